@@ -1,0 +1,85 @@
+import type { JoinAns, JoinReq } from "../lorawan/backend/messages.ts";
+import type { ApplicationId, DevEui, DeviceProfileId, GatewayId, JoinEui, TenantId } from "../lorawan/ids.ts";
+import type { RegionName } from "../lorawan/region/region.ts";
+import type { MacVersion, RegionalParametersRevision } from "../lorawan/version.ts";
+import type { KeyEnvelope } from "../platform/state/network-event.ts";
+
+/** What the network server must know of a device that people configured. */
+export interface DeviceConfig {
+  readonly devEui: DevEui;
+  readonly joinEui: JoinEui;
+  readonly tenantId: TenantId;
+  readonly applicationId: ApplicationId;
+  readonly disabled: boolean;
+  /** The device may start again at counter 0 (ABP after a restart); reported when used (C19). */
+  readonly resetsFCnt: boolean;
+  readonly profile: DeviceProfileConfig;
+}
+
+export interface DeviceProfileConfig {
+  readonly id: DeviceProfileId;
+  readonly region: RegionName;
+  /** Which configuration of the region applies; absent: the first one with the profile's region. */
+  readonly regionConfigId?: string;
+  readonly macVersion: MacVersion;
+  readonly regionalParameters: RegionalParametersRevision;
+  readonly supportsOtaa: boolean;
+  readonly supportsClassB: boolean;
+  readonly supportsClassC: boolean;
+  readonly classBTimeoutSeconds: number;
+  readonly classCTimeoutSeconds: number;
+  /** `none` leaves the device alone. */
+  readonly adrAlgorithm: "default" | "none";
+  readonly expectedUplinkIntervalSeconds: number;
+  /** DevStatusReq this often; 0 is never. */
+  readonly deviceStatusIntervalSeconds: number;
+  readonly flushQueueOnActivate: boolean;
+  /** How often a confirmed downlink is repeated before the nack event. */
+  readonly confirmedDownlinkRetries: number;
+  /** What an ABP device was built with. */
+  readonly abp: {
+    readonly rx1DelaySeconds: number;
+    readonly rx1DrOffset: number;
+    readonly rx2DataRate?: number;
+    readonly rx2FrequencyHz?: number;
+  };
+}
+
+export interface GatewayConfig {
+  readonly gatewayId: GatewayId;
+  readonly tenantId: TenantId;
+  readonly name: string;
+  readonly disabled: boolean;
+  readonly location?: { readonly latitude: number; readonly longitude: number; readonly altitude: number };
+  readonly antennaGainDb: number;
+  readonly sourceRule: SourceRule;
+  /** Datagrams a second over which the gateway is shed. */
+  readonly rateLimit: number;
+}
+
+export type SourceRule =
+  | { readonly kind: "any" }
+  /** Like `10.0.0.0/8` or `2001:db8::/32`. */
+  | { readonly kind: "networks"; readonly cidrs: readonly string[] }
+  /** The first address that is heard, until someone releases it. */
+  | { readonly kind: "pin" };
+
+/** Reads the catalog from memory; a miss reads it once and remembers the answer, absence included, until told otherwise. */
+export interface Catalog {
+  device(devEui: DevEui): Promise<DeviceConfig | undefined>;
+  gateway(gatewayId: GatewayId): Promise<GatewayConfig | undefined>;
+  /** Called when something about it may have changed; the cached copy is gone by then. */
+  onDeviceChanged(listener: (devEui: DevEui) => void): void;
+  onGatewayChanged(listener: (gatewayId: GatewayId) => void): void;
+}
+
+/** A Join Server, called directly or over TS002. */
+export interface JoinServerClient {
+  join(request: JoinReq): Promise<JoinAns>;
+}
+
+/** Opens the AppSKey of devices whose Join Server shares a key-encryption key with this installation. */
+export interface AppSKeyVault {
+  /** 16 bytes, or undefined when the key is not ours to see (C36). */
+  open(envelope: KeyEnvelope): Uint8Array | undefined;
+}

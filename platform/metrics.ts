@@ -1,0 +1,45 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+
+/** Every metric of the program, in one place, so that names and labels stay in one style. */
+export function createMetrics() {
+  const registry = new Registry();
+  const counter = <Label extends string = never>(name: string, help: string, labelNames: readonly Label[] = []) =>
+    new Counter<Label>({ name: `upchirp_${name}`, help, labelNames: [...labelNames], registers: [registry] });
+  const gauge = <Label extends string = never>(name: string, help: string, labelNames: readonly Label[] = []) =>
+    new Gauge<Label>({ name: `upchirp_${name}`, help, labelNames: [...labelNames], registers: [registry] });
+  const histogram = (name: string, help: string, buckets: readonly number[]) =>
+    new Histogram({ name: `upchirp_${name}`, help, buckets: [...buckets], registers: [registry] });
+
+  return {
+    registry,
+    /** Adds memory, CPU and event-loop figures of the process; not in tests, which make many registries. */
+    watchProcess: () => collectDefaultMetrics({ register: registry }),
+
+    gatewayDatagrams: counter("gateway_datagrams_total", "Gateway datagrams by identifier.", ["type"]),
+    gatewayRefused: counter("gateway_refused_total", "Gateway packets refused, by reason.", ["reason"]),
+    receptions: counter("receptions_total", "Frame copies accepted from gateways."),
+    receptionsRefused: counter("receptions_refused_total", "Frame copies refused before matching, by reason.", [
+      "reason",
+    ]),
+    gatewaysOnline: gauge("gateways_online", "Registered gateways that are online."),
+
+    uplinks: counter("uplinks_total", "Distinct uplink frames by verdict.", ["verdict"]),
+    joins: counter("joins_total", "Join-requests by result.", ["result"]),
+    lateCopies: counter("late_copies_total", "Frame copies that came after their window had closed."),
+    copies: histogram("frame_copies", "Copies merged into one uplink.", [1, 2, 3, 4, 6, 8, 12, 16]),
+
+    downlinks: counter("downlinks_total", "Downlink frames by result.", ["result"]),
+    downlinkAttempts: counter("downlink_attempts_total", "Transmissions asked of gateways, by outcome.", ["outcome"]),
+    macCommands: counter("mac_commands_total", "MAC commands by direction and name.", ["direction", "name"]),
+
+    storeConflicts: counter("store_conflicts_total", "Commits that another commit overtook."),
+    storeFaults: counter("store_faults_total", "Store operations that failed."),
+
+    events: counter("events_total", "Events delivered to integrations, by kind.", ["kind"]),
+    codecRuns: counter("codec_runs_total", "Codec runs by result.", ["result"]),
+    commandsRefused: counter("commands_refused_total", "Downlink commands refused, by reason.", ["reason"]),
+    mqttRefused: counter("mqtt_refused_total", "MQTT connections, publishes and subscriptions refused.", ["what"]),
+  };
+}
+
+export type Metrics = ReturnType<typeof createMetrics>;
