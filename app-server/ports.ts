@@ -1,5 +1,6 @@
-import type { DevAddr, DevEui, GatewayId, JoinEui } from "../lorawan/ids.ts";
+import type { ApplicationId, DevAddr, DevEui, DeviceProfileId, GatewayId, JoinEui, TenantId } from "../lorawan/ids.ts";
 import type { KeyEnvelope } from "../platform/state/network-event.ts";
+import type { QueueItem } from "../platform/state/queue-item.ts";
 
 /** The network server as the API needs it: called directly in one process, over HTTP when the roles run apart. */
 export interface NetworkControl {
@@ -84,4 +85,91 @@ export interface AppSKeyVault {
   open(envelope: KeyEnvelope): Uint8Array | undefined;
   /** Wraps a key that an operator typed in (ABP). */
   seal(key: Uint8Array): KeyEnvelope;
+}
+
+/** The catalog as event handling needs it: from memory, kept fresh by the database's notifications. */
+export interface DeviceDirectory {
+  device(devEui: DevEui): Promise<DirectoryDevice | undefined>;
+}
+
+export interface DirectoryDevice {
+  readonly info: DeviceInfo;
+  readonly codec: DeviceCodec;
+  readonly variables: Readonly<Record<string, string>>;
+}
+
+/** `deviceInfo` of every event, as the application contract spells it. */
+export interface DeviceInfo {
+  readonly tenantId: TenantId;
+  readonly tenantName: string;
+  readonly applicationId: ApplicationId;
+  readonly applicationName: string;
+  readonly deviceProfileId: DeviceProfileId;
+  readonly deviceProfileName: string;
+  readonly deviceName: string;
+  readonly devEui: DevEui;
+  readonly deviceClassEnabled: "CLASS_A" | "CLASS_B" | "CLASS_C";
+  readonly tags: Readonly<Record<string, string>>;
+}
+
+export type DeviceCodec =
+  | { readonly kind: "none" }
+  | { readonly kind: "cayenne-lpp" }
+  | { readonly kind: "javascript"; readonly script: string };
+
+/** Tells who an MQTT client is. */
+export interface MqttCredentials {
+  /** The application that these credentials belong to; undefined when they are wrong. */
+  verify(username: string, password: string): Promise<ApplicationId | undefined>;
+}
+
+export type ApplicationEventKind = "up" | "join" | "ack" | "txack" | "log" | "status" | "location";
+
+/** An event as applications get it: decoded, with `deviceInfo`, serialised once for every sink. */
+export interface ApplicationEvent {
+  readonly kind: ApplicationEventKind;
+  readonly tenantId: TenantId;
+  readonly applicationId: ApplicationId;
+  readonly devEui: DevEui;
+  /** The contract's JSON. */
+  readonly json: string;
+}
+
+/** Where events go. Resolves when the sink has taken responsibility for the event. */
+export interface EventSink {
+  readonly name: string;
+  deliver(event: ApplicationEvent): Promise<void>;
+}
+
+/** Live events for the API's streams: a listener that is slow loses events, nothing waits for it. */
+export interface EventFeed {
+  subscribe(listener: (event: ApplicationEvent) => void): () => void;
+}
+
+/** A downlink as applications ask for it, over MQTT or the API. */
+export interface DownlinkRequest {
+  readonly id?: string;
+  readonly fPort: number;
+  readonly confirmed: boolean;
+  /** Base64. Exactly one of `data` and `object` is given. */
+  readonly data?: string;
+  /** For the device's codec. */
+  readonly object?: Readonly<Record<string, unknown>>;
+  readonly expiresAtMs?: number;
+}
+
+export type EnqueueOutcome =
+  | { readonly kind: "enqueued"; readonly id: string }
+  | {
+      readonly kind: "refused";
+      readonly reason: "unknown_device" | "invalid" | "codec" | "too_long" | "queue_full" | "duplicate_id";
+      readonly message: string;
+    };
+
+/** The device queue as applications see it. */
+export interface DownlinkQueue {
+  enqueue(devEui: DevEui, request: DownlinkRequest): Promise<EnqueueOutcome>;
+  list(devEui: DevEui): Promise<readonly QueueItem[]>;
+  remove(devEui: DevEui, id: string): Promise<boolean>;
+  flush(devEui: DevEui): Promise<number>;
 }
