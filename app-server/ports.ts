@@ -117,6 +117,51 @@ export type DeviceCodec =
   | { readonly kind: "cayenne-lpp" }
   | { readonly kind: "javascript"; readonly script: string };
 
+/** Runs device codecs away from the event loop. Promises never reject: what goes wrong is an outcome with its reason. */
+export interface CodecSandbox {
+  decode(codec: DeviceCodec, input: DecodeInput): Promise<DecodeOutcome>;
+  /** What a queued downlink means, for codecs that can tell. */
+  decodeDownlink(codec: DeviceCodec, input: DecodeInput): Promise<DecodeOutcome>;
+  encode(codec: DeviceCodec, input: EncodeInput): Promise<EncodeOutcome>;
+  close(): Promise<void>;
+}
+
+export interface DecodeInput {
+  readonly bytes: Uint8Array;
+  readonly fPort: number;
+  readonly recvTimeMs: number;
+  readonly variables: Readonly<Record<string, string>>;
+  /** Whose call this is (a tenant): what a script leaves in its variables is never seen from another scope. */
+  readonly scope?: string;
+}
+
+export interface EncodeInput {
+  readonly fPort: number;
+  readonly object: Readonly<Record<string, unknown>>;
+  readonly variables: Readonly<Record<string, string>>;
+  readonly scope?: string;
+}
+
+export type DecodeOutcome =
+  | {
+      readonly kind: "decoded";
+      readonly object: Readonly<Record<string, unknown>>;
+      readonly warnings: readonly string[];
+      /** What the script's `normalizeUplink` made of it, if it has one. */
+      readonly normalized?: unknown;
+    }
+  | { readonly kind: "failed"; readonly message: string };
+
+export type EncodeOutcome =
+  | {
+      readonly kind: "encoded";
+      /** If the codec chose one. */
+      readonly fPort?: number;
+      readonly bytes: Uint8Array;
+      readonly warnings: readonly string[];
+    }
+  | { readonly kind: "failed"; readonly message: string };
+
 /** Tells who an MQTT client is. */
 export interface MqttCredentials {
   /** The application that these credentials belong to; undefined when they are wrong. */
