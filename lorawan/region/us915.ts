@@ -1,0 +1,89 @@
+import { type DataRateTable, lora, lrFhss, type PlanFacts, type RegionDefinition, twoDbSteps } from "./facts.ts";
+import { downlinks500KHz, plan72 } from "./plans.ts";
+
+const plan = (options: { subBandMask: boolean; cfList: boolean; maxWideDataRate?: number }): PlanFacts =>
+  plan72({
+    narrow: { firstHz: 902_300_000, maxDataRate: 3 },
+    wide: { firstHz: 903_000_000, minDataRate: 4, maxDataRate: options.maxWideDataRate ?? 4 },
+    ...options,
+  });
+
+const down = { direction: "down" } as const;
+const up = { direction: "up" } as const;
+
+const wideDownlinks: DataRateTable = [
+  lora(10, 500, 242, down),
+  lora(9, 500, 242, down),
+  lora(8, 500, 242, down),
+  lora(7, 500, 242, down),
+];
+
+/** DR8 to DR13. Up to RP002-1.0.1 a repeater takes 20 bytes of DR8 and DR9 too. */
+export const downlinkDataRates: DataRateTable = [
+  lora(12, 500, 53, { ...down, repeater: 33 }),
+  lora(11, 500, 129, { ...down, repeater: 109 }),
+  ...wideDownlinks,
+];
+
+/** DR8 to DR13 from RP002-1.0.2 on. */
+export const downlinkDataRates102: DataRateTable = [
+  lora(12, 500, 53, down),
+  lora(11, 500, 129, down),
+  ...wideDownlinks,
+];
+
+const narrowUplinks: DataRateTable = [lora(10, 125, 11, up), lora(9, 125, 53, up), lora(8, 125, 125, up)];
+
+// Documents before RP002 do not reckon with repeaters on DR3 and DR4 (RP001-1.1-B 2.5.6).
+const uplinks: DataRateTable = [
+  ...narrowUplinks,
+  lora(7, 125, 242, { ...up, repeater: 242 }),
+  lora(8, 500, 242, { ...up, repeater: 242 }),
+];
+const uplinksRp002: DataRateTable = [...narrowUplinks, lora(7, 125, 242, up), lora(8, 500, 242, up)];
+const lrFhssUplinks: DataRateTable = [lrFhss("1/3", 1_523_000, 50), lrFhss("2/3", 1_523_000, 125)];
+
+const rx1 = ["a988", "ba98", "cba9", "dcba", "ddcb"];
+
+/** US902-928 (RP002-1.0.4 2.5). */
+export const us915: RegionDefinition = {
+  name: "US915",
+  first: "TS001-1.0.0",
+  facts: {
+    plan: plan({ subBandMask: false, cfList: false }),
+    dataRates: [...uplinks, undefined, undefined, undefined, ...downlinkDataRates],
+    maxAdrDataRate: 3,
+    rx1,
+    rx2: { frequencyHz: 923_300_000, dataRate: 8 },
+    maxEirpDbm: 30,
+    txPowerOffsetsDb: twoDbSteps(10),
+    txParamSetup: false,
+    subBands: [
+      { fromHz: 902_000_000, toHz: 915_000_000, dutyCycle: 1, maxEirpDbm: 23.15 },
+      { fromHz: 915_000_000, toHz: 928_000_000, dutyCycle: 1, maxEirpDbm: 28.15 },
+    ],
+    beacon: { frequenciesHz: downlinks500KHz, dataRate: 8 },
+    pingSlotFrequenciesHz: downlinks500KHz,
+  },
+  changes: [
+    {
+      from: "RP001-1.0.3-A",
+      // Index 15 means "as it is" in LinkADRReq and never names a power.
+      facts: { plan: plan({ subBandMask: true, cfList: true }), txPowerOffsetsDb: twoDbSteps(14) },
+    },
+    // RP001-1.1-A is older than RP001-1.0.3-A, which brought ChMaskCntl 5.
+    { from: "RP001-1.1-A", until: "RP001-1.1-A", facts: { plan: plan({ subBandMask: false, cfList: true }) } },
+    {
+      from: "RP002-1.0.0",
+      facts: { dataRates: [...uplinksRp002, undefined, undefined, undefined, ...downlinkDataRates] },
+    },
+    {
+      from: "RP002-1.0.2",
+      facts: {
+        plan: plan({ subBandMask: true, cfList: true, maxWideDataRate: 6 }),
+        dataRates: [...uplinksRp002, ...lrFhssUplinks, undefined, ...downlinkDataRates102],
+        rx1: [...rx1, "a988", "ba98"],
+      },
+    },
+  ],
+};
