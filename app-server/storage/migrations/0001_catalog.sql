@@ -59,7 +59,8 @@ create table applications (
 create index applications_tenant on applications (tenant_id);
 
 create table mqtt_credentials (
-  username text primary key,
+  -- Short, because a NOTIFY that carries it must fit in 8000 bytes.
+  username text primary key check (length(username) between 1 and 200),
   application_id uuid not null references applications on delete cascade,
   password_hash text not null,
   created_at timestamptz not null default now()
@@ -98,7 +99,8 @@ create index device_profiles_tenant on device_profiles (tenant_id);
 
 create table devices (
   dev_eui text primary key check (dev_eui ~ '^[0-9a-f]{16}$'),
-  application_id uuid not null references applications on delete cascade,
+  -- No cascade: a device has a session and a queue outside this database, so it is deleted knowingly or not at all.
+  application_id uuid not null references applications,
   device_profile_id uuid not null references device_profiles,
   join_eui text not null default '0000000000000000' check (join_eui ~ '^[0-9a-f]{16}$'),
   name text not null check (length(name) between 1 and 200),
@@ -110,7 +112,7 @@ create table devices (
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now()
 );
-create index devices_application on devices (application_id);
+create index devices_application on devices (application_id, name collate "C", dev_eui collate "C");
 create index devices_profile on devices (device_profile_id);
 
 -- The Join Server's. Keys are AES-256-GCM under the installation's key-encryption key: key id, nonce, ciphertext, tag.
@@ -134,7 +136,7 @@ create table join_nonces (
 
 create table gateways (
   gateway_id text primary key check (gateway_id ~ '^[0-9a-f]{16}$'),
-  tenant_id uuid not null references tenants on delete cascade,
+  tenant_id uuid not null references tenants,
   name text not null check (length(name) between 1 and 200),
   description text not null default '',
   is_disabled boolean not null default false,

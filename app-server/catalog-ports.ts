@@ -1,0 +1,295 @@
+import { UpchirpError } from "../lorawan/errors.ts";
+import type { ApplicationId, DevEui, DeviceProfileId, GatewayId, JoinEui, TenantId, UserId } from "../lorawan/ids.ts";
+import type { RegionName } from "../lorawan/region/region.ts";
+import type { MacVersion, RegionalParametersRevision } from "../lorawan/version.ts";
+
+/** What a person or key may do inside one tenant, most powerful first. */
+export const tenantRoles = ["admin", "device-manager", "gateway-manager", "viewer"] as const;
+export type TenantRole = (typeof tenantRoles)[number];
+
+/** `administrator` belongs to no tenant and may do everything. */
+export const apiKeyRoles = ["administrator", ...tenantRoles] as const;
+export type ApiKeyRole = (typeof apiKeyRoles)[number];
+
+export const adrAlgorithms = ["default", "none"] as const;
+export const codecKinds = ["none", "cayenne-lpp", "javascript"] as const;
+
+export type Tags = Readonly<Record<string, string>>;
+
+/** Part of a list in a stable order; `next` is given back as `after` to go on, and absent on the last page. */
+export interface Page<Item> {
+  readonly items: readonly Item[];
+  readonly next?: string;
+}
+
+export interface PageRequest {
+  readonly limit: number;
+  /** `next` of the page before. A text that is none is a MalformedValue. */
+  readonly after?: string;
+}
+
+/** Which tenants a list is about. */
+export type TenantScope = "all" | readonly TenantId[];
+
+/** RFC 3339 in UTC with milliseconds. */
+interface Timestamps {
+  readonly createdAt: string;
+  readonly updatedAt: string;
+}
+
+export interface NewTenant {
+  readonly name: string;
+  readonly description: string;
+  readonly tags: Tags;
+}
+export interface Tenant extends NewTenant, Timestamps {
+  readonly id: TenantId;
+}
+
+export interface NewUser {
+  readonly email: string;
+  readonly password: string;
+  readonly isAdministrator: boolean;
+  readonly isActive: boolean;
+  readonly note: string;
+}
+export interface User extends Omit<NewUser, "password">, Timestamps {
+  readonly id: UserId;
+}
+export interface Membership {
+  readonly tenantId: TenantId;
+  readonly tenantName: string;
+  readonly role: TenantRole;
+}
+export interface Member {
+  readonly userId: UserId;
+  readonly email: string;
+  readonly role: TenantRole;
+}
+
+export interface NewApiKey {
+  /** Null exactly for the role `administrator`. */
+  readonly tenantId: TenantId | null;
+  readonly name: string;
+  readonly role: ApiKeyRole;
+  readonly expiresAt: string | null;
+}
+export interface ApiKey extends NewApiKey {
+  readonly id: string;
+  readonly createdAt: string;
+  readonly lastUsedAt: string | null;
+}
+
+export interface NewApplication {
+  readonly tenantId: TenantId;
+  readonly name: string;
+  readonly description: string;
+  readonly tags: Tags;
+}
+export interface Application extends NewApplication, Timestamps {
+  readonly id: ApplicationId;
+}
+
+export interface MqttCredential {
+  readonly username: string;
+  readonly createdAt: string;
+}
+
+export interface NewDeviceProfile {
+  readonly tenantId: TenantId;
+  readonly name: string;
+  readonly description: string;
+  readonly region: RegionName;
+  readonly regionConfigId: string | null;
+  readonly macVersion: MacVersion;
+  readonly regionalParameters: RegionalParametersRevision;
+  readonly supportsOtaa: boolean;
+  readonly supportsClassB: boolean;
+  readonly supportsClassC: boolean;
+  readonly classBTimeoutSeconds: number;
+  readonly classCTimeoutSeconds: number;
+  readonly adrAlgorithm: (typeof adrAlgorithms)[number];
+  readonly expectedUplinkIntervalSeconds: number;
+  readonly deviceStatusIntervalSeconds: number;
+  readonly flushQueueOnActivate: boolean;
+  readonly confirmedDownlinkRetries: number;
+  readonly abpRx1DelaySeconds: number;
+  readonly abpRx1DrOffset: number;
+  readonly abpRx2DataRate: number | null;
+  readonly abpRx2FrequencyHz: number | null;
+  readonly codec: (typeof codecKinds)[number];
+  readonly codecScript: string;
+  readonly tags: Tags;
+}
+export interface DeviceProfile extends NewDeviceProfile, Timestamps {
+  readonly id: DeviceProfileId;
+}
+
+export interface NewDevice {
+  readonly devEui: DevEui;
+  readonly joinEui: JoinEui;
+  readonly applicationId: ApplicationId;
+  readonly deviceProfileId: DeviceProfileId;
+  readonly name: string;
+  readonly description: string;
+  readonly isDisabled: boolean;
+  /** The device may start again at counter 0 (C19). */
+  readonly resetsFCnt: boolean;
+  readonly variables: Tags;
+  readonly tags: Tags;
+}
+export interface Device extends NewDevice, Timestamps {
+  readonly tenantId: TenantId;
+  readonly macVersion: MacVersion;
+}
+export interface DeviceFilter {
+  readonly tenants: TenantScope;
+  readonly applicationId?: ApplicationId;
+  /** Beginning of the name, in any case, or of the DevEUI, with or without separators. */
+  readonly search?: string;
+}
+
+export type GatewaySourceRule =
+  | { readonly kind: "any" }
+  | { readonly kind: "networks"; readonly cidrs: readonly string[] }
+  | { readonly kind: "pin" };
+
+export interface NewGateway {
+  readonly gatewayId: GatewayId;
+  readonly tenantId: TenantId;
+  readonly name: string;
+  readonly description: string;
+  readonly isDisabled: boolean;
+  readonly location: { readonly latitude: number; readonly longitude: number; readonly altitude: number } | null;
+  readonly antennaGainDb: number;
+  readonly sourceRule: GatewaySourceRule;
+  /** Datagrams a second. */
+  readonly rateLimit: number;
+  readonly tags: Tags;
+}
+export interface Gateway extends NewGateway, Timestamps {}
+
+export interface Tenants {
+  list(scope: TenantScope, page: PageRequest): Promise<Page<Tenant>>;
+  get(id: TenantId): Promise<Tenant | undefined>;
+  create(tenant: NewTenant): Promise<Tenant>;
+  update(id: TenantId, change: Partial<NewTenant>): Promise<Tenant | undefined>;
+  /** Throws CatalogConflict `still_in_use` while it has devices or gateways. */
+  remove(id: TenantId): Promise<boolean>;
+}
+
+export interface Users {
+  list(page: PageRequest): Promise<Page<User>>;
+  get(id: UserId): Promise<User | undefined>;
+  /** Throws CatalogConflict `already_exists` for an email that is taken. */
+  create(user: NewUser): Promise<User>;
+  /** A new password or deactivation ends the user's logins. Throws CatalogConflict `already_exists`, `last_administrator`. */
+  update(id: UserId, change: Partial<NewUser>): Promise<User | undefined>;
+  /** Throws CatalogConflict `last_administrator`. */
+  remove(id: UserId): Promise<boolean>;
+  /** The active user with this email and password. Takes the same time whether the email is known or not. */
+  verify(email: string, password: string): Promise<User | undefined>;
+  memberships(id: UserId): Promise<readonly Membership[]>;
+  members(tenantId: TenantId): Promise<readonly Member[]>;
+  /** False when there is no such user or tenant. */
+  setMember(tenantId: TenantId, userId: UserId, role: TenantRole): Promise<boolean>;
+  removeMember(tenantId: TenantId, userId: UserId): Promise<boolean>;
+}
+
+export interface LoginSessions {
+  /** The token is only here; its hash is what is kept. */
+  create(userId: UserId, lifetimeMs: number): Promise<{ readonly token: string; readonly expiresAt: string }>;
+  /** The active user of a token that has not expired. */
+  find(token: string): Promise<User | undefined>;
+  remove(token: string): Promise<boolean>;
+  removeExpired(): Promise<number>;
+}
+
+export interface ApiKeys {
+  list(scope: TenantScope, page: PageRequest): Promise<Page<ApiKey>>;
+  get(id: string): Promise<ApiKey | undefined>;
+  /** The token is only here; its hash is what is kept. */
+  create(key: NewApiKey): Promise<{ readonly apiKey: ApiKey; readonly token: string }>;
+  remove(id: string): Promise<boolean>;
+  /** The key of a token that has not expired; notes the use. */
+  find(token: string): Promise<ApiKey | undefined>;
+}
+
+export interface Applications {
+  list(scope: TenantScope, page: PageRequest): Promise<Page<Application>>;
+  get(id: ApplicationId): Promise<Application | undefined>;
+  create(application: NewApplication): Promise<Application>;
+  update(id: ApplicationId, change: Partial<Omit<NewApplication, "tenantId">>): Promise<Application | undefined>;
+  /** Throws CatalogConflict `still_in_use` while it has devices. */
+  remove(id: ApplicationId): Promise<boolean>;
+}
+
+export interface MqttCredentialStore {
+  list(applicationId: ApplicationId): Promise<readonly MqttCredential[]>;
+  /** Throws CatalogConflict `already_exists`. */
+  create(applicationId: ApplicationId, username: string, password: string): Promise<MqttCredential>;
+  remove(applicationId: ApplicationId, username: string): Promise<boolean>;
+}
+
+export interface DeviceProfiles {
+  list(scope: TenantScope, page: PageRequest): Promise<Page<DeviceProfile>>;
+  get(id: DeviceProfileId): Promise<DeviceProfile | undefined>;
+  create(profile: NewDeviceProfile): Promise<DeviceProfile>;
+  update(id: DeviceProfileId, change: Partial<Omit<NewDeviceProfile, "tenantId">>): Promise<DeviceProfile | undefined>;
+  /** Throws CatalogConflict `still_in_use` while devices use it. */
+  remove(id: DeviceProfileId): Promise<boolean>;
+}
+
+export interface Devices {
+  list(filter: DeviceFilter, page: PageRequest): Promise<Page<Device>>;
+  get(devEui: DevEui): Promise<Device | undefined>;
+  /**
+   * Throws CatalogConflict `already_exists`, or `different_tenant` unless application and profile exist in one tenant.
+   */
+  create(device: NewDevice): Promise<Device>;
+  /** A device stays in its tenant: throws CatalogConflict `different_tenant` for an application or profile of another. */
+  update(devEui: DevEui, change: Partial<Omit<NewDevice, "devEui">>): Promise<Device | undefined>;
+  remove(devEui: DevEui): Promise<boolean>;
+}
+
+export interface Gateways {
+  list(scope: TenantScope, page: PageRequest): Promise<Page<Gateway>>;
+  get(gatewayId: GatewayId): Promise<Gateway | undefined>;
+  /** Throws CatalogConflict `already_exists`. */
+  create(gateway: NewGateway): Promise<Gateway>;
+  update(
+    gatewayId: GatewayId,
+    change: Partial<Omit<NewGateway, "gatewayId" | "tenantId">>,
+  ): Promise<Gateway | undefined>;
+  remove(gatewayId: GatewayId): Promise<boolean>;
+}
+
+/** The catalog as the API reads and changes it. Every method rejects with SqlError when the database cannot answer. */
+export interface Repositories {
+  readonly tenants: Tenants;
+  readonly users: Users;
+  readonly loginSessions: LoginSessions;
+  readonly apiKeys: ApiKeys;
+  readonly applications: Applications;
+  readonly mqttCredentials: MqttCredentialStore;
+  readonly deviceProfiles: DeviceProfiles;
+  readonly devices: Devices;
+  readonly gateways: Gateways;
+}
+
+export type CatalogConflictCode =
+  | "already_exists"
+  | "still_in_use"
+  | "unknown_reference"
+  | "different_tenant"
+  | "last_administrator";
+
+/** A change that the catalog's own rules refuse; the message is a sentence for the one who asked. */
+export class CatalogConflict extends UpchirpError {
+  readonly code: CatalogConflictCode;
+
+  constructor(code: CatalogConflictCode, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
