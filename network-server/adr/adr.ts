@@ -1,0 +1,30 @@
+import type { WantedMacParameters } from "../../lorawan/mac/state.ts";
+import type { Region } from "../../lorawan/region/region.ts";
+import type { AdrSample } from "../session-record.ts";
+
+/** What an ADR algorithm knows of a device whose uplinks have the ADR bit set. */
+export interface AdrInput {
+  readonly region: Region;
+  readonly dataRate: number;
+  readonly txPowerIndex: number;
+  readonly nbTrans: number;
+  /** Oldest first, under the present parameters only. */
+  readonly history: readonly AdrSample[];
+  /** Data rates that all enabled channels carry. */
+  readonly minDataRate: number;
+  readonly maxDataRate: number;
+  readonly installationMarginDb: number;
+  /** The device asks whether anyone hears it. */
+  readonly adrAckReq: boolean;
+}
+
+export interface AdrDecision {
+  readonly wanted: Required<Pick<WantedMacParameters, "dataRate" | "txPowerIndex" | "nbTrans">>;
+  /** For people, for example "SNR max 7.2 dB over 20, margin 12.1 dB: DR5, power 2, 1 repeat". */
+  readonly reason: string;
+}
+
+export type AdrAlgorithm = (input: AdrInput) => AdrDecision;
+
+/** Uplinks that a decision looks back on. */
+export const adrHistoryLength = 20;

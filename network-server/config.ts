@@ -1,0 +1,80 @@
+import Type, { type Static } from "typebox";
+import { type RegionName, regionNames } from "../lorawan/region/region.ts";
+
+const extraChannel = Type.Object({
+  frequencyHz: Type.Integer({ minimum: 100_000_000, maximum: 2_600_000_000, description: "Centre frequency in Hz." }),
+  minDataRate: Type.Integer({ minimum: 0, maximum: 15, default: 0 }),
+  maxDataRate: Type.Integer({ minimum: 0, maximum: 15, default: 5 }),
+});
+
+const regionConfig = Type.Object({
+  id: Type.String({ minLength: 1, description: "Name that device profiles and events use, for example eu868." }),
+  region: Type.Unsafe<RegionName>(
+    Type.Union(
+      regionNames.map(name => Type.Literal(name)),
+      { description: "Region of the regional parameters." },
+    ),
+  ),
+  rx1DelaySeconds: Type.Integer({
+    minimum: 1,
+    maximum: 15,
+    default: 1,
+    description: "RECEIVE_DELAY1 of joined devices.",
+  }),
+  rx1DrOffset: Type.Integer({ minimum: 0, maximum: 7, default: 0, description: "RX1DROffset of joined devices." }),
+  rx2DataRate: Type.Optional(
+    Type.Integer({ minimum: 0, maximum: 15, description: "RX2 data rate; the region's own when absent." }),
+  ),
+  rx2FrequencyHz: Type.Optional(
+    Type.Integer({ minimum: 1, description: "RX2 frequency in Hz; the region's own when absent." }),
+  ),
+  extraChannels: Type.Array(extraChannel, {
+    default: [],
+    description: "Channels beside the default ones, as the gateways listen to them (dynamic plans).",
+  }),
+  subBand: Type.Integer({
+    minimum: 0,
+    maximum: 12,
+    default: 0,
+    description: "Sub-band of a fixed plan, from 1; 0 takes the one that the device joins in.",
+  }),
+  installationMarginDb: Type.Number({
+    minimum: 0,
+    maximum: 40,
+    default: 10,
+    description: "Link margin that ADR leaves unspent.",
+  }),
+});
+
+export const networkServerConfigSchema = Type.Object({
+  netId: Type.String({
+    pattern: "^[0-9a-fA-F]{6}$",
+    default: "000000",
+    description: "NetID; 000000 and 000001 are free for private networks.",
+  }),
+  udp: Type.Object(
+    {
+      bind: Type.String({ default: "0.0.0.0", description: "Address that gateways send Semtech UDP to." }),
+      port: Type.Integer({ minimum: 0, maximum: 65535, default: 1700, description: "UDP port of Semtech UDP." }),
+    },
+    { default: {} },
+  ),
+  deduplicationWindowMs: Type.Integer({
+    minimum: 0,
+    maximum: 2000,
+    default: 200,
+    description: "Longest time that copies of a frame are waited for.",
+  }),
+  deviceCacheSize: Type.Integer({
+    minimum: 1000,
+    default: 200_000,
+    description: "Device records kept in memory.",
+  }),
+  regions: Type.Array(regionConfig, {
+    default: [],
+    description: "Configurations of regions; each region without one has a sensible default.",
+  }),
+});
+
+export type NetworkServerConfig = Static<typeof networkServerConfigSchema>;
+export type RegionConfig = Readonly<Static<typeof regionConfig>>;

@@ -1,0 +1,29 @@
+import type { DevEui, NetId } from "../lorawan/ids.ts";
+import type { Clock } from "../platform/clock.ts";
+import type { Log } from "../platform/log.ts";
+import type { Metrics } from "../platform/metrics.ts";
+import type { StateStore } from "../platform/state/store.ts";
+import type { RegionConfig } from "./config.ts";
+import type { Transmitter } from "./downlink/transmit.ts";
+import type { AppSKeyVault, Catalog, JoinServerClient } from "./ports.ts";
+import type { Serial } from "./serial.ts";
+
+/** What every stage of the network server is given. */
+export interface NetworkContext {
+  readonly catalog: Catalog;
+  readonly store: StateStore;
+  readonly joinServer: JoinServerClient;
+  readonly vault: AppSKeyVault;
+  readonly transmitter: Transmitter;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly netId: NetId;
+  readonly regionConfigs: readonly RegionConfig[];
+  /** Work on one device, in order. */
+  readonly devices: Serial<DevEui>;
+  /** Runs work that nobody waits for; failures are logged and counted, and a stop waits for it. */
+  readonly background: (work: () => Promise<void>) => void;
+  readonly newUuid: () => string;
+  readonly randomBytes: (count: number) => Uint8Array;
+}

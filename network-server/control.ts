@@ -1,0 +1,99 @@
+import { UpchirpError } from "../lorawan/errors.ts";
+import type { DevAddr, DevEui } from "../lorawan/ids.ts";
+import { initialMacState } from "../lorawan/mac/engine.ts";
+import { isVersion11 } from "../lorawan/version.ts";
+import type { KeyEnvelope } from "../platform/state/network-event.ts";
+import type { NetworkContext } from "./context.ts";
+import { loadDevice, updateDevice } from "./device-documents.ts";
+import type { DeviceConfig } from "./ports.ts";
+import { networkParameters, regionConfigFor, regionForProfile } from "./region-config.ts";
+import { regionOfSession, type Session } from "./session.ts";
+
+/** Keys and counters of an activation by personalisation; keys are hex. In 1.0.x the three network keys are one. */
+export interface Activation {
+  readonly devAddr: DevAddr;
+  readonly appSKey: KeyEnvelope;
+  readonly fNwkSIntKey: string;
+  readonly sNwkSIntKey: string;
+  readonly nwkSEncKey: string;
+  readonly fCntUp: number;
+  readonly nFCntDown: number;
+  readonly aFCntDown: number;
+}
+
+export class DeviceNotFound extends UpchirpError {
+  readonly code = "device_not_found";
+}
+
+export class InvalidActivation extends UpchirpError {
+  readonly code = "invalid_activation";
+}
+
+/** Starts a session with given keys. Throws DeviceNotFound, InvalidActivation. */
+export async function activate(context: NetworkContext, devEui: DevEui, activation: Activation): Promise<void> {
+  const device = await context.catalog.device(devEui);
+  if (!device) throw new DeviceNotFound(`there is no device ${devEui}`, { devEui });
+  const { macVersion } = device.profile;
+  const oneKey = activation.fNwkSIntKey === activation.sNwkSIntKey && activation.fNwkSIntKey === activation.nwkSEncKey;
+  if (!isVersion11(macVersion) && !oneKey) {
+    throw new InvalidActivation(`a LoRaWAN ${macVersion} device has one NwkSKey: give it as all three network keys`);
+  }
+  const session = personalised(context, device, activation);
+  await context.devices.run(devEui, async () => {
+    await updateDevice(context.store, devEui, () => ({ state: { active: session } }));
+  });
+}
+
+/** True if there was a session. */
+export async function deactivate(context: NetworkContext, devEui: DevEui): Promise<boolean> {
+  return context.devices.run(devEui, async () => {
+    const ended = await updateDevice(context.store, devEui, loaded =>
+      loaded.state.active || loaded.state.joined ? { state: {} } : undefined,
+    );
+    return ended !== undefined;
+  });
+}
+
+/** The session in use, else the one that waits for its first uplink. */
+export async function currentSession(context: NetworkContext, devEui: DevEui): Promise<Session | undefined> {
+  const { state } = await loadDevice(context.store, devEui);
+  return state.active ?? state.joined;
+}
+
+/** Most application bytes that an answer to an uplink like the last one can carry. */
+export function maxPayloadOf(session: Session): number {
+  const region = regionOfSession(session);
+  const { current } = session.mac;
+  const uplinkDataRate = session.lastDataRate ?? current.dataRate;
+  const rx1DataRate = region.rx1DataRate(uplinkDataRate, current.rx1DrOffset, current.downlinkDwellTime);
+  return region.maxPayload(rx1DataRate, {
+    direction: "down",
+    dwellTime: current.downlinkDwellTime,
+    repeater: false,
+  });
+}
+
+function personalised(context: NetworkContext, device: DeviceConfig, activation: Activation): Session {
+  const { profile } = device;
+  const region = regionForProfile(profile);
+  const config = regionConfigFor(context.regionConfigs, profile);
+  const wanted = networkParameters(config, region);
+  const { channels } = region.plan === "fixed" ? wanted : { channels: region.defaultChannels };
+  return {
+    ...activation,
+    macVersion: profile.macVersion,
+    regionalParameters: profile.regionalParameters,
+    region: profile.region,
+    regionConfigId: config.id,
+    confFCntDown: 0,
+    adrHistory: [],
+    mac: initialMacState(region, {
+      rx1DelaySeconds: profile.abp.rx1DelaySeconds,
+      rx1DrOffset: profile.abp.rx1DrOffset,
+      rx2DataRate: profile.abp.rx2DataRate ?? region.rx2.dataRate,
+      rx2FrequencyHz: profile.abp.rx2FrequencyHz ?? region.rx2.frequencyHz,
+      channels,
+      enabledChannels: channels.flatMap((channel, index) => (channel ? [index] : [])),
+    }),
+  };
+}

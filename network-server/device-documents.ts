@@ -1,0 +1,73 @@
+import type { DevAddr, DevEui } from "../lorawan/ids.ts";
+import type { NetworkEvent } from "../platform/state/network-event.ts";
+import type { DeviceDocument, QueueChange, StateStore } from "../platform/state/store.ts";
+import { type DeviceState, decodeDeviceState, devAddrsOf, encodeDeviceState } from "./session.ts";
+
+/** A device's state with the version that a change of it must name. */
+export interface LoadedDevice {
+  readonly devEui: DevEui;
+  readonly version: number;
+  readonly state: DeviceState;
+}
+
+export interface DeviceChange {
+  readonly state: DeviceState;
+  readonly events?: readonly NetworkEvent[];
+  readonly queue?: readonly QueueChange[];
+}
+
+/** An uplink that is accepted and not completed by then is completed from what the store has: its process died. */
+const abandonedAfterMs = 5_000;
+
+/** Empty state at version 0 for a device that the store does not know. Throws UnreadableSession. */
+export async function loadDevice(store: StateStore, devEui: DevEui): Promise<LoadedDevice> {
+  const document = await store.device(devEui);
+  return document ? opened(document) : { devEui, version: 0, state: {} };
+}
+
+/** Throws UnreadableSession. */
+export async function loadByDevAddr(store: StateStore, devAddr: DevAddr): Promise<readonly LoadedDevice[]> {
+  return (await store.devicesByDevAddr(devAddr)).map(opened);
+}
+
+/** The device as it is now, or undefined when someone else changed it since `loaded` was read. */
+export async function commitDevice(
+  store: StateStore,
+  loaded: LoadedDevice,
+  change: DeviceChange,
+): Promise<LoadedDevice | undefined> {
+  const outcome = await store.commit({
+    devEui: loaded.devEui,
+    expectedVersion: loaded.version,
+    value: encodeDeviceState(change.state),
+    devAddrs: devAddrsOf(change.state),
+    ...(change.state.open && { wakeAtMs: change.state.open.receivedAtMs + abandonedAfterMs }),
+    ...(change.events?.length && { events: change.events.map(encodeEvent) }),
+    ...(change.queue?.length && { queue: change.queue }),
+  });
+  if (outcome.kind === "conflict") return undefined;
+  return { devEui: loaded.devEui, version: outcome.version, state: change.state };
+}
+
+/** Repeats `decide` on the latest state until its change is committed; undefined from it means: leave things as they are. */
+export async function updateDevice(
+  store: StateStore,
+  devEui: DevEui,
+  decide: (loaded: LoadedDevice) => DeviceChange | undefined | Promise<DeviceChange | undefined>,
+): Promise<LoadedDevice | undefined> {
+  for (;;) {
+    const loaded = await loadDevice(store, devEui);
+    const change = await decide(loaded);
+    if (!change) return undefined;
+    const committed = await commitDevice(store, loaded, change);
+    if (committed) return committed;
+  }
+}
+
+const opened = (document: DeviceDocument): LoadedDevice => ({
+  devEui: document.devEui,
+  version: document.version,
+  state: decodeDeviceState(document.value),
+});
+
+const encodeEvent = (event: NetworkEvent): Uint8Array => Buffer.from(JSON.stringify(event));

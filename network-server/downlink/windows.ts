@@ -1,0 +1,88 @@
+import type { MacParameters } from "../../lorawan/mac/state.ts";
+import type { Modulation, Region } from "../../lorawan/region/region.ts";
+
+/** A time and a channel in which a class A device listens after an uplink. */
+export interface ReceiveWindow {
+  readonly name: "RX1" | "RX2";
+  /** From the end of the uplink. */
+  readonly delayUs: number;
+  readonly frequencyHz: number;
+  readonly modulation: Modulation;
+  /** Most FRMPayload bytes with empty FOpts. */
+  readonly maxPayload: number;
+  readonly eirpDbm: number;
+}
+
+export interface AnsweredUplink {
+  readonly frequencyHz: number;
+  readonly dataRate: number;
+}
+
+type WindowParameters = Pick<
+  MacParameters,
+  "rx1DelaySeconds" | "rx1DrOffset" | "rx2DataRate" | "rx2FrequencyHz" | "channels" | "downlinkDwellTime"
+>;
+
+/** RX1 and RX2 of a data uplink (TS001-1.0.4 3.3, C37, C39), in the order in which they open. */
+export const dataWindows = (
+  region: Region,
+  parameters: WindowParameters,
+  uplink: AnsweredUplink,
+): readonly ReceiveWindow[] => windows(region, parameters, uplink, parameters.rx1DelaySeconds);
+
+/** Windows of a Join-Accept: 5 s and 6 s after the request with the region's own parameters (TS001-1.0.4 6.2.5, C28). */
+export const joinAcceptWindows = (region: Region, uplink: AnsweredUplink): readonly ReceiveWindow[] =>
+  windows(
+    region,
+    {
+      rx1DelaySeconds: region.joinAcceptDelaySeconds,
+      rx1DrOffset: 0,
+      rx2DataRate: region.rx2.dataRate,
+      rx2FrequencyHz: region.rx2.frequencyHz,
+      channels: region.defaultChannels,
+      downlinkDwellTime: false,
+    },
+    uplink,
+    region.joinAcceptDelaySeconds,
+  );
+
+function windows(
+  region: Region,
+  parameters: WindowParameters,
+  uplink: AnsweredUplink,
+  delaySeconds: number,
+): readonly ReceiveWindow[] {
+  const { downlinkDwellTime } = parameters;
+  const rx1DataRate = region.rx1DataRate(uplink.dataRate, parameters.rx1DrOffset, downlinkDwellTime);
+  const rx1FrequencyHz = region.rx1FrequencyHz(parameters.channels, uplink.frequencyHz);
+  const window = (name: ReceiveWindow["name"], delayUs: number, frequencyHz: number, dataRate: number) => {
+    const modulation = region.dataRates[dataRate]?.modulation;
+    return modulation
+      ? [
+          {
+            name,
+            delayUs,
+            frequencyHz,
+            modulation,
+            maxPayload: region.maxPayload(dataRate, {
+              direction: "down",
+              dwellTime: downlinkDwellTime,
+              repeater: false,
+            }),
+            eirpDbm: gatewayEirpDbm(region, frequencyHz),
+          },
+        ]
+      : [];
+  };
+  const delayUs = delaySeconds * 1_000_000;
+  return [
+    ...(rx1FrequencyHz === undefined ? [] : window("RX1", delayUs, rx1FrequencyHz, rx1DataRate)),
+    ...window("RX2", delayUs + 1_000_000, parameters.rx2FrequencyHz, parameters.rx2DataRate),
+  ];
+}
+
+/** What a gateway may radiate there: the sub-band's limit, else the region's. */
+function gatewayEirpDbm(region: Region, frequencyHz: number): number {
+  const subBand = region.subBands.find(band => frequencyHz >= band.fromHz && frequencyHz < band.toHz);
+  return subBand?.maxEirpDbm ?? region.maxEirpDbm;
+}

@@ -1,0 +1,140 @@
+import Type, { type Static } from "typebox";
+import { Compile } from "typebox/compile";
+import { UpchirpError } from "../lorawan/errors.ts";
+import type { DevAddr, GatewayId } from "../lorawan/ids.ts";
+import { regionNames } from "../lorawan/region/region.ts";
+import { macVersions, regionalParametersRevisions } from "../lorawan/version.ts";
+import type { KeyEnvelope, RxInfo, TxInfo } from "../platform/state/network-event.ts";
+
+/**
+ * The network server's record of one device, as it stands in the state store: JSON behind a format number. Changing a
+ * member's meaning needs a new number and a reading of the old one.
+ */
+export const storedFormat = 1;
+
+const hexKey = Type.String({ pattern: "^[0-9a-f]{32}$" });
+const devAddr = Type.Unsafe<DevAddr>(Type.String({ pattern: "^[0-9a-f]{8}$" }));
+const literals = <const Values extends readonly string[]>(values: Values) =>
+  Type.Unsafe<Values[number]>(Type.Union(values.map(value => Type.Literal(value))));
+
+const channel = Type.Object({
+  uplinkFrequencyHz: Type.Integer(),
+  downlinkFrequencyHz: Type.Integer(),
+  minDataRate: Type.Integer(),
+  maxDataRate: Type.Integer(),
+});
+
+const macParameters = Type.Object({
+  dataRate: Type.Integer(),
+  txPowerIndex: Type.Integer(),
+  nbTrans: Type.Integer(),
+  rx1DelaySeconds: Type.Integer(),
+  rx1DrOffset: Type.Integer(),
+  rx2DataRate: Type.Integer(),
+  rx2FrequencyHz: Type.Integer(),
+  /** Only those that differ from the region's defaults, by number; null where a default one is gone. */
+  channels: Type.Array(Type.Tuple([Type.Integer(), Type.Union([channel, Type.Null()])])),
+  enabledChannels: Type.Array(Type.Integer()),
+  maxDutyCycleExponent: Type.Integer(),
+  uplinkDwellTime: Type.Boolean(),
+  downlinkDwellTime: Type.Boolean(),
+  maxEirpDbm: Type.Number(),
+});
+
+const macState = Type.Object({
+  current: macParameters,
+  pending: Type.Array(Type.String()),
+  failures: Type.Record(Type.String(), Type.Integer()),
+  deviceStatus: Type.Optional(Type.Object({ battery: Type.Integer(), marginDb: Type.Integer(), atMs: Type.Number() })),
+  deviceStatusRequestedAtMs: Type.Optional(Type.Number()),
+});
+
+const adrSample = Type.Object({
+  fCnt: Type.Integer(),
+  /** Best of all gateways. */
+  snrDb: Type.Number(),
+  gatewayCount: Type.Integer(),
+});
+
+const session = Type.Object({
+  devAddr,
+  macVersion: literals(macVersions),
+  regionalParameters: literals(regionalParametersRevisions),
+  region: literals(regionNames),
+  regionConfigId: Type.String(),
+  fNwkSIntKey: hexKey,
+  sNwkSIntKey: hexKey,
+  nwkSEncKey: hexKey,
+  appSKey: Type.Unsafe<KeyEnvelope>(Type.Object({ kekLabel: Type.Optional(Type.String()), aesKey: Type.String() })),
+  /** The next uplink counter that is new; 0 before the first. */
+  fCntUp: Type.Integer(),
+  /** The next counter to send under. 1.0.x knows only this one. */
+  nFCntDown: Type.Integer(),
+  /** 1.1: of frames with an application port. */
+  aFCntDown: Type.Integer(),
+  /** 1.1: counter of the last confirmed downlink, which an uplink ACK is signed with. */
+  confFCntDown: Type.Integer(),
+  mac: macState,
+  adrHistory: Type.Array(adrSample),
+  /** A confirmed downlink that the device has not acknowledged. */
+  awaitedAck: Type.Optional(Type.Object({ queueItemId: Type.String(), fCntDown: Type.Integer() })),
+  /** A MIC that was accepted last, so that a repeat of the same frame is told from a replay. */
+  lastMic: Type.Optional(Type.String()),
+  lastUplinkAtMs: Type.Optional(Type.Number()),
+  lastDataRate: Type.Optional(Type.Integer()),
+});
+
+const reception = Type.Object({
+  rxInfo: Type.Unsafe<RxInfo>(Type.Object({ gatewayId: Type.Unsafe<GatewayId>(Type.String()) })),
+  snrDb: Type.Number(),
+});
+
+/** An uplink that is accepted, and whose event waits for more copies or for a restart to complete it. */
+const openUplink = Type.Object({
+  deduplicationId: Type.String(),
+  phyPayload: Type.String(),
+  fCnt: Type.Integer(),
+  dataRate: Type.Integer(),
+  channelIndex: Type.Integer(),
+  receivedAtMs: Type.Number(),
+  txInfo: Type.Unsafe<TxInfo>(Type.Object({ frequency: Type.Integer() })),
+  receptions: Type.Array(reception),
+});
+
+const deviceState = Type.Object({
+  format: Type.Literal(storedFormat),
+  /** In use: the device has been heard on it, or it was activated by personalisation. */
+  active: Type.Optional(session),
+  /** Given out by a Join-Accept; takes over with the first uplink under it (C31). */
+  joined: Type.Optional(session),
+  open: Type.Optional(openUplink),
+});
+
+const compiled = Compile(deviceState);
+
+export type StoredSession = Static<typeof session>;
+export type StoredState = Static<typeof deviceState>;
+export type OpenUplink = Readonly<Static<typeof openUplink>>;
+export type AdrSample = Readonly<Static<typeof adrSample>>;
+
+/** Bytes in the store that this version cannot read; the device must join again or the program be updated. */
+export class UnreadableSession extends UpchirpError {
+  readonly code = "unreadable_session";
+}
+
+/** Throws UnreadableSession. */
+export function parseStoredState(bytes: Uint8Array): StoredState {
+  let value: unknown;
+  try {
+    value = JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString());
+  } catch {
+    throw new UnreadableSession("the stored session is not JSON");
+  }
+  if (!compiled.Check(value)) {
+    const first = compiled.Errors(value)[0];
+    throw new UnreadableSession("the stored session has another shape than this version writes", {
+      path: first?.instancePath ?? "",
+    });
+  }
+  return value;
+}

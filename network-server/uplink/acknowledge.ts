@@ -1,0 +1,39 @@
+import type { DataFrame } from "../../lorawan/phy/frame.ts";
+import type { AckEvent } from "../../platform/state/network-event.ts";
+import type { QueueChange, QueueEntry } from "../../platform/state/store.ts";
+import { decodeQueueItem } from "../downlink/queue.ts";
+import { ackEvent, type EventOrigin } from "../events.ts";
+import type { Session } from "../session.ts";
+
+/** What an uplink says about the confirmed downlink before it. */
+export interface AckResult {
+  readonly session: Session;
+  readonly events: readonly AckEvent[];
+  readonly changes: readonly QueueChange[];
+  /** What waits after this. */
+  readonly queue: readonly QueueEntry[];
+}
+
+/**
+ * A confirmed downlink ends with the uplink that acknowledges it, or as unacknowledged with the uplink that comes after its
+ * last retry; until then it stays first in the queue and is sent again (C66). Pure.
+ */
+export function judgeAck(
+  session: Session,
+  frame: DataFrame,
+  queue: readonly QueueEntry[],
+  retries: number,
+  origin: EventOrigin,
+): AckResult {
+  const { awaitedAck, ...rest } = session;
+  if (!awaitedAck) return { session, events: [], changes: [], queue };
+  const entry = queue.find(candidate => candidate.id === awaitedAck.queueItemId);
+  const attempts = (entry && decodeQueueItem(entry.value)?.sent?.attempts) ?? 0;
+  if (!frame.ack && attempts <= retries) return { session: rest, events: [], changes: [], queue };
+  return {
+    session: rest,
+    events: [ackEvent(origin, awaitedAck.queueItemId, frame.ack, awaitedAck.fCntDown)],
+    changes: entry ? [{ kind: "remove", id: entry.id }] : [],
+    queue: queue.filter(candidate => candidate !== entry),
+  };
+}

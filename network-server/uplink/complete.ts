@@ -1,0 +1,214 @@
+import { FrameError } from "../../lorawan/errors.ts";
+import { describeCommands, markSent } from "../../lorawan/mac/engine.ts";
+import { decodeFrame } from "../../lorawan/phy/codec.ts";
+import type { DataFrame } from "../../lorawan/phy/frame.ts";
+import type { NetworkEvent } from "../../platform/state/network-event.ts";
+import type { QueueChange } from "../../platform/state/store.ts";
+import type { NetworkContext } from "../context.ts";
+import { commitDevice, type LoadedDevice, loadDevice } from "../device-documents.ts";
+import { type DownlinkPlan, planDownlink } from "../downlink/plan.ts";
+import { sendPlanned, sentItem } from "../downlink/send.ts";
+import { dataWindows } from "../downlink/windows.ts";
+import { droppedEvent, type EventOrigin, logEvent, statusEvent, uplinkEvent } from "../events.ts";
+import type { Reception } from "../gateway/types.ts";
+import type { DeviceConfig } from "../ports.ts";
+import { regionConfigFor } from "../region-config.ts";
+import { regionOfSession, type Session } from "../session.ts";
+import type { OpenUplink } from "../session-record.ts";
+import { type AckResult, judgeAck } from "./acknowledge.ts";
+import { type AppliedUplink, applyUplink, type UplinkFacts } from "./apply.ts";
+
+/**
+ * Commit 2: what the uplink does to the session, its event with every copy, and the counter of the downlink that answers
+ * it (C16); then the downlink is sent. Called with the device held.
+ * @param receptions every copy; none when the process that accepted the uplink is gone: then nothing is answered.
+ */
+export async function completeUplink(
+  context: NetworkContext,
+  device: DeviceConfig,
+  accepted: LoadedDevice,
+  receptions: readonly Reception[],
+): Promise<void> {
+  const deduplicationId = accepted.state.open?.deduplicationId;
+  for (let loaded = accepted; loaded.state.open?.deduplicationId === deduplicationId; ) {
+    const completed = await complete(context, device, loaded, receptions);
+    if (!completed) return;
+    const { joined } = loaded.state;
+    const committed = await commitDevice(context.store, loaded, {
+      state: { active: completed.session, ...(joined && { joined }) },
+      events: completed.events,
+      queue: completed.changes,
+    });
+    if (committed) {
+      countCommands(context, completed);
+      const { downlink } = completed.plan;
+      if (downlink) sendPlanned(context, device, downlink, receptions);
+      return;
+    }
+    context.metrics.storeConflicts.inc();
+    loaded = await loadDevice(context.store, device.devEui);
+  }
+}
+
+interface Completed {
+  readonly applied: AppliedUplink;
+  readonly plan: DownlinkPlan;
+  readonly session: Session;
+  readonly events: readonly NetworkEvent[];
+  readonly changes: readonly QueueChange[];
+}
+
+/** Undefined when the document holds no uplink to complete. */
+async function complete(
+  context: NetworkContext,
+  device: DeviceConfig,
+  loaded: LoadedDevice,
+  receptions: readonly Reception[],
+): Promise<Completed | undefined> {
+  const { active, open } = loaded.state;
+  const frame = open && decodeFrame(Buffer.from(open.phyPayload, "hex"));
+  if (!active || !open || frame instanceof FrameError || frame?.kind !== "data") return undefined;
+  const heard = receptions.length > 0 ? { ...open, receptions: receptions.map(summaryOf) } : open;
+  const region = regionOfSession(active);
+  const regionConfig = regionConfigFor(context.regionConfigs, device.profile);
+  const applied = applyUplink(active, frame, factsOf(heard, receptions), region, regionConfig, device.profile);
+  const origin: EventOrigin = { device, atMs: open.receivedAtMs, deduplicationId: open.deduplicationId };
+  const acknowledged = judgeAck(
+    applied.session,
+    frame,
+    await context.store.queue(device.devEui),
+    device.profile.confirmedDownlinkRetries,
+    { ...origin, deduplicationId: context.newUuid() },
+  );
+  const plan = isAnswerable(receptions)
+    ? planAnswer(context, acknowledged, frame, applied, heard, device)
+    : { dropped: [], changes: [] };
+  return {
+    applied,
+    plan,
+    session: sessionAfter(acknowledged.session, plan, context.clock.nowMs()),
+    events: eventsOf(context, origin, { active, frame, heard, applied, acknowledged, plan }),
+    changes: [...acknowledged.changes, ...plan.changes, ...sentItem(plan.downlink, context.clock.nowMs())],
+  };
+}
+
+const summaryOf = (reception: Reception) => ({ rxInfo: reception.rxInfo, snrDb: reception.snrDb });
+
+function factsOf(open: OpenUplink, receptions: readonly Reception[]): UplinkFacts {
+  const gpsTimeMs = receptions.find(reception => reception.gpsTimeMs !== undefined)?.gpsTimeMs;
+  return {
+    fCnt: open.fCnt,
+    dataRate: open.dataRate,
+    channelIndex: open.channelIndex,
+    bestSnrDb: Math.max(...open.receptions.map(reception => reception.snrDb)),
+    gatewayCount: new Set(open.receptions.map(reception => reception.rxInfo.gatewayId)).size,
+    receivedAtMs: open.receivedAtMs,
+    ...(gpsTimeMs !== undefined && { gpsTimeMs }),
+  };
+}
+
+/** A gateway that held a frame back, for an hour perhaps, cannot be answered through (C74). */
+const heldBackAfterMs = 5_000;
+
+export const isAnswerable = (receptions: readonly Reception[]): boolean =>
+  receptions.some(reception => {
+    const heardAtMs = reception.rxInfo.gwTime === undefined ? Number.NaN : Date.parse(reception.rxInfo.gwTime);
+    // A gateway without a set clock says nothing about lateness, nor does one whose clock is ahead.
+    return !(reception.receivedAtMs - heardAtMs > heldBackAfterMs) || heardAtMs < clockNeverSetBeforeMs;
+  });
+
+/** Forwarders on gateways whose clock was never set report the seventies. */
+const clockNeverSetBeforeMs = Date.UTC(2015, 0, 1);
+
+function planAnswer(
+  context: NetworkContext,
+  acknowledged: AckResult,
+  frame: DataFrame,
+  applied: AppliedUplink,
+  heard: OpenUplink,
+  device: DeviceConfig,
+): DownlinkPlan {
+  const { session } = acknowledged;
+  return planDownlink(
+    session,
+    {
+      ack: frame.confirmed,
+      answerNeeded: applied.answerNeeded,
+      answers: applied.answers,
+      requests: applied.requests,
+      adr: device.profile.adrAlgorithm !== "none",
+      confFCnt: heard.fCnt & 0xffff,
+    },
+    acknowledged.queue,
+    dataWindows(regionOfSession(session), session.mac.current, {
+      frequencyHz: heard.txInfo.frequency,
+      dataRate: heard.dataRate,
+    }),
+    context.vault.open(session.appSKey),
+    context.clock.nowMs(),
+  );
+}
+
+/** The session with what the plan uses up: a counter, pending requests, an awaited acknowledgement. */
+function sessionAfter(session: Session, plan: DownlinkPlan, nowMs: number): Session {
+  const { downlink } = plan;
+  if (!downlink) return session;
+  return {
+    ...downlink.session,
+    mac: markSent(session.mac, downlink.sentRequests, nowMs),
+    ...(downlink.item?.confirmed && {
+      awaitedAck: { queueItemId: downlink.item.id, fCntDown: downlink.fCntDown },
+      confFCntDown: downlink.fCntDown & 0xffff,
+    }),
+  };
+}
+
+interface Outcome {
+  readonly active: Session;
+  readonly frame: DataFrame;
+  readonly heard: OpenUplink;
+  readonly applied: AppliedUplink;
+  readonly acknowledged: AckResult;
+  readonly plan: DownlinkPlan;
+}
+
+function eventsOf(context: NetworkContext, origin: EventOrigin, outcome: Outcome): readonly NetworkEvent[] {
+  const { applied, plan } = outcome;
+  const fresh = (): EventOrigin => ({ ...origin, deduplicationId: context.newUuid() });
+  const macEvents = applied.macEvents.flatMap(event => {
+    switch (event.kind) {
+      case "device-status":
+        return [statusEvent(fresh(), event.battery, event.marginDb)];
+      default:
+        return [];
+    }
+  });
+  return [
+    uplinkEvent(origin, outcome.active, outcome.frame, outcome.heard),
+    ...outcome.acknowledged.events,
+    ...macEvents,
+    ...plan.dropped.map(dropped => droppedEvent(fresh(), dropped)),
+    ...(plan.withoutAppSKey
+      ? [
+          logEvent(
+            fresh(),
+            "ERROR",
+            "F_CNT_DOWN",
+            "The downlink cannot be encrypted: this device's AppSKey is known to its Join Server alone",
+            { queue_item_id: plan.withoutAppSKey.id },
+          ),
+        ]
+      : []),
+  ];
+}
+
+function countCommands(context: NetworkContext, completed: Completed): void {
+  for (const answer of completed.applied.answers) {
+    for (const command of describeCommands(answer, "down", completed.session.macVersion)) {
+      context.metrics.macCommands.inc({ direction: "down", name: command.name });
+    }
+  }
+  for (const request of completed.plan.downlink?.sentRequests ?? []) {
+    context.metrics.macCommands.inc({ direction: "down", name: request.name });
+  }
+}

@@ -1,0 +1,196 @@
+import type { DevEui } from "../../lorawan/ids.ts";
+import type { DataFrame } from "../../lorawan/phy/frame.ts";
+import type { NetworkContext } from "../context.ts";
+import { commitDevice, type LoadedDevice, loadByDevAddr } from "../device-documents.ts";
+import { logEvent } from "../events.ts";
+import type { Reception } from "../gateway/types.ts";
+import type { DeviceConfig } from "../ports.ts";
+import { regionOfSession, type Session } from "../session.ts";
+import type { OpenUplink } from "../session-record.ts";
+import { completeUplink } from "./complete.ts";
+import type { Collection } from "./dedup.ts";
+import { type Candidate, matchDataFrame, type UplinkRadio, type Verdict } from "./match.ts";
+import { acknowledgeRepeat } from "./repeat.ts";
+
+/** A device whose session might have signed a frame. */
+interface Known {
+  readonly loaded: LoadedDevice;
+  readonly config: DeviceConfig;
+}
+
+/** A device that another writer keeps changing under our hands is given up after so many tries; the frame may come again. */
+const maxConflicts = 8;
+
+/**
+ * Takes data uplinks from their first copy to the committed event and the downlink.
+ */
+export function createDataUplinks(context: NetworkContext) {
+  /** The window of each device's newest frame. */
+  const openWindows = new Map<DevEui, Collection>();
+
+  async function handle(collection: Collection, frame: DataFrame): Promise<void> {
+    for (let tries = 0; tries < maxConflicts; tries += 1) {
+      const verdict = await judge(context, collection.first, frame);
+      if (verdict.kind === "bad-mic" || verdict.kind === "unknown-device") {
+        count(verdict);
+        collection.close();
+        return;
+      }
+      // Copies of an older frame that are still on the way must not hold up this one; order per device is kept.
+      openWindows.get(verdict.device.config.devEui)?.close();
+      if ((await inOrder(collection, frame, verdict)) === "done") {
+        count(verdict);
+        return;
+      }
+      context.metrics.storeConflicts.inc();
+    }
+    context.log.warn({ devAddr: frame.devAddr }, "gave up an uplink: its device kept changing");
+    collection.close();
+  }
+
+  const count = (verdict: Verdict<Known>): void => {
+    context.metrics.uplinks.inc({ verdict: verdict.kind });
+    context.log.debug({ verdict: verdict.kind }, "data uplink");
+  };
+
+  function inOrder(
+    collection: Collection,
+    frame: DataFrame,
+    verdict: Exclude<Verdict<Known>, { kind: "bad-mic" | "unknown-device" }>,
+  ): Promise<"done" | "conflict"> {
+    const { devEui } = verdict.device.config;
+    return context.devices.run(devEui, async () => {
+      openWindows.set(devEui, collection);
+      try {
+        return await act(collection, frame, verdict);
+      } finally {
+        if (openWindows.get(devEui) === collection) openWindows.delete(devEui);
+      }
+    });
+  }
+
+  async function act(
+    collection: Collection,
+    frame: DataFrame,
+    verdict: Exclude<Verdict<Known>, { kind: "bad-mic" | "unknown-device" }>,
+  ): Promise<"done" | "conflict"> {
+    switch (verdict.kind) {
+      case "accepted":
+        return accept(context, collection, frame, verdict);
+      case "repeat":
+        if (frame.confirmed) {
+          await acknowledgeRepeat(context, verdict.device.config, verdict.fCnt, await collection.collected);
+        } else {
+          collection.close();
+        }
+        return "done";
+      case "replay":
+      case "counter-reset":
+        collection.close();
+        return report(context, frame, verdict);
+    }
+  }
+
+  return { handle };
+}
+
+async function judge(context: NetworkContext, first: Reception, frame: DataFrame): Promise<Verdict<Known>> {
+  const candidates: Candidate<Known>[] = [];
+  for (const loaded of await loadByDevAddr(context.store, frame.devAddr)) {
+    const config = await context.catalog.device(loaded.devEui);
+    if (!config || config.disabled) continue;
+    candidates.push({ device: { loaded, config }, state: loaded.state, resetsFCnt: config.resetsFCnt });
+  }
+  return matchDataFrame(first.phyPayload, frame, candidates, radioOf(first));
+}
+
+const radioOf = (reception: Reception): UplinkRadio => ({
+  dataRate: session => dataRateOf(session, reception),
+  channel: session => channelOf(session, reception),
+});
+
+const dataRateOf = (session: Session, reception: Reception): number | undefined =>
+  regionOfSession(session).dataRateOf(reception.modulation, "up");
+
+function channelOf(session: Session, reception: Reception): number | undefined {
+  const dataRate = dataRateOf(session, reception);
+  return dataRate === undefined
+    ? undefined
+    : regionOfSession(session).channelOf(session.mac.current.channels, reception.frequencyHz, dataRate);
+}
+
+/** Commit 1: the counter and the event's content in one step, before anything else is done with the frame (C15). */
+async function accept(
+  context: NetworkContext,
+  collection: Collection,
+  frame: DataFrame,
+  verdict: Extract<Verdict<Known>, { kind: "accepted" }>,
+): Promise<"done" | "conflict"> {
+  const { loaded, config } = verdict.device;
+  const session = loaded.state[verdict.slot];
+  if (!session) return "conflict";
+  const { first } = collection;
+  const open: OpenUplink = {
+    deduplicationId: context.newUuid(),
+    phyPayload: Buffer.from(first.phyPayload).toString("hex"),
+    fCnt: verdict.fCnt,
+    dataRate: dataRateOf(session, first) ?? 0,
+    channelIndex: channelOf(session, first) ?? 0,
+    receivedAtMs: first.receivedAtMs,
+    txInfo: first.txInfo,
+    receptions: [{ rxInfo: first.rxInfo, snrDb: first.snrDb }],
+  };
+  const accepted = await commitDevice(context.store, loaded, {
+    state: {
+      // The first uplink under new keys ends the old session (C31).
+      active: { ...session, fCntUp: verdict.fCnt + 1, lastMic: Buffer.from(frame.mic).toString("hex") },
+      ...(verdict.slot === "active" && loaded.state.joined && { joined: loaded.state.joined }),
+      open,
+    },
+    ...(verdict.reset && { events: [counterResetEvent(context, config, session, verdict.fCnt)] }),
+  });
+  if (!accepted) return "conflict";
+  await completeUplink(context, config, accepted, await collection.collected);
+  return "done";
+}
+
+const counterResetEvent = (context: NetworkContext, device: DeviceConfig, session: Session, fCnt: number) =>
+  logEvent(
+    { device, atMs: context.clock.nowMs(), deduplicationId: context.newUuid() },
+    "WARNING",
+    "UPLINK_F_CNT_RESET",
+    "The device began again at a lower frame counter, as its settings allow",
+    { f_cnt: String(fCnt), expected: String(session.fCntUp) },
+  );
+
+/** Frames that the device signed and that are not accepted: reported, never delivered (C12, C19). */
+async function report(
+  context: NetworkContext,
+  frame: DataFrame,
+  verdict: Extract<Verdict<Known>, { kind: "replay" | "counter-reset" }>,
+): Promise<"done" | "conflict"> {
+  const { loaded, config } = verdict.device;
+  const origin = { device: config, atMs: context.clock.nowMs(), deduplicationId: context.newUuid() };
+  const details = { dev_addr: frame.devAddr, f_cnt: String(verdict.fCnt) };
+  const event =
+    verdict.kind === "replay"
+      ? logEvent(
+          origin,
+          "WARNING",
+          "UPLINK_F_CNT_RETRANSMISSION",
+          "A frame with a used frame counter came again",
+          details,
+        )
+      : logEvent(
+          origin,
+          "ERROR",
+          "UPLINK_F_CNT_RESET",
+          "The device began again at a lower frame counter; allow counter resets for it, or activate it anew",
+          details,
+        );
+  const committed = await commitDevice(context.store, loaded, {
+    state: loaded.state,
+    events: [event],
+  });
+  return committed ? "done" : "conflict";
+}

@@ -1,0 +1,116 @@
+import type { Clock } from "../../platform/clock.ts";
+import type { Metrics } from "../../platform/metrics.ts";
+import type { Reception } from "../gateway/types.ts";
+import { createWindowLength } from "./window-length.ts";
+
+/** One frame on the air with the copies of it that gateways have brought so far. */
+export interface Collection {
+  readonly first: Reception;
+  /** Resolves with every copy, the first included, when the window closes. */
+  readonly collected: Promise<readonly Reception[]>;
+  /** Ends the window early: a newer frame of the same device is here, or nobody waits for the copies. */
+  close(): void;
+}
+
+export interface Collector {
+  /** Takes a copy. Gives a Collection when it is the first of its frame, otherwise adds it where it belongs. */
+  add(reception: Reception): Collection | undefined;
+}
+
+interface Entry {
+  readonly firstAtUs: number;
+  readonly copies: Reception[];
+  readonly collection: Collection;
+  open: boolean;
+}
+
+export interface CollectorOptions {
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+  readonly longestWindowMs: number;
+}
+
+/** How long a closed frame is remembered at least, so that a late copy is not taken for a new frame. */
+const memoryUs = 10_000_000;
+/**
+ * A device repeats a frame only after both its receive windows, 2 s and more after the end of the first
+ * (TS001-1.0.4 4.3.1.2); a copy on the way is quicker.
+ */
+const repeatAfterUs = 1_500_000;
+const sameTransmissionUs = 100_000;
+
+/**
+ * Merges the copies of a frame. The key is the PHYPayload alone, so that no gateway can split the set by altering
+ * metadata (C14, C73).
+ */
+export function createCollector(options: CollectorOptions): Collector {
+  const { clock, metrics } = options;
+  const windowLength = createWindowLength(options.longestWindowMs);
+  let recent = new Map<string, Entry>();
+  let older = new Map<string, Entry>();
+  let rotatedAtUs = clock.monotonicUs();
+
+  const rotate = (nowUs: number): void => {
+    if (nowUs - rotatedAtUs < memoryUs) return;
+    older = nowUs - rotatedAtUs < 2 * memoryUs ? recent : new Map();
+    recent = new Map();
+    rotatedAtUs = nowUs;
+  };
+
+  const begin = (key: string, reception: Reception): Collection => {
+    const copies = [reception];
+    const { promise, resolve } = Promise.withResolvers<readonly Reception[]>();
+    const close = (): void => {
+      if (!entry.open) return;
+      entry.open = false;
+      cancelTimer();
+      metrics.copies.observe(copies.length);
+      windowLength.observe((copies.at(-1)?.receivedAtUs ?? 0) - reception.receivedAtUs);
+      resolve(copies);
+    };
+    const collection: Collection = { first: reception, collected: promise, close };
+    const entry: Entry = { firstAtUs: reception.receivedAtUs, copies, collection, open: true };
+    const cancelTimer = clock.after(windowLength.lengthMs(), close);
+    recent.set(key, entry);
+    return collection;
+  };
+
+  return {
+    add(reception) {
+      rotate(reception.receivedAtUs);
+      const key = latin1(reception.phyPayload);
+      const entry = recent.get(key) ?? older.get(key);
+      if (!entry) return begin(key, reception);
+      if (entry.open) {
+        addCopy(entry.copies, reception);
+        return undefined;
+      }
+      if (isNewTransmission(entry, reception)) return begin(key, reception);
+      metrics.lateCopies.inc();
+      windowLength.observe(reception.receivedAtUs - entry.firstAtUs);
+      return undefined;
+    },
+  };
+}
+
+// The same datagram twice, or a frame that one gateway also heard on a neighbouring channel, is one reception: the stronger.
+function addCopy(copies: Reception[], reception: Reception): void {
+  const same = copies.findIndex(
+    copy => copy.gatewayId === reception.gatewayId && copy.rxInfo.antenna === reception.rxInfo.antenna,
+  );
+  const known = copies[same];
+  if (!known) copies.push(reception);
+  else if (reception.snrDb > known.snrDb) copies[same] = reception;
+}
+
+function isNewTransmission(entry: Entry, reception: Reception): boolean {
+  const heardBefore = entry.copies.find(copy => copy.gatewayId === reception.gatewayId);
+  if (heardBefore) {
+    const elapsedUs = (reception.counterUs - heardBefore.counterUs) | 0;
+    return Math.abs(elapsedUs) > sameTransmissionUs;
+  }
+  return reception.receivedAtUs - entry.firstAtUs > repeatAfterUs;
+}
+
+const latin1 = (bytes: Uint8Array): string =>
+  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1");

@@ -1,0 +1,63 @@
+import type { JoinAns } from "../../lorawan/backend/messages.ts";
+import type { DevAddr } from "../../lorawan/ids.ts";
+import type { MacState } from "../../lorawan/mac/state.ts";
+import type { MacVersion } from "../../lorawan/version.ts";
+import type { KeyEnvelope } from "../../platform/state/network-event.ts";
+import type { AppSKeyVault, DeviceConfig } from "../ports.ts";
+import type { Session } from "../session.ts";
+
+type BackendEnvelope = NonNullable<JoinAns["AppSKey"]>;
+
+/** Undefined when a key is missing or wrapped under a KEK that is not ours. */
+export function sessionFromJoin(
+  vault: AppSKeyVault,
+  device: DeviceConfig,
+  radio: { readonly regionConfigId: string },
+  devAddr: DevAddr,
+  answer: JoinAns,
+  mac: MacState,
+): Session | undefined {
+  const keys = networkKeys(vault, device.profile.macVersion, answer);
+  if (!keys || !answer.AppSKey) return undefined;
+  return {
+    devAddr,
+    regionalParameters: device.profile.regionalParameters,
+    region: device.profile.region,
+    regionConfigId: radio.regionConfigId,
+    ...keys,
+    appSKey: envelopeOf(answer.AppSKey),
+    fCntUp: 0,
+    nFCntDown: 0,
+    aFCntDown: 0,
+    confFCntDown: 0,
+    mac,
+    adrHistory: [],
+  };
+}
+
+type NetworkKeysAndVersion = Pick<Session, "macVersion" | "fNwkSIntKey" | "sNwkSIntKey" | "nwkSEncKey">;
+
+// TS002 13.1: a 1.0.x answer has one NwkSKey; three keys mean that LoRaWAN 1.1 was negotiated.
+function networkKeys(vault: AppSKeyVault, version: MacVersion, answer: JoinAns): NetworkKeysAndVersion | undefined {
+  const open = (envelope: BackendEnvelope | undefined): string | undefined => {
+    const key = envelope && vault.open(envelopeOf(envelope));
+    return key && Buffer.from(key).toString("hex");
+  };
+  const nwkSKey = open(answer.NwkSKey);
+  if (nwkSKey) {
+    // A 1.1 device that fell back speaks 1.0 (TS001-1.1 6.2.5: OptNeg unset).
+    const macVersion = version === "1.1.0" ? "1.0.4" : version;
+    return { macVersion, fNwkSIntKey: nwkSKey, sNwkSIntKey: nwkSKey, nwkSEncKey: nwkSKey };
+  }
+  const fNwkSIntKey = open(answer.FNwkSIntKey);
+  const sNwkSIntKey = open(answer.SNwkSIntKey);
+  const nwkSEncKey = open(answer.NwkSEncKey);
+  return fNwkSIntKey && sNwkSIntKey && nwkSEncKey
+    ? { macVersion: "1.1.0", fNwkSIntKey, sNwkSIntKey, nwkSEncKey }
+    : undefined;
+}
+
+const envelopeOf = (envelope: BackendEnvelope): KeyEnvelope => ({
+  ...(envelope.KEKLabel && { kekLabel: envelope.KEKLabel }),
+  aesKey: envelope.AESKey.replace(/^0x/i, "").toLowerCase(),
+});

@@ -1,0 +1,138 @@
+import { parseAesKey } from "../../lorawan/keys.ts";
+import type { DataFrame } from "../../lorawan/phy/frame.ts";
+import { verifyUplinkMic } from "../../lorawan/phy/security.ts";
+import { isVersion11, type MacVersion } from "../../lorawan/version.ts";
+import { counterLimit, type DeviceState, type Session } from "../session.ts";
+
+/** A device that is reachable under the frame's DevAddr, with the version of its document. */
+export interface Candidate<Device> {
+  readonly device: Device;
+  readonly state: DeviceState;
+  /** The device may start again at 0 (C19). */
+  readonly resetsFCnt: boolean;
+}
+
+export type SessionSlot = "active" | "joined";
+
+/** What a data frame turned out to be. */
+export type Verdict<Device> =
+  | {
+      readonly kind: "accepted";
+      readonly device: Device;
+      readonly slot: SessionSlot;
+      readonly fCnt: number;
+      readonly reset: boolean;
+    }
+  /** The same frame as the last accepted one, sent again (NbTrans, or an unanswered confirmed frame; C13). */
+  | { readonly kind: "repeat"; readonly device: Device; readonly fCnt: number }
+  /** Signed by the device, with a counter that has been used (C12). */
+  | { readonly kind: "replay"; readonly device: Device; readonly fCnt: number }
+  /** Signed by the device, which has begun again at a low counter without being allowed to (C19). */
+  | { readonly kind: "counter-reset"; readonly device: Device; readonly fCnt: number }
+  | { readonly kind: "bad-mic" }
+  | { readonly kind: "unknown-device" };
+
+export interface UplinkRadio {
+  readonly dataRate: (session: Session) => number | undefined;
+  readonly channel: (session: Session) => number | undefined;
+}
+
+/** TS001-1.0.3 4.3.1.5 and RP001: frames after a gap of more than this are dropped; 1.0.4 has no such rule (C17). */
+const maxFCntGap = 16_384;
+const hasGapRule = (version: MacVersion): boolean => version !== "1.0.4";
+
+/**
+ * Finds the device that signed this frame among those that share its DevAddr (C33). Pure: nothing is remembered.
+ */
+export function matchDataFrame<Device>(
+  phyPayload: Uint8Array,
+  frame: DataFrame,
+  candidates: readonly Candidate<Device>[],
+  radio: UplinkRadio,
+): Verdict<Device> {
+  if (candidates.length === 0) return { kind: "unknown-device" };
+  const sessions = candidates.flatMap(candidate => sessionsOf(candidate, frame));
+  // Most likely first: the smallest step of the counter. A hundred devices on one address then cost hardly more than one.
+  sessions.sort((left, right) => left.step - right.step);
+  for (const entry of sessions) {
+    if (!entry.acceptable) continue;
+    if (signed(phyPayload, frame, entry.session, entry.nextFCnt, radio)) {
+      return {
+        kind: "accepted",
+        device: entry.candidate.device,
+        slot: entry.slot,
+        fCnt: entry.nextFCnt,
+        reset: false,
+      };
+    }
+  }
+  for (const entry of sessions) {
+    const verdict = judgeOldCounter(phyPayload, frame, entry, radio);
+    if (verdict) return verdict;
+  }
+  return { kind: "bad-mic" };
+}
+
+interface SessionEntry<Device> {
+  readonly candidate: Candidate<Device>;
+  readonly slot: SessionSlot;
+  readonly session: Session;
+  /** The 32-bit counter that the frame would carry if it is new. */
+  readonly nextFCnt: number;
+  readonly step: number;
+  readonly acceptable: boolean;
+}
+
+function sessionsOf<Device>(candidate: Candidate<Device>, frame: DataFrame): readonly SessionEntry<Device>[] {
+  const entries: SessionEntry<Device>[] = [];
+  for (const slot of ["active", "joined"] as const) {
+    const session = candidate.state[slot];
+    if (session?.devAddr !== frame.devAddr) continue;
+    const step = (frame.fCnt16 - session.fCntUp) & 0xffff;
+    const nextFCnt = session.fCntUp + step;
+    const gapAllowed = !hasGapRule(session.macVersion) || step <= maxFCntGap;
+    entries.push({ candidate, slot, session, nextFCnt, step, acceptable: gapAllowed && nextFCnt < counterLimit });
+  }
+  return entries;
+}
+
+function judgeOldCounter<Device>(
+  phyPayload: Uint8Array,
+  frame: DataFrame,
+  entry: SessionEntry<Device>,
+  radio: UplinkRadio,
+): Verdict<Device> | undefined {
+  const { session, candidate, slot } = entry;
+  const { device } = candidate;
+  const lastFCnt = session.fCntUp - 1;
+  const olderFCnt = lastFCnt - ((lastFCnt - frame.fCnt16) & 0xffff);
+  if (olderFCnt >= 0 && signed(phyPayload, frame, session, olderFCnt, radio)) {
+    // From 1.1 on a repeat on another channel has another MIC (TS001-1.1 4.4.1); before, it is the same to the byte.
+    const sameFrame = isVersion11(session.macVersion) || session.lastMic === Buffer.from(frame.mic).toString("hex");
+    if (olderFCnt === lastFCnt && sameFrame) return { kind: "repeat", device, fCnt: olderFCnt };
+    if (olderFCnt > 0xffff) return { kind: "replay", device, fCnt: olderFCnt };
+    return candidate.resetsFCnt
+      ? { kind: "accepted", device, slot, fCnt: olderFCnt, reset: true }
+      : { kind: olderFCnt === 0 ? "counter-reset" : "replay", device, fCnt: olderFCnt };
+  }
+  const restartedFCnt = frame.fCnt16;
+  if (restartedFCnt < olderFCnt && signed(phyPayload, frame, session, restartedFCnt, radio)) {
+    return candidate.resetsFCnt
+      ? { kind: "accepted", device, slot, fCnt: restartedFCnt, reset: true }
+      : { kind: "counter-reset", device, fCnt: restartedFCnt };
+  }
+  return undefined;
+}
+
+function signed(phyPayload: Uint8Array, frame: DataFrame, session: Session, fCnt: number, radio: UplinkRadio): boolean {
+  const version11 = isVersion11(session.macVersion);
+  return verifyUplinkMic(phyPayload, frame, {
+    version11,
+    fCnt,
+    fNwkSIntKey: parseAesKey(session.fNwkSIntKey),
+    sNwkSIntKey: parseAesKey(session.sNwkSIntKey),
+    confFCnt: frame.ack ? session.confFCntDown : 0,
+    txDr: version11 ? (radio.dataRate(session) ?? 0) : 0,
+    txCh: version11 ? (radio.channel(session) ?? 0) : 0,
+  });
+}
