@@ -1,4 +1,4 @@
-import { channelsAt, frequencies, type MaskControl, type PlanFacts } from "./facts.ts";
+import type { MaskControl, PlanFacts } from "./facts.ts";
 import type { Channel } from "./region.ts";
 
 const group = (number: number): MaskControl => ({ kind: "group", group: number });
@@ -35,40 +35,3 @@ export const withDownlinks = (
     ...channel,
     downlinkFrequencyHz: downlinkFrequenciesHz[number % downlinkFrequenciesHz.length] ?? channel.uplinkFrequencyHz,
   }));
-
-/** Downlink channels of US915 and AU915. */
-export const downlinks500KHz: readonly number[] = frequencies(923_300_000, 8, 600_000);
-
-interface Plan72Options {
-  readonly narrow: { readonly firstHz: number; readonly maxDataRate: number };
-  readonly wide: { readonly firstHz: number; readonly minDataRate: number; readonly maxDataRate: number };
-  /** ChMaskCntl 5, sub-bands as a whole, is known. */
-  readonly subBandMask: boolean;
-  readonly cfList: boolean;
-}
-
-/**
- * 64 channels of 125 kHz and 8 of 500 kHz (RP002-1.0.4 2.5.2, 2.5.5, 2.8.2, 2.8.5). Sub-band n has eight of the first
- * and one of the second kind. ChMaskCntl 6 and 7 switch the first kind as a whole and mask the second.
- */
-export const plan72 = (options: Plan72Options): PlanFacts => {
-  const { narrow, wide } = options;
-  const uplinks = [
-    ...channelsAt(frequencies(narrow.firstHz, 64, 200_000), 0, narrow.maxDataRate),
-    ...channelsAt(frequencies(wide.firstHz, 8, 1_600_000), wide.minDataRate, wide.maxDataRate),
-  ];
-  return {
-    kind: "fixed",
-    channels: withDownlinks(uplinks, downlinks500KHz),
-    maxChannels: 72,
-    maskControls: [
-      ...groups(5),
-      // The RP002-1.0.4 erratum of 2023-05-08 takes bit 8 back: only the eight sub-band bits mean anything.
-      options.subBandMask ? { kind: "sub-bands" } : undefined,
-      { kind: "all", enabled: true, maskedGroup: 4 },
-      { kind: "all", enabled: false, maskedGroup: 4 },
-    ],
-    cfList: options.cfList ? { type: 1 } : undefined,
-    subBands: eights(64).map((narrowChannels, block) => [...narrowChannels, 64 + block]),
-  };
-};

@@ -1,6 +1,25 @@
 import type { RegionalParametersRevision } from "../version.ts";
 
-export const regionNames = ["EU868", "US915"] as const;
+export const regionNames = [
+  "EU868",
+  "US915",
+  "AU915",
+  "AS923",
+  "AS923-2",
+  "AS923-3",
+  "AS923-4",
+  "CN470",
+  "CN470-20A",
+  "CN470-20B",
+  "CN470-26A",
+  "CN470-26B",
+  "CN779",
+  "EU433",
+  "IN865",
+  "KR920",
+  "RU864",
+  "ISM2400",
+] as const;
 export type RegionName = (typeof regionNames)[number];
 
 export type Modulation =
@@ -78,7 +97,7 @@ export interface Region {
   readonly subBands: readonly SubBand[];
   /** TxParamSetupReq exists here (C60). */
   readonly txParamSetup: boolean;
-  /** Class B beacon and default ping slot. */
+  /** Class B beacon and default ping slot; no frequencies where they depend on the channel a device joined on. */
   readonly beacon: { readonly frequenciesHz: readonly number[]; readonly dataRate: number };
   readonly pingSlot: { readonly frequenciesHz: readonly number[]; readonly dataRate: number };
 

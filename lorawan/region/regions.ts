@@ -1,15 +1,41 @@
 import { MalformedValue } from "../errors.ts";
 import { type RegionalParametersRevision, regionalParametersRevisions } from "../version.ts";
+import { as923, as923Group2, as923Group3, as923Group4 } from "./as923.ts";
+import { au915 } from "./au915.ts";
 import { channelFunctions } from "./channel-plan.ts";
+import { cn470 } from "./cn470.ts";
+import { cn470Plan20A, cn470Plan20B, cn470Plan26A, cn470Plan26B } from "./cn470-rp002.ts";
+import { cn779 } from "./cn779.ts";
 import { dataRateFunctions } from "./data-rates.ts";
+import { eu433 } from "./eu433.ts";
 import { eu868 } from "./eu868.ts";
 import type { RegionChange, RegionDefinition, RegionFacts } from "./facts.ts";
+import { in865 } from "./in865.ts";
+import { ism2400 } from "./ism2400.ts";
+import { kr920 } from "./kr920.ts";
 import { type Region, type RegionName, regionNames } from "./region.ts";
+import { ru864 } from "./ru864.ts";
 import { us915 } from "./us915.ts";
 
 const definitions: Readonly<Record<RegionName, RegionDefinition>> = {
   EU868: eu868,
   US915: us915,
+  AU915: au915,
+  AS923: as923,
+  "AS923-2": as923Group2,
+  "AS923-3": as923Group3,
+  "AS923-4": as923Group4,
+  CN470: cn470,
+  "CN470-20A": cn470Plan20A,
+  "CN470-20B": cn470Plan20B,
+  "CN470-26A": cn470Plan26A,
+  "CN470-26B": cn470Plan26B,
+  CN779: cn779,
+  EU433: eu433,
+  IN865: in865,
+  KR920: kr920,
+  RU864: ru864,
+  ISM2400: ism2400,
 };
 
 const orderOf = (revision: RegionalParametersRevision): number => regionalParametersRevisions.indexOf(revision);

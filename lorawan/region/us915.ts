@@ -1,5 +1,5 @@
 import { type DataRateTable, lora, lrFhss, type PlanFacts, type RegionDefinition, twoDbSteps } from "./facts.ts";
-import { downlinks500KHz, plan72 } from "./plans.ts";
+import { downlinkDataRates, downlinkDataRates102, downlinks500KHz, plan72 } from "./plan72.ts";
 
 const plan = (options: { subBandMask: boolean; cfList: boolean; maxWideDataRate?: number }): PlanFacts =>
   plan72({
@@ -8,29 +8,7 @@ const plan = (options: { subBandMask: boolean; cfList: boolean; maxWideDataRate?
     ...options,
   });
 
-const down = { direction: "down" } as const;
 const up = { direction: "up" } as const;
-
-const wideDownlinks: DataRateTable = [
-  lora(10, 500, 242, down),
-  lora(9, 500, 242, down),
-  lora(8, 500, 242, down),
-  lora(7, 500, 242, down),
-];
-
-/** DR8 to DR13. Up to RP002-1.0.1 a repeater takes 20 bytes of DR8 and DR9 too. */
-export const downlinkDataRates: DataRateTable = [
-  lora(12, 500, 53, { ...down, repeater: 33 }),
-  lora(11, 500, 129, { ...down, repeater: 109 }),
-  ...wideDownlinks,
-];
-
-/** DR8 to DR13 from RP002-1.0.2 on. */
-export const downlinkDataRates102: DataRateTable = [
-  lora(12, 500, 53, down),
-  lora(11, 500, 129, down),
-  ...wideDownlinks,
-];
 
 const narrowUplinks: DataRateTable = [lora(10, 125, 11, up), lora(9, 125, 53, up), lora(8, 125, 125, up)];
 

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
+import { regionNames } from "../../../lorawan/region/region.ts";
 import { regionOf } from "../../../lorawan/region/regions.ts";
 import { deviations } from "./deviations.ts";
-import { bandFacts, type Facts, readBandVectors, regionFacts } from "./vectors.ts";
+import { type BandVector, bandFacts, type Facts, readBandVectors, regionFacts } from "./vectors.ts";
 
 const vectors = readBandVectors();
 
@@ -14,30 +15,22 @@ const difference = (theirs: Facts, ours: Facts): Facts => {
   );
 };
 
+const listedFor = (vector: BandVector): Facts =>
+  Object.fromEntries(
+    deviations
+      .filter(({ regions, revisions }) => regions.includes(vector.region) && revisions.includes(vector.revision))
+      .flatMap(({ facts }) => Object.entries(facts)),
+  );
+
 describe("facts of every region and revision", () => {
-  test.each(vectors)("C39 $region under $revision is as the vectors say, but for the listed deviations", vector => {
-    const region = regionOf(vector.region, vector.revision);
-    const ours = regionFacts(region, vector);
-    const theirs = bandFacts(vector);
-    const listed = deviations.filter(
-      ({ regions, revisions, fact }) =>
-        regions.includes(vector.region) && revisions.includes(vector.revision) && fact in difference(theirs, ours),
-    );
-    const expected = Object.fromEntries(listed.map(({ fact, theirs, ours }) => [fact, `${theirs} -> ${ours}`]));
-    expect(difference(theirs, ours)).toEqual(expected);
-    expect(region.revision).toBe(vector.revision);
+  test("C39 the vectors have 143 tables, and one at least for every region", () => {
+    expect(vectors).toHaveLength(143);
+    expect(new Set(vectors.map(vector => vector.region))).toEqual(new Set(regionNames));
   });
 
-  test("every listed deviation is one", () => {
-    for (const deviation of deviations) {
-      const seen = vectors.filter(
-        ({ region, revision }) => deviation.regions.includes(region) && deviation.revisions.includes(revision),
-      );
-      expect(seen.length, deviation.fact).toBe(deviation.regions.length * deviation.revisions.length);
-      for (const vector of seen) {
-        const differs = difference(bandFacts(vector), regionFacts(regionOf(vector.region, vector.revision), vector));
-        expect(differs, vector.id).toHaveProperty([deviation.fact]);
-      }
-    }
+  test.each(vectors)("C39 $region under $revision is as the vectors say, but for the listed deviations", vector => {
+    const region = regionOf(vector.region, vector.revision);
+    expect(difference(bandFacts(vector), regionFacts(region, vector))).toEqual(listedFor(vector));
+    expect(region.revision).toBe(vector.revision);
   });
 });

@@ -93,18 +93,19 @@ const revisionOf: Readonly<Record<string, string>> = {
   RP002_V1_0_4: "RP002-1.0.4",
 };
 
-const vectorOf = (id: string, band: Band): readonly BandVector[] => {
+const vectorOf = (id: string, band: Band): BandVector => {
   const parts = /^(.*)_((?:PHY|RP002)_.*)$/.exec(id);
   const region = regionNames.find(name => name === regionOfBand[parts?.[1] ?? ""]);
   const revision = regionalParametersRevisions.find(name => name === revisionOf[parts?.[2] ?? ""]);
-  return region === undefined || revision === undefined ? [] : [{ id, region, revision, band }];
+  if (region === undefined || revision === undefined) throw new Error(`no region or revision for ${id}`);
+  return { id, region, revision, band };
 };
 
 /** The tables of test/vectors/bands_tts.json. */
 export const readBandVectors = (): readonly BandVector[] => {
   const file = new URL("../../vectors/bands_tts.json", import.meta.url);
   const { bands } = Value.Parse(BandsFile, JSON.parse(readFileSync(file, "utf8")));
-  return Object.entries(bands).flatMap(([id, band]) => vectorOf(id, band));
+  return Object.entries(bands).map(([id, band]) => vectorOf(id, band));
 };
 
 const mHz = (frequencyHz: number): string => `${frequencyHz / 1e6}`;
