@@ -7,6 +7,7 @@ import {
   loraSf12ToSf7,
   type MaskControl,
   type PlanFacts,
+  type RegionChange,
   type RegionDefinition,
   steppedRx1,
   twoDbSteps,
@@ -44,51 +45,44 @@ interface Plan {
   readonly beaconsHz: readonly number[];
 }
 
-const cn470Plan = ({
-  name,
-  uplinksHz,
-  downlinksHz,
+/** From RP002-1.0.1 on, DR1 is the least there is. */
+const withoutDataRate0 = (plan: PlanFacts, rx2FrequencyHz: number): RegionChange => ({
+  from: "RP002-1.0.1",
+  facts: {
+    plan,
+    dataRates: shortDataRates,
+    rx1: ["", "111111", "211111", "321111", "432111", "543211", "654321", "765432"],
+    rx2: { frequencyHz: rx2FrequencyHz, dataRate: 1 },
+  },
+});
+
+const planFacts = ({ uplinksHz, downlinksHz, maskControls }: Plan, minDataRate: number): PlanFacts => ({
+  kind: "fixed",
+  channels: withDownlinks(channelsAt(uplinksHz, minDataRate, 5), downlinksHz),
+  maxChannels: uplinksHz.length,
   maskControls,
-  rx2FrequencyHz,
-  beaconsHz,
-}: Plan): RegionDefinition => {
-  const plan = (minDataRate: number): PlanFacts => ({
-    kind: "fixed",
-    channels: withDownlinks(channelsAt(uplinksHz, minDataRate, 5), downlinksHz),
-    maxChannels: uplinksHz.length,
-    maskControls,
-    cfList: { type: 1 },
-    subBands: eights(uplinksHz.length),
-  });
-  return {
-    name,
-    first: "RP002-1.0.0",
-    facts: {
-      plan: plan(0),
-      dataRates: loraSf12ToSf7,
-      maxAdrDataRate: 5,
-      rx1: steppedRx1.slice(0, 6),
-      rx2: { frequencyHz: rx2FrequencyHz, dataRate: 0 },
-      maxEirpDbm: 19.15,
-      txPowerOffsetsDb: twoDbSteps(7),
-      txParamSetup: false,
-      subBands: [{ fromHz: 470_000_000, toHz: 510_000_000, dutyCycle: 1, maxEirpDbm: 19.15 }],
-      beacon: { frequenciesHz: beaconsHz, dataRate: 2 },
-      pingSlotFrequenciesHz: beaconsHz,
-    },
-    changes: [
-      {
-        from: "RP002-1.0.1",
-        facts: {
-          plan: plan(1),
-          dataRates: shortDataRates,
-          rx1: ["", "111111", "211111", "321111", "432111", "543211", "654321", "765432"],
-          rx2: { frequencyHz: rx2FrequencyHz, dataRate: 1 },
-        },
-      },
-    ],
-  };
-};
+  cfList: { type: 1 },
+  subBands: eights(uplinksHz.length),
+});
+
+const cn470Plan = (plan: Plan): RegionDefinition => ({
+  name: plan.name,
+  first: "RP002-1.0.0",
+  facts: {
+    plan: planFacts(plan, 0),
+    dataRates: loraSf12ToSf7,
+    maxAdrDataRate: 5,
+    rx1: steppedRx1.slice(0, 6),
+    rx2: { frequencyHz: plan.rx2FrequencyHz, dataRate: 0 },
+    maxEirpDbm: 19.15,
+    txPowerOffsetsDb: twoDbSteps(7),
+    txParamSetup: false,
+    subBands: [{ fromHz: 470_000_000, toHz: 510_000_000, dutyCycle: 1, maxEirpDbm: 19.15 }],
+    beacon: { frequenciesHz: plan.beaconsHz, dataRate: 2 },
+    pingSlotFrequenciesHz: plan.beaconsHz,
+  },
+  changes: [withoutDataRate0(planFacts(plan, 1), plan.rx2FrequencyHz)],
+});
 
 const plan20BHz = [...frequencies(476_900_000, 32, 200_000), ...frequencies(496_900_000, 32, 200_000)];
 

@@ -84,11 +84,12 @@ export interface Region {
   readonly defaultChannels: ChannelPlan;
   /** 16 in dynamic plans, 72 in US915. */
   readonly maxChannels: number;
+  /** Default of RX2; in the 20 MHz plans of CN470, that of a device which did not join over the air. */
   readonly rx2: { readonly frequencyHz: number; readonly dataRate: number };
   readonly rx1DelaySeconds: 1;
   readonly joinAcceptDelaySeconds: 5;
   readonly maxRx1DrOffset: number;
-  /** Highest EIRP of a device by default; TXPower index n lowers it by 2n dB. */
+  /** Highest EIRP of a device by default; `txPowerDbm` says by how much a TXPower index lowers it. */
   readonly maxEirpDbm: number;
   readonly maxTxPowerIndex: number;
   /** Data rates that ADR may choose among: DR0 up to this, 125 kHz LoRa first. */

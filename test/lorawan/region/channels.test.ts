@@ -84,6 +84,16 @@ describe("channel masks", () => {
     );
   });
 
+  test("C55 US915 needs one mask at most for any choice of sub-bands", () => {
+    const choice = fc.subarray([1, 2, 3, 4, 5, 6, 7, 8], { minLength: 1 });
+    fc.assert(
+      fc.property(choice, enabledArbitrary(us915.defaultChannels), (subBands, current) => {
+        const wanted = new Set(subBands.flatMap(subBand => Array.from(us915.subBandChannels(subBand))));
+        expect(us915.channelMasks(wanted, current, us915.defaultChannels).length).toBeLessThanOrEqual(1);
+      }),
+    );
+  });
+
   test("C55 US915 goes from all channels to sub-band 2 with one mask, by ChMaskCntl 5", () => {
     const masks = us915.channelMasks(us915.subBandChannels(2), allOf(us915.defaultChannels), us915.defaultChannels);
     expect(masks).toEqual([{ control: 5, mask: 0x0002 }]);
