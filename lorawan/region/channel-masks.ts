@@ -28,7 +28,7 @@ export const setOf = (words: ChannelWords): ReadonlySet<number> => {
 };
 
 /** The channels of `channels` that exist. */
-export const definedWords = (channels: ChannelPlan, plan: PlanFacts): ChannelWords =>
+const definedWords = (channels: ChannelPlan, plan: PlanFacts): ChannelWords =>
   wordsOf(
     Array.from(channels.keys()).filter(number => channels[number] !== undefined),
     plan,

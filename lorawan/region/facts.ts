@@ -2,7 +2,7 @@ import type { RegionalParametersRevision } from "../version.ts";
 import type { Channel, Modulation, RegionName, SubBand } from "./region.ts";
 
 /** N of the regional parameters: most FRMPayload bytes with empty FOpts, under each limit alone. */
-export interface PayloadLimits {
+interface PayloadLimits {
   readonly plain: number;
   /** Under a 400 ms dwell-time limit; 0 where the rate may not be used then. */
   readonly dwellTime: number;
