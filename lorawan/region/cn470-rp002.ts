@@ -22,7 +22,7 @@ const all: readonly MaskControl[] = [
 const controls64 = [...groups(4), undefined, undefined, ...all];
 const controls48 = [...groups(3), ...all];
 
-// Without SF12, and with less of a payload: the airtime limit of 1 s (RP002-1.0.4 2.9.6).
+// Without SF12, and with payloads of their own (RP002-1.0.4 2.9.6).
 const shortDataRates: DataRateTable = [
   undefined,
   lora(11, 125, 23),

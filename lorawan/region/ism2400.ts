@@ -1,7 +1,7 @@
 import { channelsAt, lora, type RegionDefinition, steppedRx1, twoDbSteps } from "./facts.ts";
 import { dynamicPlan } from "./plans.ts";
 
-/** ISM2400 (Physical Layer Proposal 2.4 GHz, Semtech 2018): the same under every revision of the others. */
+/** ISM2400 (Semtech, Physical Layer Proposal 2.4 GHz): the same under every revision of the others. */
 export const ism2400: RegionDefinition = {
   name: "ISM2400",
   first: "TS001-1.0.0",

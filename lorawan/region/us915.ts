@@ -12,7 +12,7 @@ const up = { direction: "up" } as const;
 
 const narrowUplinks: DataRateTable = [lora(10, 125, 11, up), lora(9, 125, 53, up), lora(8, 125, 125, up)];
 
-// Documents before RP002 do not reckon with repeaters on DR3 and DR4 (RP001-1.1-B 2.5.6).
+// Documents before RP002 do not reckon with repeaters on DR3 and DR4 (RP001-1.0.3-A 2.3.6).
 const uplinks: DataRateTable = [
   ...narrowUplinks,
   lora(7, 125, 242, { ...up, repeater: 242 }),

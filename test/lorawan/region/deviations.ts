@@ -64,7 +64,7 @@ export const deviations: readonly Deviation[] = [
       "DR1 payload": "115 -> 53",
       "DR2 payload": "242 -> 126",
     }),
-    clause: "RP001-1.0.2-A 2.5.6: DR0 to DR3 are SF10 to SF7 as in US915, and as limited",
+    clause: "RP001-1.0.2-A 2.6.6: DR0 to DR3 are SF10 to SF7 as in US915, and as limited",
   },
   {
     regions: ["AU915"],
