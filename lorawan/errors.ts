@@ -25,7 +25,9 @@ export type FrameErrorCode =
   | "wrong_length"
   | "f_opts_with_port_0"
   | "f_opts_overrun"
-  | "unknown_rejoin_type";
+  | "unknown_rejoin_type"
+  | "impossible_field"
+  | "wrong_message_type";
 
 /** Bytes that are no LoRaWAN frame, or fields that no frame can carry (TS001-1.0.4 4, 6). */
 export class FrameError extends UpchirpError {
