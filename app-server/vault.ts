@@ -1,0 +1,52 @@
+import { timingSafeEqual } from "node:crypto";
+import { unwrapKey, wrapKey } from "../lorawan/backend/key-envelope.ts";
+import { type AesKey, parseAesKey } from "../lorawan/keys.ts";
+import type { KeyEnvelope } from "../platform/state/network-event.ts";
+import type { AppSKeyVault } from "./ports.ts";
+
+export interface VaultOptions {
+  readonly kekLabel: string;
+  /** 16, 24 or 32 bytes. */
+  readonly kek: Uint8Array;
+}
+
+/** Unwrapping a key costs two cipher objects; sessions use one key for thousands of uplinks. */
+const maxOpened = 10_000;
+
+/**
+ * Opens envelopes under this installation's key-encryption key (RFC 3394), and those that carry a key in the clear.
+ * An envelope with another label, or one that has been altered, stays closed. Throws MalformedValue for a KEK of the
+ * wrong length.
+ */
+export function createAppSKeyVault({ kekLabel, kek }: VaultOptions): AppSKeyVault {
+  const opened = new Map<string, AesKey>();
+  assertUsable(kek);
+
+  const openWrapped = (wrapped: string): AesKey | undefined => {
+    const known = opened.get(wrapped);
+    if (known !== undefined) return known;
+    if (!/^([0-9a-fA-F]{2})+$/.test(wrapped)) return undefined;
+    const key = unwrapKey(kek, Buffer.from(wrapped, "hex"));
+    if (key === undefined || key.length !== 16) return undefined;
+    if (opened.size >= maxOpened) opened.clear();
+    opened.set(wrapped, key);
+    return key;
+  };
+
+  return {
+    open(envelope: KeyEnvelope) {
+      if (envelope.kekLabel === kekLabel) return openWrapped(envelope.aesKey);
+      if (envelope.kekLabel !== undefined && envelope.kekLabel !== "") return undefined;
+      return /^[0-9a-fA-F]{32}$/.test(envelope.aesKey) ? parseAesKey(envelope.aesKey) : undefined;
+    },
+    seal: key => ({ kekLabel, aesKey: Buffer.from(wrapKey(kek, key)).toString("hex") }),
+  };
+}
+
+/** A KEK that cannot be used is found at start, not at the first join. */
+function assertUsable(kek: Uint8Array): void {
+  const probe = new Uint8Array(16);
+  const back = unwrapKey(kek, wrapKey(kek, probe));
+  if (back === undefined || !timingSafeEqual(back, probe))
+    throw new Error("AES key wrap does not work on this platform");
+}
