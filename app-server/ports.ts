@@ -218,3 +218,17 @@ export interface DownlinkQueue {
   remove(devEui: DevEui, id: string): Promise<boolean>;
   flush(devEui: DevEui): Promise<number>;
 }
+
+/** Commands that applications send through an integration. */
+export interface ApplicationCommands {
+  /**
+   * A `command/down` for a device as the integration's address names it, with its JSON body. Resolves when the downlink
+   * is durably queued or refused; a refusal for a device that exists has a `log` event that says why, for the same
+   * integration to send. Rejects when a store cannot answer: the command may be given again.
+   */
+  down(applicationId: string, devEui: string, body: Uint8Array): Promise<CommandOutcome>;
+}
+
+export type CommandOutcome =
+  | { readonly kind: "enqueued"; readonly id: string }
+  | { readonly kind: "refused"; readonly message: string; readonly answer?: ApplicationEvent };

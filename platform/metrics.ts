@@ -36,6 +36,10 @@ export function createMetrics() {
     storeFaults: counter("store_faults_total", "Store operations that failed."),
 
     events: counter("events_total", "Events delivered to integrations, by kind.", ["kind"]),
+    eventsSkipped: counter("events_skipped_total", "Event records that no integration gets, by reason.", ["reason"]),
+    sinkFailures: counter("sink_failures_total", "Deliveries that a sink refused and that are tried again, by sink.", [
+      "sink",
+    ]),
     codecRuns: counter("codec_runs_total", "Codec runs by result.", ["result"]),
     commandsRefused: counter("commands_refused_total", "Downlink commands refused, by reason.", ["reason"]),
     mqttRefused: counter("mqtt_refused_total", "MQTT connections, publishes and subscriptions refused.", ["what"]),

@@ -94,7 +94,7 @@ export type QueueChange =
   | { readonly kind: "replace"; readonly id: string; readonly value: Uint8Array }
   | { readonly kind: "remove"; readonly id: string };
 
-/** Opaque, ordered within its partition. */
+/** Opaque, ordered within its partition by comparison as text; `""` comes before all. */
 export type EventPosition = string;
 
 export interface LoggedEvent {

@@ -1,0 +1,137 @@
+import { randomUUID } from "node:crypto";
+import Type from "typebox";
+import Value from "typebox/value";
+import type { DevEui } from "../lorawan/ids.ts";
+import type { Clock } from "../platform/clock.ts";
+import type { QueueItem } from "../platform/state/queue-item.ts";
+import type { QueueEntry, StateStore } from "../platform/state/store.ts";
+import type {
+  CodecSandbox,
+  DeviceDirectory,
+  DirectoryDevice,
+  DownlinkQueue,
+  DownlinkRequest,
+  EnqueueOutcome,
+  NetworkControl,
+} from "./ports.ts";
+
+export interface DownlinkQueueOptions {
+  readonly store: Pick<StateStore, "queue" | "enqueue" | "removeQueued" | "flushQueue">;
+  readonly directory: DeviceDirectory;
+  readonly network: Pick<NetworkControl, "session">;
+  readonly sandbox: CodecSandbox;
+  readonly clock: Clock;
+  /** Items that may wait for one device; 64. */
+  readonly maxEntries?: number;
+}
+
+type Refusal = Extract<EnqueueOutcome, { kind: "refused" }>;
+type Payload = { readonly kind: "payload"; readonly fPort: number; readonly bytes: Uint8Array } | Refusal;
+
+/** The largest N of any region and data rate (RP002-1.0.4 2): what no device can ever receive. */
+const largestPayload = 242;
+
+const queueItemSchema = Type.Object({
+  id: Type.String(),
+  fPort: Type.Integer(),
+  confirmed: Type.Boolean(),
+  data: Type.String(),
+  enqueuedAtMs: Type.Number(),
+  expiresAtMs: Type.Optional(Type.Number()),
+  sent: Type.Optional(Type.Object({ fCntDown: Type.Number(), atMs: Type.Number(), attempts: Type.Number() })),
+});
+
+/** Checks downlinks before they wait: a payload that cannot be sent is refused here, with a reason, and not by silence. */
+export function createDownlinkQueue(options: DownlinkQueueOptions): DownlinkQueue {
+  const { store, directory } = options;
+  return {
+    async enqueue(devEui, request) {
+      const device = await directory.device(devEui);
+      if (device === undefined) return refused("unknown_device", `there is no device ${devEui}`);
+      const payload = checkTimes(request, options.clock) ?? (await payloadOf(request, device, options.sandbox));
+      if (payload.kind === "refused") return payload;
+      const fits = await checkSize(devEui, payload.bytes.length, options.network);
+      if (fits !== undefined) return fits;
+      return enqueueItem(devEui, itemOf(request, payload, options.clock), options);
+    },
+    list: async devEui => (await store.queue(devEui)).map(itemFrom).filter(item => item !== undefined),
+    remove: (devEui, id) => store.removeQueued(devEui, id),
+    flush: devEui => store.flushQueue(devEui),
+  };
+}
+
+function checkTimes({ id, expiresAtMs }: DownlinkRequest, clock: Clock): Refusal | undefined {
+  if (id !== undefined && !/^[\x21-\x7e]{1,128}$/.test(id)) {
+    return refused("invalid", "id is 1 to 128 printable characters without spaces");
+  }
+  if (expiresAtMs === undefined) return undefined;
+  if (!Number.isFinite(expiresAtMs)) return refused("invalid", "expiresAt is no time");
+  return expiresAtMs <= clock.nowMs() ? refused("invalid", "expiresAt is in the past") : undefined;
+}
+
+async function payloadOf(request: DownlinkRequest, device: DirectoryDevice, sandbox: CodecSandbox): Promise<Payload> {
+  const { fPort, data, object } = request;
+  if ((data === undefined) === (object === undefined)) return refused("invalid", "give either data or object");
+  if (data !== undefined) {
+    const bytes = bytesOf(data);
+    if (bytes === undefined) return refused("invalid", "data is not base64");
+    return checkPort(fPort) ?? { kind: "payload", fPort, bytes };
+  }
+  const { codec, variables, info } = device;
+  const outcome = await sandbox.encode(codec, { fPort, object: object ?? {}, variables, scope: info.tenantId });
+  if (outcome.kind === "failed") return refused("codec", outcome.message);
+  const chosen = outcome.fPort ?? fPort;
+  return checkPort(chosen) ?? { kind: "payload", fPort: chosen, bytes: outcome.bytes };
+}
+
+/** TS001-1.0.4 4.3.2: 0 is the network's, 224 the certification protocol's, above it reserved. */
+function checkPort(fPort: number): Refusal | undefined {
+  const usable = Number.isInteger(fPort) && fPort >= 1 && fPort <= 223;
+  return usable ? undefined : refused("invalid", "fPort is 1 to 223");
+}
+
+/** Either base64 alphabet, with padding or without; undefined for anything else. */
+function bytesOf(data: string): Uint8Array | undefined {
+  const plain = data.replace(/={1,2}$/, "");
+  if (!/^[A-Za-z0-9+/_-]*$/.test(plain) || plain.length % 4 === 1) return undefined;
+  return Buffer.from(plain, "base64");
+}
+
+async function checkSize(devEui: DevEui, length: number, network: Pick<NetworkControl, "session">) {
+  if (length > largestPayload) return refused("too_long", `${length} bytes; no device receives over ${largestPayload}`);
+  const session = await network.session(devEui);
+  if (session === undefined || length <= session.maxPayload) return undefined;
+  return refused("too_long", `${length} bytes; this device receives ${session.maxPayload} at its data rate now`);
+}
+
+function itemOf(request: DownlinkRequest, payload: Payload & { kind: "payload" }, clock: Clock): QueueItem {
+  return {
+    id: request.id ?? randomUUID(),
+    fPort: payload.fPort,
+    confirmed: request.confirmed,
+    data: Buffer.from(payload.bytes).toString("base64"),
+    enqueuedAtMs: clock.nowMs(),
+    ...(request.expiresAtMs === undefined ? {} : { expiresAtMs: request.expiresAtMs }),
+  };
+}
+
+async function enqueueItem(devEui: DevEui, item: QueueItem, options: DownlinkQueueOptions): Promise<EnqueueOutcome> {
+  const { store, maxEntries = 64 } = options;
+  const entry: QueueEntry = { id: item.id, value: Buffer.from(JSON.stringify(item)) };
+  if (await store.enqueue(devEui, entry, maxEntries)) return { kind: "enqueued", id: item.id };
+  const waiting = await store.queue(devEui);
+  return waiting.some(({ id }) => id === item.id)
+    ? refused("duplicate_id", `an item with the id ${item.id} is waiting already`)
+    : refused("queue_full", `${maxEntries} items are waiting already`);
+}
+
+function itemFrom({ value }: QueueEntry): QueueItem | undefined {
+  try {
+    const item: unknown = JSON.parse(Buffer.from(value).toString("utf8"));
+    return Value.Check(queueItemSchema, item) ? item : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+const refused = (reason: Refusal["reason"], message: string): Refusal => ({ kind: "refused", reason, message });

@@ -1,0 +1,348 @@
+import { createHash, timingSafeEqual } from "node:crypto";
+import type { IncomingMessage } from "node:http";
+import { createServer, type Server, type Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import { Aedes, type AuthenticateError, type Client } from "aedes";
+import { createWebSocketStream, WebSocketServer } from "ws";
+import type { Clock } from "../../platform/clock.ts";
+import { portTaken } from "../../platform/errors.ts";
+import type { Log } from "../../platform/log.ts";
+import type { Metrics } from "../../platform/metrics.ts";
+import type { ApplicationCommands, ApplicationEvent, EventSink, MqttCredentials } from "../ports.ts";
+import { type MqttScope, mayRead, maySend, scopedClientId, scopeNameOf } from "./access.ts";
+import { BrokerSessions } from "./broker-sessions.ts";
+import { eventTopic, parseCommandTopic } from "./topics.ts";
+
+export interface EmbeddedBrokerOptions {
+  readonly host: string;
+  /** 0 takes a free one. */
+  readonly port: number;
+  readonly credentials: MqttCredentials;
+  /** Reads and commands everything; none by default. */
+  readonly administrator?: { readonly username: string; readonly password: string };
+  readonly commands: ApplicationCommands;
+  readonly qos: 0 | 1;
+  readonly retain: boolean;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly limits?: Partial<EmbeddedBrokerLimits>;
+}
+
+export interface EmbeddedBrokerLimits {
+  /** TCP and WebSocket together; 1000. */
+  readonly maxConnections: number;
+  /** Of a packet from a client; 65,536. */
+  readonly maxPacketBytes: number;
+  /** A client that does not read is disconnected when this much waits for it; 4 MiB. */
+  readonly maxUnreadBytes: number;
+  /** Sessions kept for clients that are away; 1000. */
+  readonly maxSessions: number;
+  /** Messages kept for each of them; 1000. */
+  readonly maxQueuedPerSession: number;
+  /** 10,000. */
+  readonly maxRetained: number;
+}
+
+export interface EmbeddedBroker {
+  readonly sink: EventSink;
+  readonly port: number;
+  /** For an HTTP server's `upgrade` event at `/mqtt`. */
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
+  close(): Promise<void>;
+}
+
+const defaultLimits: EmbeddedBrokerLimits = {
+  maxConnections: 1000,
+  maxPacketBytes: 64 * 1024,
+  maxUnreadBytes: 4 * 1024 * 1024,
+  maxSessions: 1000,
+  maxQueuedPerSession: 1000,
+  maxRetained: 10_000,
+};
+
+/** How long a publish waits for sockets that are full before the event counts as handed over. */
+const handOverMs = 50;
+
+/**
+ * An MQTT 3.1.1 broker in the process. Clients log in with an application's credentials, never anonymously, read that
+ * application's topics and send commands to its devices. `deliver` resolves when the event is in the session of every
+ * subscriber that asked for QoS 1 with a lasting session, and in the socket of every other one: as with any broker, a
+ * clean session that breaks loses what was on its way. Sessions live in memory and end with the process. Throws
+ * UpchirpError when the port is taken.
+ */
+export async function startEmbeddedBroker(options: EmbeddedBrokerOptions): Promise<EmbeddedBroker> {
+  const broker = new Broker(options);
+  await broker.start();
+  return broker;
+}
+
+class Broker implements EmbeddedBroker {
+  readonly #options: EmbeddedBrokerOptions;
+  readonly #limits: EmbeddedBrokerLimits;
+  readonly #aedes: Aedes;
+  readonly #server: Server;
+  readonly #webSockets: WebSocketServer;
+  readonly #scopes = new WeakMap<Client, MqttScope>();
+  readonly #connections = new Set<Duplex>();
+
+  readonly sink: EventSink = { name: "mqtt-embedded", deliver: event => this.#deliver(event) };
+
+  constructor(options: EmbeddedBrokerOptions) {
+    this.#options = options;
+    this.#limits = { ...defaultLimits, ...options.limits };
+    this.#aedes = new Aedes({
+      // One subscriber that does not read must not make the emitter queue what others wait for.
+      concurrency: 0,
+      connectTimeout: 10_000,
+      drainTimeout: 10_000,
+      maxTopicLevels: 16,
+      persistence: new BrokerSessions(this.#limits, mayReadByClientId),
+      authenticate: (client, username, password, done) => this.#authenticate(client, username, password, done),
+      authorizeSubscribe: (client, subscription, done) => {
+        const scope = this.#scopes.get(client);
+        if (scope !== undefined && mayRead(scope, subscription.topic)) return done(null, subscription);
+        this.#refuse("subscribe", client, { filter: subscription.topic });
+        // Without a subscription the SUBACK carries 128 for this filter.
+        done(null, null);
+      },
+      authorizePublish: (client, packet, done) => this.#authorizePublish(client, packet, done),
+      authorizeForward: (client, packet) => (this.#keepsUp(client) ? packet : null),
+    });
+    this.#aedes.on("clientError", (client, error) => this.#clientFault(client, error));
+    this.#aedes.on("connectionError", (client, error) => this.#clientFault(client, error));
+    this.#server = createServer(socket => this.#accept(socket));
+    this.#webSockets = new WebSocketServer({
+      noServer: true,
+      maxPayload: this.#limits.maxPacketBytes,
+      handleProtocols: protocols => (protocols.has("mqtt") ? "mqtt" : false),
+    });
+  }
+
+  get port(): number {
+    const address = this.#server.address();
+    return typeof address === "object" && address !== null ? address.port : 0;
+  }
+
+  async start(): Promise<void> {
+    const { host, port } = this.#options;
+    await this.#aedes.listen();
+    const listening = Promise.withResolvers<void>();
+    this.#server.once("error", listening.reject);
+    this.#server.listen(port, host, () => listening.resolve());
+    try {
+      await listening.promise;
+    } catch (error) {
+      await new Promise<void>(resolve => this.#aedes.close(resolve));
+      if (isErrorWithCode(error, "EADDRINUSE")) throw portTaken("the MQTT broker", port, "--mqtt-port");
+      throw error;
+    }
+    this.#server.off("error", listening.reject);
+    this.#server.on("error", error => this.#options.log.error({ err: error }, "the MQTT listener failed"));
+  }
+
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    this.#webSockets.handleUpgrade(request, socket, head, webSocket => {
+      const stream = createWebSocketStream(webSocket);
+      webSocket.on("error", () => stream.destroy());
+      this.#serve(stream, request);
+    });
+  }
+
+  async close(): Promise<void> {
+    const closed = new Promise<void>(resolve => this.#server.close(() => resolve()));
+    await new Promise<void>(resolve => this.#aedes.close(resolve));
+    for (const connection of this.#connections) connection.destroy();
+    this.#webSockets.close();
+    await closed;
+  }
+
+  #accept(socket: Socket): void {
+    socket.setNoDelay(true);
+    // For clients that asked for no MQTT keep-alive.
+    socket.setKeepAlive(true, 60_000);
+    this.#serve(socket);
+  }
+
+  #serve(connection: Duplex, request?: IncomingMessage): void {
+    if (this.#connections.size >= this.#limits.maxConnections) {
+      this.#options.metrics.mqttRefused.inc({ what: "connection" });
+      connection.destroy();
+      return;
+    }
+    this.#connections.add(connection);
+    connection.once("close", () => this.#connections.delete(connection));
+    connection.on("error", () => undefined);
+    this.#limitPackets(connection);
+    this.#aedes.handle(connection, request);
+  }
+
+  /** The broker would buffer a packet of any announced length: 256 MB for a client that has not even logged in. */
+  #limitPackets(connection: Duplex): void {
+    const tooLong = packetLengthGuard(this.#limits.maxPacketBytes);
+    connection.on("data", (chunk: Buffer) => {
+      if (!tooLong(chunk)) return;
+      this.#options.metrics.mqttRefused.inc({ what: "packet" });
+      connection.destroy();
+    });
+  }
+
+  #authenticate(
+    client: Client,
+    username: string | undefined,
+    password: Buffer | undefined,
+    done: (error: AuthenticateError | null, success: boolean | null) => void,
+  ): void {
+    const { log, metrics } = this.#options;
+    this.#scopeOf(username ?? "", password?.toString("utf8") ?? "").then(
+      scope => {
+        if (scope === undefined) {
+          metrics.mqttRefused.inc({ what: "login" });
+          log.warn({ username }, "MQTT login refused");
+          return done(connectError("bad user name or password", 4), null);
+        }
+        this.#scopes.set(client, scope);
+        client.id = scopedClientId(scope, client.id);
+        done(null, true);
+      },
+      (error: unknown) => {
+        log.error({ err: error }, "MQTT credentials cannot be checked");
+        done(connectError("server unavailable", 3), null);
+      },
+    );
+  }
+
+  async #scopeOf(username: string, password: string): Promise<MqttScope | undefined> {
+    const { administrator, credentials } = this.#options;
+    if (username === "" || password === "") return undefined;
+    if (administrator?.username === username) {
+      return sameText(administrator.password, password) ? { kind: "administrator" } : undefined;
+    }
+    const applicationId = await credentials.verify(username, password);
+    return applicationId === undefined ? undefined : { kind: "application", applicationId };
+  }
+
+  /** Runs before the PUBACK, so that an acknowledged command is durable. A refused topic ends the connection. */
+  #authorizePublish(
+    client: Client | null,
+    packet: { topic: string; payload: string | Buffer; retain: boolean },
+    done: (error?: Error | null) => void,
+  ): void {
+    const scope = client === null ? undefined : this.#scopes.get(client);
+    const command = parseCommandTopic(packet.topic);
+    if (scope === undefined || command === undefined || !maySend(scope, command)) {
+      this.#refuse("publish", client, { topic: packet.topic });
+      done(new Error("this topic is not open to you"));
+      return;
+    }
+    // A command that stayed on the broker would be given to subscribers, and look new, for ever.
+    packet.retain = false;
+    this.#command(command, Buffer.from(packet.payload)).then(
+      () => done(null),
+      (error: unknown) => {
+        this.#options.log.warn(
+          { err: error },
+          "a downlink command could not be stored; the client is told by a disconnect",
+        );
+        done(new Error("the command could not be stored"));
+      },
+    );
+  }
+
+  async #command({ applicationId, devEui }: { applicationId: string; devEui: string }, body: Buffer): Promise<void> {
+    const outcome = await this.#options.commands.down(applicationId, devEui, body);
+    if (outcome.kind === "enqueued") return;
+    this.#options.log.warn({ applicationId, devEui, reason: outcome.message }, "downlink command refused");
+    if (outcome.answer !== undefined) await this.#deliver(outcome.answer);
+  }
+
+  #deliver(event: ApplicationEvent): Promise<void> {
+    const { qos, retain, clock } = this.#options;
+    if (this.#aedes.closed) return Promise.reject(new Error("the MQTT broker is closed"));
+    return new Promise((resolve, reject) => {
+      // A full socket is the subscriber's affair: it is bounded and disconnected on its own.
+      const cancel = clock.after(handOverMs, resolve);
+      const payload = Buffer.from(event.json);
+      this.#aedes.publish({ cmd: "publish", topic: eventTopic(event), payload, qos, retain, dup: false }, error => {
+        cancel();
+        if (error) reject(error);
+        else resolve();
+      });
+    });
+  }
+
+  #keepsUp(client: Client): boolean {
+    if (client.conn.writableLength <= this.#limits.maxUnreadBytes) return true;
+    this.#refuse("unread", client, {});
+    client.conn.destroy();
+    return false;
+  }
+
+  #refuse(
+    what: "publish" | "subscribe" | "unread",
+    client: Client | null,
+    details: Readonly<Record<string, string>>,
+  ): void {
+    this.#options.metrics.mqttRefused.inc({ what });
+    this.#options.log.warn({ what, client: client?.id, ...details }, "MQTT client refused");
+  }
+
+  #clientFault(client: Client, error: Error): void {
+    this.#options.log.debug({ client: client.id, reason: error.message }, "MQTT connection ended by a fault");
+  }
+}
+
+function mayReadByClientId(clientId: string, filter: string): boolean {
+  const scopeName = scopeNameOf(clientId);
+  if (scopeName === "administrator") return mayRead({ kind: "administrator" }, filter);
+  return filter.startsWith(`application/${scopeName}/`);
+}
+
+/**
+ * Follows the packets of a connection by their fixed headers (MQTT-3.1.1 2.2.3) and says whether one announces more than
+ * the limit; the content is not looked at.
+ */
+export function packetLengthGuard(maxBytes: number): (chunk: Uint8Array) => boolean {
+  let bodyLeft = 0;
+  let inHeader = false;
+  let length = 0;
+  let factor = 1;
+  return chunk => {
+    let position = 0;
+    while (position < chunk.length) {
+      if (bodyLeft > 0) {
+        const step = Math.min(bodyLeft, chunk.length - position);
+        bodyLeft -= step;
+        position += step;
+        continue;
+      }
+      const byte = chunk[position] ?? 0;
+      position += 1;
+      if (!inHeader) {
+        inHeader = true;
+        length = 0;
+        factor = 1;
+        continue;
+      }
+      length += (byte & 0x7f) * factor;
+      factor *= 128;
+      if (length > maxBytes || factor > 128 ** 4) return true;
+      if ((byte & 0x80) !== 0) continue;
+      inHeader = false;
+      bodyLeft = length;
+    }
+    return false;
+  };
+}
+
+function sameText(expected: string, given: string): boolean {
+  const hash = (text: string) => createHash("sha256").update(text).digest();
+  return timingSafeEqual(hash(expected), hash(given));
+}
+
+const connectError = (message: string, returnCode: 3 | 4): AuthenticateError =>
+  Object.assign(new Error(message), { returnCode });
+
+function isErrorWithCode(error: unknown, code: string): boolean {
+  return error instanceof Error && "code" in error && error.code === code;
+}

@@ -1,0 +1,159 @@
+import { connect, type IClientOptions, type MqttClient } from "mqtt";
+import type { Log } from "../../platform/log.ts";
+import type { Metrics } from "../../platform/metrics.ts";
+import type { ApplicationCommands, ApplicationEvent, EventSink } from "../ports.ts";
+import { commandFilter, eventTopic, parseCommandTopic } from "./topics.ts";
+
+export interface MqttIntegrationOptions {
+  /** `mqtt://`, `mqtts://`, `ws://` or `wss://`, with host and port. */
+  readonly url: string;
+  readonly username?: string;
+  readonly password?: string;
+  /** PEM texts. */
+  readonly ca?: string;
+  readonly clientCertificate?: string;
+  readonly clientKey?: string;
+  /**
+   * With one, the broker keeps commands while the server is away; it must then be unique to this instance. Without, each
+   * connection has a name of its own and commands sent meanwhile are lost.
+   */
+  readonly clientId?: string;
+  readonly qos: 0 | 1 | 2;
+  readonly retain: boolean;
+  readonly commands: ApplicationCommands;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  /** Between attempts to connect; 1000. */
+  readonly reconnectMs?: number;
+}
+
+export interface MqttIntegration {
+  readonly sink: EventSink;
+  /** True while events can be published. */
+  connected(): boolean;
+  /** Resolves when events can be published and commands arrive; does not give up. */
+  ready(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/**
+ * Events to an external MQTT broker and commands from it. `deliver` resolves once the broker has acknowledged (QoS 0: once
+ * written), and waits while there is no connection. Commands come over a connection of their own and are acknowledged
+ * after they are in the device's queue, so that a slow command holds up no event and a crash loses no command.
+ */
+export function createMqttIntegration(options: MqttIntegrationOptions): MqttIntegration {
+  return new Integration(options);
+}
+
+class Integration implements MqttIntegration {
+  readonly #options: MqttIntegrationOptions;
+  readonly #events: MqttClient;
+  readonly #commands: MqttClient;
+  readonly #closed = Promise.withResolvers<never>();
+
+  readonly sink: EventSink = { name: "mqtt", deliver: event => this.#deliver(event) };
+
+  constructor(options: MqttIntegrationOptions) {
+    this.#options = options;
+    this.#events = this.#open("events");
+    this.#commands = this.#open("commands");
+    this.#closed.promise.catch(() => undefined);
+    // Called for each message before it is acknowledged; without an acknowledgement the broker gives it again.
+    this.#commands.handleMessage = (packet, done) => {
+      if (packet.cmd !== "publish") return done();
+      this.#command(packet.topic, Buffer.from(packet.payload)).then(
+        () => done(),
+        (error: unknown) => this.#giveUp(error),
+      );
+    };
+    this.#commands.on("connect", () => this.#subscribe());
+  }
+
+  connected(): boolean {
+    return this.#events.connected;
+  }
+
+  async ready(): Promise<void> {
+    const subscribed = Promise.withResolvers<void>();
+    this.#commands.on("packetreceive", packet => packet.cmd === "suback" && subscribed.resolve());
+    const connected = Promise.withResolvers<void>();
+    this.#events.once("connect", () => connected.resolve());
+    if (this.#events.connected) connected.resolve();
+    await Promise.race([Promise.all([subscribed.promise, connected.promise]), this.#closed.promise]);
+  }
+
+  async close(): Promise<void> {
+    this.#closed.reject(new Error("the MQTT integration is closing"));
+    await Promise.all([this.#events.endAsync(true), this.#commands.endAsync(true)]);
+  }
+
+  #open(purpose: "events" | "commands"): MqttClient {
+    const { url, username, password, ca, clientCertificate, clientKey, clientId, reconnectMs = 1000 } = this.#options;
+    const clientOptions: IClientOptions = {
+      protocolVersion: 4,
+      reconnectPeriod: reconnectMs,
+      connectTimeout: 10_000,
+      // A session that the broker keeps only makes sense for commands; events are kept in the event log.
+      clean: clientId === undefined || purpose === "events",
+      resubscribe: false,
+      ...(clientId === undefined ? {} : { clientId: `${clientId}-${purpose}` }),
+      ...(username === undefined ? {} : { username }),
+      ...(password === undefined ? {} : { password }),
+      ...(ca === undefined ? {} : { ca }),
+      ...(clientCertificate === undefined ? {} : { cert: clientCertificate }),
+      ...(clientKey === undefined ? {} : { key: clientKey }),
+    };
+    const client = connect(url, clientOptions);
+    this.#watch(client, purpose);
+    return client;
+  }
+
+  #watch(client: MqttClient, purpose: string): void {
+    const { log } = this.#options;
+    let lastError = "";
+    client.on("connect", () => {
+      lastError = "";
+      log.info({ purpose }, "connected to the MQTT broker");
+    });
+    client.on("close", () => {
+      if (lastError === "") log.warn({ purpose }, "connection to the MQTT broker is closed");
+      lastError = "closed";
+    });
+    client.on("error", error => {
+      if (error.message !== lastError) log.warn({ purpose, reason: error.message }, "MQTT broker cannot be used now");
+      lastError = error.message;
+    });
+  }
+
+  #subscribe(): void {
+    this.#commands.subscribe(commandFilter, { qos: 1 }, (error, granted) => {
+      if (error === null && granted?.every(({ qos }) => qos <= 2)) return;
+      this.#options.log.error({ filter: commandFilter }, "the MQTT broker refuses the subscription for commands");
+    });
+  }
+
+  async #deliver(event: ApplicationEvent): Promise<void> {
+    const { qos, retain } = this.#options;
+    await Promise.race([
+      this.#events.publishAsync(eventTopic(event), event.json, { qos, retain }),
+      this.#closed.promise,
+    ]);
+  }
+
+  async #command(topic: string, body: Uint8Array): Promise<void> {
+    const ids = parseCommandTopic(topic);
+    if (ids === undefined) return;
+    const outcome = await this.#options.commands.down(ids.applicationId, ids.devEui, body);
+    if (outcome.kind === "enqueued") return;
+    this.#options.log.warn({ ...ids, reason: outcome.message }, "downlink command refused");
+    if (outcome.answer === undefined) return;
+    // Nobody waits for this: the answer must not keep the next command from being taken.
+    this.#deliver(outcome.answer).catch(() => undefined);
+  }
+
+  /** The command could not be stored. Without an acknowledgement the broker repeats it to the next connection. */
+  #giveUp(error: unknown): void {
+    this.#options.log.warn({ err: error }, "a downlink command could not be stored; the broker gives it again");
+    this.#commands.stream.destroy();
+  }
+}
