@@ -1,0 +1,259 @@
+import { expect, test } from "vitest";
+import { createEventConsumer, type EventConsumer } from "../../app-server/events.ts";
+import type { ApplicationEvent, CodecSandbox, DirectoryDevice, EventSink } from "../../app-server/ports.ts";
+import { createAppSKeyVault } from "../../app-server/vault.ts";
+import type { DevEui } from "../../lorawan/ids.ts";
+import { createLog } from "../../platform/log.ts";
+import { createMetrics } from "../../platform/metrics.ts";
+import { createVirtualClock } from "../support/virtual-clock.ts";
+import { createEventLog } from "./support/event-log.ts";
+import {
+  bytesOf,
+  deviceInfo,
+  directoryDevice,
+  otherApplicationId,
+  randomDevEui,
+  uplinkRecord,
+} from "./support/fixtures.ts";
+
+const noCodecs: CodecSandbox = {
+  decode: async () => ({ kind: "failed", message: "no codecs here" }),
+  decodeDownlink: async () => ({ kind: "failed", message: "no codecs here" }),
+  encode: async () => ({ kind: "failed", message: "no codecs here" }),
+  close: async () => undefined,
+};
+
+/** Takes events unless it is told to be out, and holds those that it is told to hold. */
+function createSink(name: string) {
+  const taken: ApplicationEvent[] = [];
+  const held: (() => void)[] = [];
+  const state = { out: false, holds: (_event: ApplicationEvent): boolean => false };
+  const sink: EventSink = {
+    name,
+    async deliver(event) {
+      if (state.out) throw new Error("out of order");
+      if (state.holds(event)) await new Promise<void>(resolve => held.push(resolve));
+      taken.push(event);
+    },
+  };
+  const counters = (devEui?: DevEui): number[] =>
+    taken.filter(event => devEui === undefined || event.devEui === devEui).map(event => JSON.parse(event.json).fCnt);
+  return { sink, state, taken, counters, release: () => held.splice(0).forEach(go => void go()) };
+}
+
+function createScene(devices: ReadonlyMap<DevEui, DirectoryDevice> | undefined = undefined) {
+  const log = createEventLog();
+  const clock = createVirtualClock();
+  const metrics = createMetrics();
+  const consumers: EventConsumer[] = [];
+  const asks: DevEui[] = [];
+  const directory = {
+    async device(devEui: DevEui) {
+      asks.push(devEui);
+      return devices === undefined ? directoryDevice({ kind: "none" }, { devEui }) : devices.get(devEui);
+    },
+  };
+  return {
+    ...log,
+    clock,
+    metrics,
+    asks,
+    async start(...sinks: EventSink[]): Promise<EventConsumer> {
+      const vault = createAppSKeyVault({ kekLabel: "x", kek: new Uint8Array(16) });
+      const consumer = createEventConsumer({
+        store: log.store,
+        directory,
+        vault,
+        sandbox: noCodecs,
+        sinks,
+        clock,
+        metrics,
+        log: createLog({ level: "silent" }),
+        maxInFlight: 32,
+      });
+      consumers.push(consumer);
+      await consumer.start();
+      await clock.settle();
+      return consumer;
+    },
+    up: (devEui: DevEui, fCnt: number) => log.append(devEui, bytesOf(uplinkRecord({ devEui, fCnt }))),
+  };
+}
+
+const upTo = (count: number): number[] => Array.from({ length: count }, (_, n) => n);
+
+test("delivers to every sink in order per device, and trims the log behind them", async () => {
+  const scene = createScene();
+  const [first, second] = [createSink("first"), createSink("second")];
+  const devices = upTo(20).map(randomDevEui);
+  for (const fCnt of upTo(100)) for (const devEui of devices) scene.up(devEui, fCnt);
+  const consumer = await scene.start(first.sink, second.sink);
+  for (const fCnt of upTo(50)) for (const devEui of devices) scene.up(devEui, 100 + fCnt);
+  await scene.clock.advance(1000);
+  for (const devEui of devices) {
+    expect(first.counters(devEui)).toEqual(upTo(150));
+    expect(second.counters(devEui)).toEqual(upTo(150));
+  }
+  expect(scene.waiting()).toBe(0);
+  await consumer.close();
+});
+
+test("sinks that keep pace share one decoding", async () => {
+  const scene = createScene();
+  const devEui = randomDevEui();
+  await scene.start(createSink("a").sink, createSink("b").sink, createSink("c").sink);
+  scene.up(devEui, 1);
+  await scene.clock.advance(10);
+  expect(scene.asks).toEqual([devEui]);
+});
+
+test("a crash between delivery and saving the position delivers again under the same identifier and loses nothing", async () => {
+  const scene = createScene();
+  const devEui = randomDevEui();
+  const before = createSink("mqtt");
+  before.state.holds = event => JSON.parse(event.json).fCnt === 2;
+  await scene.start(before.sink);
+  for (const fCnt of upTo(4)) scene.up(devEui, fCnt);
+  await scene.clock.settle();
+  expect(before.counters()).toEqual([0, 1]);
+
+  // The process dies here: positions were never saved, and the first consumer is left as it stands.
+  const after = createSink("mqtt");
+  await scene.start(after.sink);
+  await scene.clock.settle();
+  expect(after.counters()).toEqual([0, 1, 2, 3]);
+  const identifiers = (events: readonly ApplicationEvent[]) =>
+    events.map(event => JSON.parse(event.json).deduplicationId);
+  expect(identifiers(after.taken).slice(0, 2)).toEqual(identifiers(before.taken));
+});
+
+test("a restart goes on after what was saved", async () => {
+  const scene = createScene();
+  const devEui = randomDevEui();
+  const before = createSink("mqtt");
+  const slow = createSink("slow");
+  slow.state.holds = () => true;
+  const consumer = await scene.start(before.sink, slow.sink);
+  for (const fCnt of upTo(3)) scene.up(devEui, fCnt);
+  await scene.clock.advance(500);
+  const closed = consumer.close();
+  await scene.clock.advance(3000);
+  await closed;
+  scene.up(devEui, 3);
+  const [after, slowAfter] = [createSink("mqtt"), createSink("slow")];
+  await scene.start(after.sink, slowAfter.sink);
+  await scene.clock.settle();
+  expect(after.counters()).toEqual([3]);
+  expect(slowAfter.counters()).toEqual([0, 1, 2, 3]);
+});
+
+test("a sink that hangs holds up no other sink", async () => {
+  const scene = createScene();
+  const [hung, healthy] = [createSink("hung"), createSink("healthy")];
+  hung.state.holds = () => true;
+  await scene.start(hung.sink, healthy.sink);
+  const devices = upTo(50).map(randomDevEui);
+  for (const fCnt of upTo(40)) for (const devEui of devices) scene.up(devEui, fCnt);
+  await scene.clock.advance(1000);
+  expect(healthy.taken.length).toBe(2000);
+  expect(hung.taken.length).toBe(0);
+  expect(scene.waiting()).toBe(2000);
+});
+
+test("a delivery that hangs holds up no other device", async () => {
+  const scene = createScene();
+  const sink = createSink("mqtt");
+  const [stuck, free] = [randomDevEui(), randomDevEui()];
+  sink.state.holds = event => event.devEui === stuck;
+  await scene.start(sink.sink);
+  for (const fCnt of upTo(5)) {
+    scene.up(stuck, fCnt);
+    scene.up(free, fCnt);
+  }
+  await scene.clock.advance(300);
+  expect(sink.counters(free)).toEqual(upTo(5));
+  expect(sink.counters(stuck)).toEqual([]);
+  sink.state.holds = () => false;
+  sink.release();
+  await scene.clock.advance(300);
+  expect(sink.counters(stuck)).toEqual(upTo(5));
+  expect(scene.waiting()).toBe(0);
+});
+
+test("what came while a sink was out is delivered in order when it is back", async () => {
+  const scene = createScene();
+  const sink = createSink("mqtt");
+  const devices = upTo(10).map(randomDevEui);
+  sink.state.out = true;
+  await scene.start(sink.sink);
+  for (const fCnt of upTo(200)) {
+    for (const devEui of devices) scene.up(devEui, fCnt);
+    if (fCnt % 50 === 0) await scene.clock.advance(5000);
+  }
+  expect(sink.taken).toEqual([]);
+  sink.state.out = false;
+  await scene.clock.advance(60_000);
+  for (const devEui of devices) expect(sink.counters(devEui)).toEqual(upTo(200));
+  expect(scene.waiting()).toBe(0);
+});
+
+test("a store that cannot be read for a while loses nothing", async () => {
+  const scene = createScene();
+  const sink = createSink("mqtt");
+  const devEui = randomDevEui();
+  await scene.start(sink.sink);
+  scene.setReadable(false);
+  scene.up(devEui, 0);
+  await scene.clock.advance(5000);
+  scene.setReadable(true);
+  scene.up(devEui, 1);
+  await scene.clock.advance(5000);
+  expect(sink.counters()).toEqual([0, 1]);
+});
+
+test("records that are malformed, of deleted devices or of another application are counted and skipped", async () => {
+  const [known, deleted, moved] = [randomDevEui(), randomDevEui(), randomDevEui()];
+  const device = (devEui: DevEui) => directoryDevice({ kind: "none" }, { ...deviceInfo, devEui });
+  const movedDevice = directoryDevice({ kind: "none" }, { devEui: moved, applicationId: otherApplicationId });
+  const scene = createScene(
+    new Map([
+      [known, device(known)],
+      [moved, movedDevice],
+    ]),
+  );
+  const sink = createSink("mqtt");
+  scene.append(known, Buffer.from("{"));
+  scene.append(known, bytesOf(uplinkRecord({ devEui: deleted })));
+  scene.up(deleted, 1);
+  scene.up(moved, 1);
+  scene.up(known, 1);
+  await scene.start(sink.sink);
+  await scene.clock.advance(500);
+  expect(sink.taken.map(event => event.devEui)).toEqual([known]);
+  expect(scene.waiting()).toBe(0);
+  const { values } = await scene.metrics.eventsSkipped.get();
+  expect(Object.fromEntries(values.map(({ labels, value }) => [labels.reason, value]))).toEqual({
+    malformed: 2,
+    unknown_device: 1,
+    other_application: 1,
+  });
+});
+
+test("the live feed gets events, and a listener that throws or leaves disturbs nothing", async () => {
+  const scene = createScene();
+  const sink = createSink("mqtt");
+  const consumer = await scene.start(sink.sink);
+  const devEui = randomDevEui();
+  const seen: string[] = [];
+  consumer.feed.subscribe(() => {
+    throw new Error("a broken listener");
+  });
+  const leave = consumer.feed.subscribe(event => seen.push(event.kind));
+  scene.up(devEui, 1);
+  await scene.clock.settle();
+  leave();
+  scene.up(devEui, 2);
+  await scene.clock.settle();
+  expect(seen).toEqual(["up"]);
+  expect(sink.counters()).toEqual([1, 2]);
+});
