@@ -25,20 +25,11 @@ export function createNetwork(context: NetworkContext, deduplicationWindowMs: nu
 
   function dispatch(collection: Collection): void {
     const frame = decodeFrame(collection.first.phyPayload);
-    if (frame instanceof FrameError) return refuse(collection, frame.code);
-    switch (frame.kind) {
-      case "data":
-        if (frame.direction === "down") return refuse(collection, "downlink_heard");
-        return context.background(() => dataUplinks.handle(collection, frame));
-      case "join-request":
-        return context.background(() => joins.handle(collection, frame));
-      case "join-accept":
-        return refuse(collection, "downlink_heard");
-      case "rejoin-request":
-        return refuse(collection, "rejoin_request");
-      case "proprietary":
-        return refuse(collection, "proprietary");
-    }
+    if (frame instanceof FrameError) refuse(collection, frame.code);
+    else if (frame.kind === "join-request") context.background(() => joins.handle(collection, frame));
+    else if (frame.kind === "data" && frame.direction === "up") {
+      context.background(() => dataUplinks.handle(collection, frame));
+    } else refuse(collection, frame.kind === "data" || frame.kind === "join-accept" ? "downlink_heard" : frame.kind);
   }
 
   const refuse = (collection: Collection, reason: string): void => {

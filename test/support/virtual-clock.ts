@@ -33,7 +33,7 @@ export function createVirtualClock(startMs = Date.UTC(2026, 0, 1)): VirtualClock
   };
 
   return {
-    nowMs: () => startMs + nowUs / 1000,
+    nowMs: () => startMs + Math.floor(nowUs / 1000),
     monotonicUs: () => nowUs,
     after(delayMs, action) {
       order += 1;

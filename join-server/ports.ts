@@ -1,0 +1,26 @@
+import type { DevEui, JoinEui } from "../lorawan/ids.ts";
+import type { JoinNonces, RootKeyPair } from "./join.ts";
+
+/** Root keys, encrypted at rest. */
+export interface RootKeyStore {
+  keys(devEui: DevEui): Promise<RootKeyPair | undefined>;
+  put(devEui: DevEui, keys: RootKeyPair): Promise<void>;
+  remove(devEui: DevEui): Promise<boolean>;
+  has(devEui: DevEui): Promise<boolean>;
+  /** Encrypts what is not under the newest key-encryption key anew; gives how many. */
+  reencrypt(progress: (done: number) => void): Promise<number>;
+}
+
+/** Used nonces. */
+export interface NonceStore {
+  /**
+   * Lets `decide` turn the nonces of this pair into new ones, with no other decision in between; the new ones are durable
+   * when the promise resolves. `decide` returning no `nonces` leaves them.
+   */
+  change<Decision extends { readonly nonces?: JoinNonces }>(
+    devEui: DevEui,
+    joinEui: JoinEui,
+    decide: (nonces: JoinNonces) => Decision,
+  ): Promise<Decision>;
+  forgetDevNonces(devEui: DevEui, joinEui: JoinEui): Promise<void>;
+}

@@ -1,0 +1,66 @@
+import type { FastifyInstance } from "fastify";
+import { wrapKey } from "../lorawan/backend/key-envelope.ts";
+import type { JoinAns, JoinReq } from "../lorawan/backend/messages.ts";
+import type { DevEui, JoinEui } from "../lorawan/ids.ts";
+import { parseAesKey } from "../lorawan/keys.ts";
+import type { MasterKeys } from "../platform/key-file.ts";
+import type { Sql } from "../platform/sql.ts";
+import { createJoinAnswerer, type KeyWrap } from "./answer.ts";
+import type { JoinServerConfig } from "./config.ts";
+import { createRootKeyStore } from "./device-keys.ts";
+import { createNonceStore } from "./nonces.ts";
+import { joinServerRoutes } from "./routes.ts";
+
+/** The join-server role. */
+export interface JoinServer {
+  /** For a network server in the same process. */
+  join(request: JoinReq): Promise<JoinAns>;
+  /** For the API: keys go in and never come out. */
+  readonly rootKeys: {
+    put(devEui: DevEui, keys: { readonly nwkKey: string; readonly appKey?: string }): Promise<void>;
+    remove(devEui: DevEui): Promise<boolean>;
+    has(devEui: DevEui): Promise<boolean>;
+    forgetDevNonces(devEui: DevEui, joinEui: JoinEui): Promise<void>;
+  };
+  /** Encrypts every root key under the newest key-encryption key; gives how many were not. */
+  reencrypt(progress: (done: number) => void): Promise<number>;
+  /** TS002 over HTTP. */
+  routes(http: FastifyInstance): Promise<void>;
+}
+
+export interface JoinServerOptions {
+  readonly sql: Sql;
+  readonly masterKeys: MasterKeys;
+  readonly config: JoinServerConfig;
+  /** What AppSKeys are wrapped under for the application server (TS002 13). */
+  readonly appSKeyKek: { readonly label: string; readonly kek: Uint8Array };
+}
+
+export function createJoinServer({ sql, masterKeys, config, appSKeyKek }: JoinServerOptions): JoinServer {
+  const store = createRootKeyStore(sql, masterKeys);
+  const nonces = createNonceStore(sql);
+  const answerer = createJoinAnswerer(store, nonces);
+  const appSKeyWrap: KeyWrap["appSKey"] = key => ({
+    KEKLabel: appSKeyKek.label,
+    AESKey: Buffer.from(wrapKey(appSKeyKek.kek, key)).toString("hex"),
+  });
+  const inProcess: KeyWrap = {
+    appSKey: appSKeyWrap,
+    networkKey: key => ({ AESKey: Buffer.from(key).toString("hex") }),
+  };
+  return {
+    join: request => answerer.join(request, inProcess),
+    rootKeys: {
+      put: (devEui, keys) =>
+        store.put(devEui, {
+          nwkKey: parseAesKey(keys.nwkKey),
+          ...(keys.appKey !== undefined && { appKey: parseAesKey(keys.appKey) }),
+        }),
+      remove: devEui => store.remove(devEui),
+      has: devEui => store.has(devEui),
+      forgetDevNonces: (devEui, joinEui) => nonces.forgetDevNonces(devEui, joinEui),
+    },
+    reencrypt: progress => store.reencrypt(progress),
+    routes: joinServerRoutes(answerer, config.clients, appSKeyWrap),
+  };
+}

@@ -1,0 +1,189 @@
+import { readFileSync } from "node:fs";
+import Type from "typebox";
+import Value from "typebox/value";
+import { describe, expect, test } from "vitest";
+import { createJoinAnswerer } from "../../join-server/answer.ts";
+import type { JoinAns, JoinReq } from "../../lorawan/backend/messages.ts";
+import { parseDevEui, parseJoinEui } from "../../lorawan/ids.ts";
+import { parseAesKey } from "../../lorawan/keys.ts";
+import { sealJoinRequest } from "../../lorawan/phy/security.ts";
+import { memoryJoinStores } from "../support/join-stores.ts";
+
+const vectors = Value.Parse(
+  Type.Object({
+    joinAccept: Type.Array(
+      Type.Object({
+        appKey: Type.String(),
+        nwkKey: Type.String(),
+        devEui: Type.String(),
+        joinEui: Type.String(),
+        devNonce: Type.Integer(),
+        joinNonce: Type.Integer(),
+        joinReqType: Type.Integer(),
+        netId: Type.String(),
+        devAddr: Type.String(),
+        optNeg: Type.Boolean(),
+        plaintext: Type.String(),
+        phyPayload: Type.String(),
+        rx1DrOffset: Type.Integer(),
+        rx2DataRate: Type.Integer(),
+        rxDelay: Type.Integer(),
+        cfList: Type.Unknown(),
+      }),
+    ),
+    sessionKeys: Type.Array(Type.Record(Type.String(), Type.Unknown())),
+  }),
+  JSON.parse(readFileSync(new URL("../vectors/join.json", import.meta.url), "utf8")),
+);
+
+const clear = (key: Uint8Array) => ({ AESKey: Buffer.from(key).toString("hex") });
+const wrap = { appSKey: clear, networkKey: clear };
+
+const devEui = parseDevEui("0102030405060708");
+const joinEui = parseJoinEui("1112131415161718");
+const nwkKey = parseAesKey("000102030405060708090a0b0c0d0e0f");
+
+function joinReq(devNonce: number, changes: Partial<JoinReq> = {}, key = nwkKey): JoinReq {
+  const phyPayload = sealJoinRequest(key, { joinEui, devEui, devNonce });
+  return {
+    ProtocolVersion: "1.0",
+    SenderID: "000000",
+    ReceiverID: joinEui,
+    TransactionID: 1,
+    MessageType: "JoinReq",
+    MACVersion: "1.0.4",
+    PHYPayload: Buffer.from(phyPayload).toString("hex"),
+    DevEUI: devEui,
+    DevAddr: "01020304",
+    DLSettings: "00",
+    RxDelay: 1,
+    ...changes,
+  };
+}
+
+async function answererWithDevice() {
+  const stores = memoryJoinStores();
+  await stores.rootKeys.put(devEui, { nwkKey });
+  return { ...stores, answerer: createJoinAnswerer(stores.rootKeys, stores.nonces) };
+}
+
+const codeOf = (answer: JoinAns): string => answer.Result.ResultCode;
+
+describe("known joins", () => {
+  const accepts = vectors.joinAccept.filter(vector => vector.joinReqType === 0xff);
+
+  test.each(accepts.map((vector, index) => [index, vector] as const))(
+    "C8 gives the accept and the keys of vector %i",
+    async (_index, vector) => {
+      const { rootKeys, nonces } = memoryJoinStores();
+      const device = parseDevEui(vector.devEui);
+      const joinEuiOfDevice = parseJoinEui(vector.joinEui);
+      const root = parseAesKey(vector.nwkKey);
+      await rootKeys.put(device, { nwkKey: root, appKey: parseAesKey(vector.appKey) });
+      await nonces.change(device, joinEuiOfDevice, () => ({
+        nonces: { joinNonce: vector.joinNonce - 1, usedDevNonces: new Uint8Array() },
+      }));
+      const request = sealJoinRequest(root, { joinEui: joinEuiOfDevice, devEui: device, devNonce: vector.devNonce });
+      const dlSettings = (vector.optNeg ? 0x80 : 0) | (vector.rx1DrOffset << 4) | vector.rx2DataRate;
+      const cfList = vector.plaintext.slice(24);
+      const answer = await createJoinAnswerer(rootKeys, nonces).join(
+        {
+          ...joinReq(0),
+          SenderID: vector.netId,
+          ReceiverID: vector.joinEui,
+          DevEUI: vector.devEui,
+          DevAddr: vector.devAddr,
+          MACVersion: vector.optNeg ? "1.1.0" : "1.0.3",
+          PHYPayload: Buffer.from(request).toString("hex"),
+          DLSettings: dlSettings.toString(16).padStart(2, "0"),
+          RxDelay: vector.rxDelay,
+          ...(cfList !== "" && { CFList: cfList }),
+        },
+        wrap,
+      );
+      expect(answer.PHYPayload).toBe(vector.phyPayload);
+      const keys = vectors.sessionKeys.find(
+        entry => entry.devEui === vector.devEui && entry.joinNonce === vector.joinNonce,
+      );
+      expect(answer.AppSKey?.AESKey).toBe(keys?.appSKey);
+      expect(answer.NwkSKey?.AESKey).toBe(keys?.nwkSKey);
+      expect(answer.SNwkSIntKey?.AESKey).toBe(keys?.sNwkSIntKey);
+    },
+  );
+});
+
+describe("nonces", () => {
+  test("C22 a Join-Request with a wrong MIC burns no nonce", async () => {
+    const { answerer } = await answererWithDevice();
+    const forged = joinReq(500, {}, parseAesKey("ff0102030405060708090a0b0c0d0e0f"));
+    expect(codeOf(await answerer.join(forged, wrap))).toBe("MICFailed");
+    expect(codeOf(await answerer.join(joinReq(3), wrap))).toBe("Success");
+  });
+
+  test("C23 from 1.0.4 on the DevNonce must rise", async () => {
+    const { answerer } = await answererWithDevice();
+    expect(codeOf(await answerer.join(joinReq(7), wrap))).toBe("Success");
+    expect(codeOf(await answerer.join(joinReq(7), wrap))).toBe("FrameReplayed");
+    expect(codeOf(await answerer.join(joinReq(6), wrap))).toBe("FrameReplayed");
+    expect(codeOf(await answerer.join(joinReq(8), wrap))).toBe("Success");
+  });
+
+  test("C24 before 1.0.4 each DevNonce is taken once, in any order", async () => {
+    const { answerer } = await answererWithDevice();
+    const old = { MACVersion: "1.0.3" };
+    for (const devNonce of [65535, 0, 9])
+      expect(codeOf(await answerer.join(joinReq(devNonce, old), wrap))).toBe("Success");
+    for (const devNonce of [9, 65535, 0]) {
+      expect(codeOf(await answerer.join(joinReq(devNonce, old), wrap))).toBe("FrameReplayed");
+    }
+  });
+
+  test("C25 nonces are counted for each JoinEUI", async () => {
+    const { answerer } = await answererWithDevice();
+    const other = parseJoinEui("aaaaaaaaaaaaaaaa");
+    const request = sealJoinRequest(nwkKey, { joinEui: other, devEui, devNonce: 1 });
+    expect(codeOf(await answerer.join(joinReq(5), wrap))).toBe("Success");
+    const answer = await answerer.join(joinReq(0, { PHYPayload: Buffer.from(request).toString("hex") }), wrap);
+    expect(codeOf(answer)).toBe("Success");
+  });
+
+  test("C26 no two accepts carry the same JoinNonce, not even after DevNonces were forgotten", async () => {
+    const { answerer, nonces } = await answererWithDevice();
+    const first = await answerer.join(joinReq(1), wrap);
+    await nonces.forgetDevNonces(devEui, joinEui);
+    const second = await answerer.join(joinReq(1), wrap);
+    expect(codeOf(second)).toBe("Success");
+    expect(second.PHYPayload).not.toBe(first.PHYPayload);
+    expect(second.AppSKey?.AESKey).not.toBe(first.AppSKey?.AESKey);
+  });
+});
+
+describe("requests that cannot be answered", () => {
+  test.each([
+    ["an unknown device", { DevEUI: "ffffffffffffffff" }, "MalformedMessage"],
+    ["a truncated frame", { PHYPayload: "0001" }, "FrameSizeError"],
+    ["no bytes", { PHYPayload: "" }, "FrameSizeError"],
+    ["a data frame", { PHYPayload: "400403020100000001aabbccdd" }, "MalformedMessage"],
+  ])("%s is answered with a result code", async (_name, changes, code) => {
+    const { answerer } = await answererWithDevice();
+    expect(codeOf(await answerer.join(joinReq(1, changes), wrap))).toBe(code);
+  });
+
+  test("a device without stored keys is unknown", async () => {
+    const stores = memoryJoinStores();
+    const answer = await createJoinAnswerer(stores.rootKeys, stores.nonces).join(joinReq(1), wrap);
+    expect(codeOf(answer)).toBe("UnknownDevEUI");
+  });
+
+  test("C70 the answer turns sender and receiver round and keeps the transaction", async () => {
+    const { answerer } = await answererWithDevice();
+    const answer = await answerer.join(joinReq(1, { TransactionID: 4711, SenderToken: "ab" }), wrap);
+    expect(answer).toMatchObject({
+      SenderID: joinEui,
+      ReceiverID: "000000",
+      TransactionID: 4711,
+      ReceiverToken: "ab",
+      MessageType: "JoinAns",
+    });
+  });
+});
