@@ -67,7 +67,7 @@ const lrFhssFragmentPreambleBits = 2;
  */
 function lrFhssAirtimeUs(codingRate: "1/3" | "2/3", length: number): number {
   const { headers, expansion } = lrFhssCodings[codingRate];
-  const codedBits = Math.floor(((length + 2) * 8 + 6) * expansion);
+  const codedBits = ((length + 2) * 8 + 6) * expansion;
   const fragments = Math.ceil(codedBits / lrFhssFragmentBits);
   return (headers * lrFhssHeaderBits + codedBits + fragments * lrFhssFragmentPreambleBits) * lrFhssBitUs;
 }
