@@ -1,0 +1,171 @@
+import { afterAll, describe, expect, test } from "vitest";
+import { createCodecSandbox } from "../../app-server/codec/sandbox.ts";
+import type { CommandOutcome, DownlinkRequest } from "../../app-server/ports.ts";
+import { parseDevEui } from "../../lorawan/ids.ts";
+import { systemClock } from "../../platform/clock.ts";
+import { createMetrics } from "../../platform/metrics.ts";
+import { createVirtualClock } from "../support/virtual-clock.ts";
+import { createDownlinks } from "./support/downlinks.ts";
+import { applicationId, bytesOf, devEui, directoryDevice, otherApplicationId } from "./support/fixtures.ts";
+
+const sandbox = createCodecSandbox({ clock: systemClock, metrics: createMetrics(), workers: 1 });
+afterAll(() => sandbox.close());
+
+const clock = createVirtualClock(Date.UTC(2026, 0, 1));
+const nowMs = clock.nowMs();
+const downlink: DownlinkRequest = { fPort: 10, confirmed: true, data: "AQID" };
+const encoder = {
+  kind: "javascript",
+  script: "function encodeDownlink(i) { return { bytes: [i.data.on ? 1 : 0], fPort: i.data.port }; }",
+} as const;
+
+describe("the device queue", () => {
+  test("takes items in order and lists them", async () => {
+    const { queue } = createDownlinks(clock, sandbox);
+    expect(await queue.enqueue(devEui, { ...downlink, id: "first" })).toEqual({ kind: "enqueued", id: "first" });
+    const second = await queue.enqueue(devEui, { fPort: 1, confirmed: false, data: "", expiresAtMs: nowMs + 1 });
+    expect(second).toEqual({ kind: "enqueued", id: expect.stringMatching(/^[0-9a-f-]{36}$/) });
+    expect(await queue.list(devEui)).toEqual([
+      { id: "first", fPort: 10, confirmed: true, data: "AQID", enqueuedAtMs: nowMs },
+      { id: expect.any(String), fPort: 1, confirmed: false, data: "", enqueuedAtMs: nowMs, expiresAtMs: nowMs + 1 },
+    ]);
+    expect(await queue.remove(devEui, "first")).toBe(true);
+    expect(await queue.remove(devEui, "first")).toBe(false);
+    expect(await queue.flush(devEui)).toBe(1);
+    expect(await queue.list(devEui)).toEqual([]);
+  });
+
+  test.each<[string, DownlinkRequest, string]>([
+    ["FPort 0", { ...downlink, fPort: 0 }, "invalid"],
+    ["FPort 224", { ...downlink, fPort: 224 }, "invalid"],
+    ["a broken FPort", { ...downlink, fPort: 1.5 }, "invalid"],
+    ["neither data nor object", { fPort: 1, confirmed: false }, "invalid"],
+    ["data and object", { ...downlink, object: {} }, "invalid"],
+    ["data that is not base64", { ...downlink, data: "%%%" }, "invalid"],
+    ["data cut short", { ...downlink, data: "AQIDA" }, "invalid"],
+    ["a time gone by", { ...downlink, expiresAtMs: nowMs }, "invalid"],
+    ["no time", { ...downlink, expiresAtMs: Number.NaN }, "invalid"],
+    ["an empty id", { ...downlink, id: "" }, "invalid"],
+    ["an id with a line break", { ...downlink, id: "a\nb" }, "invalid"],
+    ["243 bytes", { ...downlink, data: Buffer.alloc(243).toString("base64") }, "too_long"],
+    ["an object without a codec", { fPort: 1, confirmed: false, object: { on: true } }, "codec"],
+  ])("refuses %s with a reason", async (_name, request, reason) => {
+    const { queue } = createDownlinks(clock, sandbox);
+    expect(await queue.enqueue(devEui, request)).toEqual({ kind: "refused", reason, message: expect.any(String) });
+    expect(await queue.list(devEui)).toEqual([]);
+  });
+
+  test("C7 compares the payload with what the device's session can receive", async () => {
+    const { queue } = createDownlinks(clock, sandbox, { maxPayload: 2 });
+    expect(await queue.enqueue(devEui, downlink)).toMatchObject({ kind: "refused", reason: "too_long" });
+    expect(await queue.enqueue(devEui, { ...downlink, data: "AQI=" })).toMatchObject({ kind: "enqueued" });
+  });
+
+  test("refuses an id that waits already, more items than its limit, and unknown devices", async () => {
+    const { queue } = createDownlinks(clock, sandbox);
+    await queue.enqueue(devEui, { ...downlink, id: "a" });
+    expect(await queue.enqueue(devEui, { ...downlink, id: "a" })).toMatchObject({ reason: "duplicate_id" });
+    await queue.enqueue(devEui, { ...downlink, id: "b" });
+    await queue.enqueue(devEui, { ...downlink, id: "c" });
+    expect(await queue.enqueue(devEui, { ...downlink, id: "d" })).toMatchObject({ reason: "queue_full" });
+    const stranger = parseDevEui("ffffffffffffffff");
+    expect(await queue.enqueue(stranger, downlink)).toMatchObject({ reason: "unknown_device" });
+  });
+
+  test("encodes objects, and the codec may choose the port", async () => {
+    const { queue } = createDownlinks(clock, sandbox, { device: directoryDevice(encoder) });
+    await queue.enqueue(devEui, { fPort: 5, confirmed: false, object: { on: true } });
+    await queue.enqueue(devEui, { fPort: 5, confirmed: false, object: { on: false, port: 9 } });
+    expect(await queue.list(devEui)).toMatchObject([
+      { fPort: 5, data: "AQ==" },
+      { fPort: 9, data: "AA==" },
+    ]);
+    const forbidden = await queue.enqueue(devEui, { fPort: 5, confirmed: false, object: { port: 224 } });
+    expect(forbidden).toMatchObject({ kind: "refused", reason: "invalid" });
+  });
+
+  test("reads url-safe base64 and base64 without padding", async () => {
+    const { queue } = createDownlinks(clock, sandbox);
+    await queue.enqueue(devEui, { ...downlink, data: "-_8" });
+    expect(await queue.list(devEui)).toMatchObject([{ data: "+/8=" }]);
+  });
+});
+
+describe("commands", () => {
+  const command = { devEui, confirmed: true, fPort: 10, data: "AQID" };
+
+  test.each([
+    ["camelCase", { ...command, expiresAt: "2027-01-01T00:00:00Z" }],
+    ["snake_case", { dev_eui: devEui, confirmed: true, f_port: 10, data: "AQID", expires_at: "2027-01-01T00:00:00Z" }],
+    ["unknown members", { ...command, expiresAt: "2027-01-01T00:00:00Z", priority: "high", fCntDown: 3 }],
+    ["upper-case DevEUI", { ...command, devEui: devEui.toUpperCase(), expiresAt: "2027-01-01T00:00:00.000Z" }],
+  ])("in %s are queued", async (_name, body) => {
+    const { queue, commands } = createDownlinks(clock, sandbox);
+    expect(await commands.down(applicationId, devEui, bytesOf(body))).toMatchObject({ kind: "enqueued" });
+    expect(await queue.list(devEui)).toMatchObject([
+      { fPort: 10, confirmed: true, data: "AQID", expiresAtMs: Date.UTC(2027, 0, 1) },
+    ]);
+  });
+
+  test("with nothing but a port and data are queued, and nulls are as good as absent", async () => {
+    const { queue, commands } = createDownlinks(clock, sandbox);
+    await commands.down(applicationId, devEui, bytesOf({ fPort: 2, data: "AQ==" }));
+    const nulls = { id: null, devEui: null, confirmed: null, fPort: 3, data: "AQ==", object: null, expiresAt: null };
+    await commands.down(applicationId, devEui, bytesOf(nulls));
+    expect(await queue.list(devEui)).toMatchObject([
+      { fPort: 2, confirmed: false },
+      { fPort: 3, confirmed: false },
+    ]);
+  });
+
+  test("with an object and an empty data are encoded", async () => {
+    const { queue, commands } = createDownlinks(clock, sandbox, { device: directoryDevice(encoder) });
+    await commands.down(applicationId, devEui, bytesOf({ id: "", fPort: 2, data: "", object: { on: true } }));
+    expect(await queue.list(devEui)).toMatchObject([{ data: "AQ==" }]);
+  });
+
+  const logOf = (outcome: CommandOutcome): unknown =>
+    outcome.kind === "refused" && outcome.answer !== undefined ? JSON.parse(outcome.answer.json) : undefined;
+
+  test.each<[string, unknown, string, string]>([
+    ["no JSON", "{", "DOWNLINK_CODEC", "malformed"],
+    ["a list", [1], "DOWNLINK_CODEC", "malformed"],
+    ["no port", { data: "AQ==" }, "DOWNLINK_CODEC", "malformed"],
+    ["a port of the wrong type", { fPort: "x", data: "AQ==" }, "DOWNLINK_CODEC", "malformed"],
+    ["another device inside", { ...command, devEui: "ffffffffffffffff" }, "DOWNLINK_CODEC", "malformed"],
+    ["no time", { ...command, expiresAt: "soon" }, "DOWNLINK_CODEC", "malformed"],
+    ["a time gone by", { ...command, expiresAt: "2020-01-01T00:00:00Z" }, "EXPIRED", "invalid"],
+    ["port 0", { ...command, fPort: 0 }, "DOWNLINK_CODEC", "invalid"],
+    ["an object without a codec", { fPort: 1, object: {} }, "DOWNLINK_CODEC", "codec"],
+    ["too much", { ...command, data: Buffer.alloc(243).toString("base64") }, "DOWNLINK_PAYLOAD_SIZE", "too_long"],
+    ["a body past all limits", { ...command, note: "x".repeat(70_000) }, "DOWNLINK_CODEC", "malformed"],
+  ])("with %s are refused, counted and answered by a log event", async (_name, body, code, reason) => {
+    const { queue, commands, metrics } = createDownlinks(clock, sandbox);
+    const bytes = typeof body === "string" ? Buffer.from(body) : bytesOf(body);
+    const outcome = await commands.down(applicationId, devEui, bytes);
+    expect(logOf(outcome)).toMatchObject({
+      time: new Date(nowMs).toISOString(),
+      deviceInfo: { devEui },
+      level: "ERROR",
+      code,
+      description: expect.stringMatching(/./),
+      context: { reason },
+    });
+    expect(await queue.list(devEui)).toEqual([]);
+    expect((await metrics.commandsRefused.get()).values).toMatchObject([{ labels: { reason }, value: 1 }]);
+  });
+
+  test.each([
+    ["an unknown device", applicationId, "ffffffffffffffff"],
+    ["no DevEUI", applicationId, "x"],
+    ["a device of another application", otherApplicationId, devEui],
+  ])("for %s are refused and counted, and nobody is told about the device", async (_name, application, device) => {
+    const { queue, commands, metrics } = createDownlinks(clock, sandbox);
+    const outcome = await commands.down(application, device, bytesOf(command));
+    expect(outcome).toEqual({ kind: "refused", message: expect.any(String) });
+    expect(await queue.list(devEui)).toEqual([]);
+    expect((await metrics.commandsRefused.get()).values).toMatchObject([
+      { labels: { reason: "unknown_device" }, value: 1 },
+    ]);
+  });
+});
