@@ -65,6 +65,12 @@ export const networkServerConfigSchema = Type.Object({
     default: 200,
     description: "Longest time that copies of a frame are waited for.",
   }),
+  joinServer: Type.Optional(
+    Type.Object({
+      url: Type.String({ pattern: "^https?://", description: "TS002 address of a Join Server in another process." }),
+      token: Type.String({ minLength: 16, secret: true, description: "Bearer token that it knows this server by." }),
+    }),
+  ),
   deviceCacheSize: Type.Integer({
     minimum: 1000,
     default: 200_000,

@@ -1,0 +1,128 @@
+import { readFileSync } from "node:fs";
+import type { FastifyInstance } from "fastify";
+import type { Clock } from "../platform/clock.ts";
+import type { Log } from "../platform/log.ts";
+import type { Metrics } from "../platform/metrics.ts";
+import type { Sql } from "../platform/sql.ts";
+import type { StateStore } from "../platform/state/store.ts";
+import { createApi } from "./api/api.ts";
+import { apiDefaults } from "./api/dependencies.ts";
+import { createCodecSandbox } from "./codec/sandbox.ts";
+import { createApplicationCommands } from "./commands.ts";
+import type { AppServerConfig } from "./config.ts";
+import { createDownlinkQueue } from "./downlink.ts";
+import { createEventConsumer } from "./events.ts";
+import { type EmbeddedBroker, startEmbeddedBroker } from "./integration/embedded-broker.ts";
+import { createMqttIntegration, type MqttIntegration } from "./integration/mqtt.ts";
+import type { ApplicationCommands, AppSKeyVault, MqttCredentials, NetworkControl, RootKeys } from "./ports.ts";
+import { openDirectory } from "./storage/directory.ts";
+import { createRepositories } from "./storage/repositories.ts";
+
+export interface AppServerOptions {
+  readonly config: AppServerConfig;
+  readonly sql: Sql;
+  readonly store: StateStore;
+  readonly network: NetworkControl;
+  readonly rootKeys: RootKeys;
+  readonly vault: AppSKeyVault;
+  /** Gets the API; not listening yet. */
+  readonly http: FastifyInstance;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: Metrics;
+}
+
+/** The app-server role. */
+export interface AppServer {
+  /** Of the embedded broker, when there is one. */
+  readonly mqttPort?: number;
+  close(): Promise<void>;
+}
+
+/** How long a checked MQTT password is not computed again; argon2 is slow on purpose. */
+const passwordCheckHoldsMs = 60_000;
+
+/** Starts reading events and taking commands. Throws UpchirpError when the broker's port is taken. */
+export async function startAppServer(options: AppServerOptions): Promise<AppServer> {
+  const { config, sql, store, network, vault, http, clock, log, metrics } = options;
+  const maxDevices = config.deviceCacheSize;
+  const directory = await openDirectory({ sql, clock, maxDevices, passwordCheckHoldsMs });
+  const { workers, timeLimitMs } = config.codec;
+  const sandbox = createCodecSandbox({ clock, metrics, workers, timeMs: timeLimitMs });
+  const { devices } = directory;
+  const maxEntries = config.queueLength;
+  const queue = createDownlinkQueue({ store, directory: devices, network, sandbox, clock, maxEntries });
+  const commands = createApplicationCommands({ queue, directory: devices, clock, metrics });
+
+  const broker = await startBroker(options, commands, directory.mqttCredentials);
+  const external = connectExternal(options, commands);
+  const sinks = [broker?.sink, external?.sink].filter(sink => sink !== undefined);
+  const events = createEventConsumer({ store, directory: devices, vault, sandbox, sinks, clock, log, metrics });
+
+  await http.register(
+    createApi({
+      repositories: createRepositories(sql, clock),
+      control: network,
+      rootKeys: options.rootKeys,
+      queue,
+      feed: events.feed,
+      clock,
+      log,
+      ...apiDefaults,
+    }),
+  );
+  if (broker) serveWebSocket(http, broker);
+  await events.start();
+
+  return {
+    ...(broker && { mqttPort: broker.port }),
+    // Commands stop first, then deliveries, then what both need.
+    async close() {
+      await external?.close();
+      await events.close();
+      await broker?.close();
+      await sandbox.close();
+      await directory.close();
+    },
+  };
+}
+
+async function startBroker(
+  options: AppServerOptions,
+  commands: ApplicationCommands,
+  credentials: MqttCredentials,
+): Promise<EmbeddedBroker | undefined> {
+  const { clock, log, metrics } = options;
+  const { broker, qos, retain } = options.config.mqtt;
+  if (!broker.enabled) return undefined;
+  const { bind: host, port } = broker;
+  return startEmbeddedBroker({ host, port, credentials, commands, qos, retain, clock, log, metrics });
+}
+
+function connectExternal(options: AppServerOptions, commands: ApplicationCommands): MqttIntegration | undefined {
+  const { log, metrics } = options;
+  const { external, qos, retain } = options.config.mqtt;
+  if (!external) return undefined;
+  const { url, username, password, clientId, caFile, certificateFile, keyFile } = external;
+  return createMqttIntegration({
+    url,
+    ...(username !== undefined && { username }),
+    ...(password !== undefined && { password }),
+    ...(clientId !== undefined && { clientId }),
+    ...(caFile !== undefined && { ca: readFileSync(caFile, "utf8") }),
+    ...(certificateFile !== undefined && { clientCertificate: readFileSync(certificateFile, "utf8") }),
+    ...(keyFile !== undefined && { clientKey: readFileSync(keyFile, "utf8") }),
+    qos,
+    retain,
+    commands,
+    log,
+    metrics,
+  });
+}
+
+function serveWebSocket(http: FastifyInstance, broker: EmbeddedBroker): void {
+  http.server.on("upgrade", (request, socket, head) => {
+    if (request.url === "/mqtt") broker.upgrade(request, socket, head);
+    else socket.destroy();
+  });
+}
