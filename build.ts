@@ -1,0 +1,12 @@
+// Compiles the publishable package into dist/: JavaScript, and the files that the program reads at run time.
+import { execFileSync } from "node:child_process";
+import { cpSync, rmSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+const root = fileURLToPath(new URL(".", import.meta.url));
+const compiler = fileURLToPath(new URL("node_modules/typescript/bin/tsc", import.meta.url));
+
+rmSync(`${root}dist`, { recursive: true, force: true });
+execFileSync(process.execPath, [compiler, "--project", "tsconfig.build.json"], { cwd: root, stdio: "inherit" });
+cpSync(`${root}app-server/storage/migrations`, `${root}dist/app-server/storage/migrations`, { recursive: true });
+console.log("dist/ is ready; `npm pack` makes the package");
