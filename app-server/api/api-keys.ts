@@ -1,0 +1,105 @@
+import Type from "typebox";
+import { parseTenantId } from "../../lorawan/ids.ts";
+import { apiKeyRoles } from "../catalog-ports.ts";
+import { acrossTenants, inTenant, tenantScope } from "./access.ts";
+import { callerOf } from "./authentication.ts";
+import type { Api, ApiDependencies } from "./dependencies.ts";
+import { notFound, Refusal } from "./refusal.ts";
+import {
+  Name,
+  NoContent,
+  NullableTime,
+  pageOf,
+  pageQuery,
+  pageRequest,
+  strict,
+  Time,
+  TimeInput,
+  Uuid,
+} from "./schemas.ts";
+
+const NullableUuid = Type.Union([Uuid, Type.Null()]);
+const ApiKey = Type.Object({
+  id: Uuid,
+  tenantId: NullableUuid,
+  name: Name,
+  role: Type.Enum([...apiKeyRoles]),
+  createdAt: Time,
+  expiresAt: NullableTime,
+  lastUsedAt: NullableTime,
+});
+const ApiKeyCreate = Type.Object(
+  {
+    tenantId: Type.Optional(
+      Type.Union([Uuid, Type.Null()], { description: "Left out for the role administrator, needed for every other." }),
+    ),
+    name: Name,
+    role: Type.Enum([...apiKeyRoles]),
+    expiresAt: Type.Optional(Type.Union([TimeInput, Type.Null()])),
+  },
+  strict,
+);
+const Created = Type.Object({
+  ...ApiKey.properties,
+  token: Type.String({ description: "Shown this once; only its hash is kept." }),
+});
+const Params = Type.Object({ apiKeyId: Uuid });
+const Query = Type.Object({ ...pageQuery, tenantId: Type.Optional(Uuid) }, strict);
+
+/** The moment in UTC; a time that never was, or has passed already, is refused. */
+export function futureTime(text: string, nowMs: number, path: string): string {
+  const atMs = Date.parse(text);
+  if (Number.isNaN(atMs)) throw new Refusal("invalid_value", "There is no such time.", path);
+  if (atMs <= nowMs) throw new Refusal("invalid_value", "The time has passed.", path);
+  return new Date(atMs).toISOString();
+}
+
+export function apiKeyRoutes(api: Api, { repositories: { apiKeys }, clock }: ApiDependencies): void {
+  api.get(
+    "/api-keys",
+    {
+      config: { access: acrossTenants("tenant") },
+      schema: { summary: "List API keys", querystring: Query, response: { 200: pageOf(ApiKey) } },
+    },
+    async request => {
+      const { tenantId } = request.query;
+      const scope = tenantScope(
+        callerOf(request),
+        "tenant",
+        tenantId === undefined ? undefined : parseTenantId(tenantId),
+      );
+      return apiKeys.list(scope, pageRequest(request.query));
+    },
+  );
+  api.post(
+    "/api-keys",
+    {
+      config: { access: inTenant("tenant", "body.tenantId") },
+      schema: { summary: "Make an API key", body: ApiKeyCreate, response: { 201: Created } },
+    },
+    async (request, reply) => {
+      const { name, role } = request.body;
+      const tenantId = request.body.tenantId ?? null;
+      if ((role === "administrator") !== (tenantId === null)) {
+        const message = "The role administrator has no tenant, every other role has one.";
+        throw new Refusal("invalid_value", message, "/body/tenantId");
+      }
+      const until = request.body.expiresAt ?? null;
+      const expiresAt = until === null ? null : futureTime(until, clock.nowMs(), "/body/expiresAt");
+      const owner = tenantId === null ? null : parseTenantId(tenantId);
+      const { apiKey, token } = await apiKeys.create({ tenantId: owner, name, role, expiresAt });
+      return reply.code(201).send({ ...apiKey, token });
+    },
+  );
+  api.delete(
+    "/api-keys/:apiKeyId",
+    {
+      config: { access: inTenant("tenant", "params.apiKeyId") },
+      schema: { summary: "Delete an API key; it stops working at once", params: Params, response: { 204: NoContent } },
+    },
+    async (request, reply) => {
+      if (!(await apiKeys.remove(request.params.apiKeyId))) throw notFound("API key");
+      return reply.code(204).send(null);
+    },
+  );
+}

@@ -1,0 +1,119 @@
+import cookie from "@fastify/cookie";
+import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
+import type { FastifyInstance, FastifyReply, RouteOptions } from "fastify";
+import { type Access, checkCaller, checkSubject } from "./access.ts";
+import { apiKeyRoutes } from "./api-keys.ts";
+import { applicationRoutes } from "./applications.ts";
+import { authenticate } from "./authentication.ts";
+import type { ApiDependencies } from "./dependencies.ts";
+import { deviceProfileRoutes } from "./device-profiles.ts";
+import { deviceSecretRoutes } from "./device-secrets.ts";
+import { deviceRoutes } from "./devices.ts";
+import { eventRoutes } from "./events.ts";
+import { gatewayRoutes } from "./gateways.ts";
+import { loginRoutes } from "./login.ts";
+import { mqttCredentialRoutes } from "./mqtt-credentials.ts";
+import { describeApi, openApiRoutes } from "./openapi.ts";
+import { Problem, problemOf } from "./problem.ts";
+import { queueRoutes } from "./queue.ts";
+import { notFound, Refusal } from "./refusal.ts";
+import { tenantRoutes } from "./tenants.ts";
+import { memberRoutes, userRoutes } from "./users.ts";
+import { compileValidator, refuseUnstorable } from "./validation.ts";
+
+declare module "fastify" {
+  interface FastifyContextConfig {
+    access?: Access;
+  }
+}
+
+/** Deny by default: a route that does not say who may use it is a mistake that must not run. */
+function requireAccess(route: RouteOptions): Access {
+  const access = route.config?.access;
+  if (access === undefined) throw new Error(`${String(route.method)} ${route.url} does not declare who may use it`);
+  return access;
+}
+
+/** What the OpenAPI document says of every route alike. */
+function completeSchema(route: RouteOptions, access: Access): void {
+  const [, resource = "api"] = /^\/api\/([a-z-]+)/.exec(route.url) ?? [];
+  const response = typeof route.schema?.response === "object" ? route.schema.response : {};
+  route.schema = {
+    tags: [resource],
+    ...(access.kind !== "public" && { security: [{ bearer: [] }, { cookie: [] }] }),
+    ...route.schema,
+    response: { ...response, "4xx": Problem, "5xx": Problem },
+  };
+}
+
+function sendProblem(error: unknown, reply: FastifyReply, deps: ApiDependencies): FastifyReply {
+  const problem = problemOf(error);
+  const { method, routeOptions } = reply.request;
+  if (problem.status >= 500) deps.log.error({ err: error, method, route: routeOptions.url }, "request failed");
+  if (problem.status === 401) reply.header("www-authenticate", "Bearer");
+  return reply.code(problem.status).type("application/problem+json").send(problem);
+}
+
+/**
+ * The REST API under /api, as a plugin. Hooks and error handling stay inside. Throws at start for a route without a
+ * declared right.
+ */
+export function createApi(deps: ApiDependencies): (app: FastifyInstance) => Promise<void> {
+  return async app => {
+    await describeApi(app, deps.version);
+    const routes = async (scope: FastifyInstance) => {
+      if (!scope.hasRequestDecorator("cookies")) await scope.register(cookie);
+      addRules(scope, deps);
+      addRoutes(scope, deps);
+    };
+    await app.register(routes, { prefix: "/api" });
+  };
+}
+
+/** Hooks in the order in which a request meets them. */
+export function addRules(scope: FastifyInstance, deps: ApiDependencies): void {
+  scope.setValidatorCompiler(compileValidator);
+  scope.setErrorHandler((error, _request, reply) => sendProblem(error, reply, deps));
+  scope.setNotFoundHandler(() => {
+    throw notFound("path");
+  });
+  scope.decorateRequest("principal", null);
+  scope.addHook("onRoute", route => completeSchema(route, requireAccess(route)));
+  scope.addHook("onRequest", async (request, reply) => {
+    // Answers are one caller's, and some hold a token.
+    reply.header("cache-control", "no-store");
+    const access = request.routeOptions.config.access;
+    if (access?.kind === "public" || request.is404) return;
+    if (access === undefined) throw new Refusal("forbidden", "Nobody may use this.");
+    request.principal = await authenticate(request, deps.repositories);
+    checkCaller(access, request.principal);
+  });
+  scope.addHook("preValidation", async request => {
+    refuseUnstorable(request.params, "/params");
+    refuseUnstorable(request.query, "/querystring");
+    refuseUnstorable(request.body, "/body");
+  });
+  scope.addHook("preHandler", async request => {
+    const access = request.routeOptions.config.access;
+    if (access === undefined || request.principal === null) return;
+    await checkSubject(access, request.principal, request, deps.repositories);
+  });
+}
+
+function addRoutes(scope: FastifyInstance, deps: ApiDependencies): void {
+  const api = scope.withTypeProvider<TypeBoxTypeProvider>();
+  loginRoutes(api, deps);
+  userRoutes(api, deps);
+  memberRoutes(api, deps);
+  tenantRoutes(api, deps);
+  apiKeyRoutes(api, deps);
+  applicationRoutes(api, deps);
+  mqttCredentialRoutes(api, deps);
+  deviceProfileRoutes(api, deps);
+  deviceRoutes(api, deps);
+  deviceSecretRoutes(api, deps);
+  queueRoutes(api, deps);
+  gatewayRoutes(api, deps);
+  eventRoutes(api, deps);
+  openApiRoutes(scope);
+}

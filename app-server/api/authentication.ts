@@ -1,0 +1,86 @@
+import type { FastifyRequest } from "fastify";
+import type { Repositories, User } from "../catalog-ports.ts";
+import type { Principal } from "./access.ts";
+import { Refusal } from "./refusal.ts";
+
+export const sessionCookie = "upchirp_session";
+
+declare module "fastify" {
+  interface FastifyRequest {
+    /** Set before any handler of a route that is not public. */
+    principal: Principal | null;
+  }
+}
+
+/** The caller of a route that is not public. */
+export function callerOf(request: FastifyRequest): Principal {
+  if (request.principal === null) throw unauthenticated();
+  return request.principal;
+}
+
+const unauthenticated = () =>
+  new Refusal("unauthenticated", "Log in, or give an API key as `Authorization: Bearer upc_...`.");
+
+async function userPrincipal(user: User, repositories: Repositories): Promise<Principal> {
+  const memberships = await repositories.users.memberships(user.id);
+  return {
+    kind: "user",
+    id: user.id,
+    name: user.email,
+    isAdministrator: user.isAdministrator,
+    roles: new Map(memberships.map(({ tenantId, role }) => [tenantId, role])),
+  };
+}
+
+async function keyPrincipal(token: string, repositories: Repositories): Promise<Principal | undefined> {
+  const key = await repositories.apiKeys.find(token);
+  if (key === undefined) return undefined;
+  const { tenantId, role } = key;
+  const roles: Principal["roles"] =
+    role === "administrator" || tenantId === null ? new Map() : new Map([[tenantId, role]]);
+  return { kind: "api-key", id: key.id, name: key.name, isAdministrator: role === "administrator", roles };
+}
+
+async function tokenPrincipal(token: string, repositories: Repositories): Promise<Principal | undefined> {
+  if (token.length > 100) return undefined;
+  if (token.startsWith("upc_")) return keyPrincipal(token, repositories);
+  const user = await repositories.loginSessions.find(token);
+  return user && (await userPrincipal(user, repositories));
+}
+
+/** The token a request shows, and whether the browser added it by itself. */
+export function tokenOf(request: FastifyRequest): { readonly token: string; readonly fromCookie: boolean } | undefined {
+  const { authorization } = request.headers;
+  if (authorization !== undefined) {
+    const [, token] = /^Bearer +(\S+)$/i.exec(authorization) ?? [];
+    return token === undefined ? undefined : { token, fromCookie: false };
+  }
+  const cookie = request.cookies[sessionCookie];
+  return cookie === undefined ? undefined : { token: cookie, fromCookie: true };
+}
+
+function sameOrigin(request: FastifyRequest): boolean {
+  const { origin, host } = request.headers;
+  if (origin === undefined || host === undefined) return false;
+  return URL.canParse(origin) && new URL(origin).host === host.toLowerCase();
+}
+
+/**
+ * A browser sends the cookie along with requests that another site makes it send. Such a request cannot carry a header
+ * of its own without being asked for permission, nor another origin than its own.
+ */
+function checkNotForged(request: FastifyRequest): void {
+  if (request.method === "GET" || request.method === "HEAD") return;
+  if (request.headers["x-requested-with"] !== undefined || sameOrigin(request)) return;
+  throw new Refusal("cross_site", "Changes with a login cookie need the header X-Requested-With or the same origin.");
+}
+
+/** Throws 401 unless the request shows a valid login or API key. */
+export async function authenticate(request: FastifyRequest, repositories: Repositories): Promise<Principal> {
+  const shown = tokenOf(request);
+  if (shown === undefined) throw unauthenticated();
+  const principal = await tokenPrincipal(shown.token, repositories);
+  if (principal === undefined) throw unauthenticated();
+  if (shown.fromCookie) checkNotForged(request);
+  return principal;
+}

@@ -1,0 +1,41 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
+import type { FastifyBaseLogger, FastifyInstance, RawServerDefault } from "fastify";
+import type { Clock } from "../../platform/clock.ts";
+import type { Log } from "../../platform/log.ts";
+import type { Repositories } from "../catalog-ports.ts";
+import type { DownlinkQueue, EventFeed, NetworkControl, RootKeys } from "../ports.ts";
+
+export interface ApiDependencies {
+  /** Of the program, for the OpenAPI document. */
+  readonly version: string;
+  readonly repositories: Repositories;
+  readonly control: NetworkControl;
+  readonly rootKeys: RootKeys;
+  readonly queue: DownlinkQueue;
+  readonly feed: EventFeed;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** How long a login holds. */
+  readonly loginLifetimeMs: number;
+  /** Comments keep idle event streams open through proxies, and find out that a client or its right is gone. */
+  readonly streamHeartbeatMs: number;
+  /** What an event stream may have waiting for a slow client before it is cut off. */
+  readonly maxStreamBytes: number;
+}
+
+/** Values for an installation that says nothing else. */
+export const apiDefaults = {
+  loginLifetimeMs: 24 * 3600 * 1000,
+  streamHeartbeatMs: 15_000,
+  maxStreamBytes: 1 << 20,
+} as const;
+
+/** Fastify with types of requests and answers taken from the TypeBox schemas. */
+export type Api = FastifyInstance<
+  RawServerDefault,
+  IncomingMessage,
+  ServerResponse,
+  FastifyBaseLogger,
+  TypeBoxTypeProvider
+>;

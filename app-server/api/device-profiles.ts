@@ -1,0 +1,156 @@
+import Type from "typebox";
+import { parseDeviceProfileId, parseTenantId } from "../../lorawan/ids.ts";
+import { regionNames } from "../../lorawan/region/region.ts";
+import { macVersions, regionalParametersRevisions } from "../../lorawan/version.ts";
+import { adrAlgorithms, codecKinds } from "../catalog-ports.ts";
+import { acrossTenants, inTenant, tenantScope } from "./access.ts";
+import { callerOf } from "./authentication.ts";
+import type { Api, ApiDependencies } from "./dependencies.ts";
+import { found, notFound } from "./refusal.ts";
+import {
+  change,
+  Description,
+  Int32,
+  Name,
+  NoContent,
+  pageOf,
+  pageQuery,
+  pageRequest,
+  strict,
+  TagMap,
+  Time,
+  Uuid,
+} from "./schemas.ts";
+
+const Region = Type.Enum([...regionNames]);
+const RegionConfigId = Type.Union([Type.String({ minLength: 1, maxLength: 100 }), Type.Null()], {
+  description: "Which configuration of the region applies; null: the first one with this region.",
+});
+
+/** Everything but the name and the region has a value that suits most devices on the market. */
+const optional = {
+  description: Description,
+  regionConfigId: RegionConfigId,
+  macVersion: Type.Enum([...macVersions]),
+  regionalParameters: Type.Enum([...regionalParametersRevisions]),
+  supportsOtaa: Type.Boolean(),
+  supportsClassB: Type.Boolean(),
+  supportsClassC: Type.Boolean(),
+  classBTimeoutSeconds: Int32(1),
+  classCTimeoutSeconds: Int32(1),
+  adrAlgorithm: Type.Enum([...adrAlgorithms]),
+  expectedUplinkIntervalSeconds: Int32(1),
+  deviceStatusIntervalSeconds: Int32(0, { description: "DevStatusReq this often; 0 is never." }),
+  flushQueueOnActivate: Type.Boolean(),
+  confirmedDownlinkRetries: Type.Integer({ minimum: 0, maximum: 15 }),
+  abpRx1DelaySeconds: Type.Integer({ minimum: 1, maximum: 15 }),
+  abpRx1DrOffset: Type.Integer({ minimum: 0, maximum: 7 }),
+  abpRx2DataRate: Type.Union([Type.Integer({ minimum: 0, maximum: 15 }), Type.Null()]),
+  abpRx2FrequencyHz: Type.Union([Type.Integer({ minimum: 1_000_000, maximum: 2_000_000_000 }), Type.Null()]),
+  codec: Type.Enum([...codecKinds]),
+  codecScript: Type.String({ maxLength: 200_000 }),
+  tags: TagMap,
+};
+const defaults = {
+  description: "",
+  regionConfigId: null,
+  macVersion: "1.0.4",
+  regionalParameters: "RP002-1.0.4",
+  supportsOtaa: true,
+  supportsClassB: false,
+  supportsClassC: false,
+  classBTimeoutSeconds: 8,
+  classCTimeoutSeconds: 8,
+  adrAlgorithm: "default",
+  expectedUplinkIntervalSeconds: 3600,
+  deviceStatusIntervalSeconds: 86_400,
+  flushQueueOnActivate: true,
+  confirmedDownlinkRetries: 3,
+  abpRx1DelaySeconds: 1,
+  abpRx1DrOffset: 0,
+  abpRx2DataRate: null,
+  abpRx2FrequencyHz: null,
+  codec: "none",
+  codecScript: "",
+  tags: {},
+} as const;
+
+const fields = { name: Name, region: Region, ...optional };
+const DeviceProfile = Type.Object({ id: Uuid, tenantId: Uuid, ...fields, createdAt: Time, updatedAt: Time });
+const DeviceProfileCreate = Type.Object(
+  { tenantId: Uuid, name: Name, region: Region, ...Type.Partial(Type.Object(optional)).properties },
+  {
+    ...strict,
+    examples: [{ tenantId: "00000000-0000-0000-0000-000000000000", name: "Any OTAA sensor", region: "EU868" }],
+  },
+);
+const DeviceProfileChange = Type.Partial(Type.Object(fields), change);
+const Params = Type.Object({ deviceProfileId: Uuid });
+const Query = Type.Object({ ...pageQuery, tenantId: Type.Optional(Uuid) }, strict);
+
+export function deviceProfileRoutes(api: Api, { repositories: { deviceProfiles } }: ApiDependencies): void {
+  api.get(
+    "/device-profiles",
+    {
+      config: { access: acrossTenants("read") },
+      schema: { summary: "List device profiles", querystring: Query, response: { 200: pageOf(DeviceProfile) } },
+    },
+    async request => {
+      const { tenantId } = request.query;
+      const scope = tenantScope(
+        callerOf(request),
+        "read",
+        tenantId === undefined ? undefined : parseTenantId(tenantId),
+      );
+      return deviceProfiles.list(scope, pageRequest(request.query));
+    },
+  );
+  api.post(
+    "/device-profiles",
+    {
+      config: { access: inTenant("devices", "body.tenantId") },
+      schema: { summary: "Add a device profile", body: DeviceProfileCreate, response: { 201: DeviceProfile } },
+    },
+    async (request, reply) => {
+      const tenantId = parseTenantId(request.body.tenantId);
+      return reply.code(201).send(await deviceProfiles.create({ ...defaults, ...request.body, tenantId }));
+    },
+  );
+  api.get(
+    "/device-profiles/:deviceProfileId",
+    {
+      config: { access: inTenant("read", "params.deviceProfileId") },
+      schema: { summary: "Read a device profile", params: Params, response: { 200: DeviceProfile } },
+    },
+    async request =>
+      found(await deviceProfiles.get(parseDeviceProfileId(request.params.deviceProfileId)), "device profile"),
+  );
+  api.patch(
+    "/device-profiles/:deviceProfileId",
+    {
+      config: { access: inTenant("devices", "params.deviceProfileId") },
+      schema: {
+        summary: "Change a device profile",
+        params: Params,
+        body: DeviceProfileChange,
+        response: { 200: DeviceProfile },
+      },
+    },
+    async request => {
+      const id = parseDeviceProfileId(request.params.deviceProfileId);
+      return found(await deviceProfiles.update(id, request.body), "device profile");
+    },
+  );
+  api.delete(
+    "/device-profiles/:deviceProfileId",
+    {
+      config: { access: inTenant("devices", "params.deviceProfileId") },
+      schema: { summary: "Delete a device profile that no device uses", params: Params, response: { 204: NoContent } },
+    },
+    async (request, reply) => {
+      const removed = await deviceProfiles.remove(parseDeviceProfileId(request.params.deviceProfileId));
+      if (!removed) throw notFound("device profile");
+      return reply.code(204).send(null);
+    },
+  );
+}

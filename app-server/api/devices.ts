@@ -1,0 +1,189 @@
+import Type, { type Static } from "typebox";
+import {
+  parseApplicationId,
+  parseDevEui,
+  parseDeviceProfileId,
+  parseJoinEui,
+  parseTenantId,
+} from "../../lorawan/ids.ts";
+import { macVersions } from "../../lorawan/version.ts";
+import type { DeviceFilter, Device as DeviceRecord } from "../catalog-ports.ts";
+import { acrossTenants, checkTenant, inTenant, type Principal, tenantScope } from "./access.ts";
+import { callerOf } from "./authentication.ts";
+import type { Api, ApiDependencies } from "./dependencies.ts";
+import { ActivationBody, activationOf, KeysBody, rootKeysOf } from "./device-activation.ts";
+import { found, notFound } from "./refusal.ts";
+import {
+  change,
+  Description,
+  Eui64,
+  Name,
+  NoContent,
+  pageOf,
+  pageQuery,
+  pageRequest,
+  strict,
+  TagMap,
+  Time,
+  Uuid,
+} from "./schemas.ts";
+
+const fields = {
+  joinEui: Eui64,
+  applicationId: Uuid,
+  deviceProfileId: Uuid,
+  name: Name,
+  description: Description,
+  isDisabled: Type.Boolean(),
+  resetsFCnt: Type.Boolean({ description: "The device may start again at counter 0, as ABP devices do; less secure." }),
+  variables: TagMap,
+  tags: TagMap,
+};
+const Device = Type.Object({
+  devEui: Eui64,
+  tenantId: Uuid,
+  ...fields,
+  macVersion: Type.Enum([...macVersions]),
+  createdAt: Time,
+  updatedAt: Time,
+});
+const { applicationId, deviceProfileId, name, ...rest } = fields;
+const DeviceCreate = Type.Object(
+  {
+    devEui: Eui64,
+    applicationId,
+    deviceProfileId,
+    name,
+    ...Type.Partial(Type.Object(rest)).properties,
+    keys: Type.Optional(KeysBody),
+    activation: Type.Optional(ActivationBody),
+  },
+  { ...strict, description: "With `keys` an OTAA device can join at once, with `activation` an ABP device can send." },
+);
+const DeviceChange = Type.Partial(Type.Object(fields), change);
+const Params = Type.Object({ devEui: Eui64 });
+const Query = Type.Object(
+  {
+    ...pageQuery,
+    tenantId: Type.Optional(Uuid),
+    applicationId: Type.Optional(Uuid),
+    search: Type.Optional(
+      Type.String({ minLength: 1, maxLength: 200, description: "Beginning of the name or of the DevEUI." }),
+    ),
+  },
+  strict,
+);
+
+const newDevice = (body: Static<typeof DeviceCreate>) => ({
+  description: "",
+  isDisabled: false,
+  resetsFCnt: false,
+  variables: {},
+  tags: {},
+  ...body,
+  devEui: parseDevEui(body.devEui),
+  joinEui: parseJoinEui(body.joinEui ?? "0000000000000000"),
+  applicationId: parseApplicationId(body.applicationId),
+  deviceProfileId: parseDeviceProfileId(body.deviceProfileId),
+});
+
+function deviceChange(body: Static<typeof DeviceChange>) {
+  const { joinEui, applicationId, deviceProfileId, ...plain } = body;
+  return {
+    ...plain,
+    ...(joinEui !== undefined && { joinEui: parseJoinEui(joinEui) }),
+    ...(applicationId !== undefined && { applicationId: parseApplicationId(applicationId) }),
+    ...(deviceProfileId !== undefined && { deviceProfileId: parseDeviceProfileId(deviceProfileId) }),
+  };
+}
+
+async function createDevice(body: Static<typeof DeviceCreate>, deps: ApiDependencies): Promise<DeviceRecord> {
+  const { devices, deviceProfiles } = deps.repositories;
+  const profile = await deviceProfiles.get(parseDeviceProfileId(body.deviceProfileId));
+  // Without a profile the device is refused below, whatever its keys.
+  const macVersion = profile?.macVersion ?? "1.0.4";
+  const keys = body.keys && rootKeysOf(body.keys, macVersion, "/body/keys");
+  const activation = body.activation && activationOf(body.activation, macVersion, "/body/activation");
+  const device = await devices.create(newDevice(body));
+  try {
+    if (keys !== undefined) await deps.rootKeys.put(device.devEui, keys);
+    if (activation !== undefined) await deps.control.activate(device.devEui, activation);
+  } catch (error) {
+    // One call, one outcome: a device without the keys it came with would look complete.
+    await devices.remove(device.devEui);
+    throw error;
+  }
+  return device;
+}
+
+async function deviceFilter(
+  query: Static<typeof Query>,
+  caller: Principal,
+  { repositories }: ApiDependencies,
+): Promise<DeviceFilter> {
+  const { search } = query;
+  const tenantId = query.tenantId === undefined ? undefined : parseTenantId(query.tenantId);
+  const application = query.applicationId === undefined ? undefined : parseApplicationId(query.applicationId);
+  if (application !== undefined) {
+    const record = found(await repositories.applications.get(application), "application");
+    checkTenant(caller, record.tenantId, "read", "application");
+  }
+  return {
+    tenants: tenantScope(caller, "read", tenantId),
+    ...(application !== undefined && { applicationId: application }),
+    ...(search !== undefined && { search }),
+  };
+}
+
+export function deviceRoutes(api: Api, deps: ApiDependencies): void {
+  const { devices } = deps.repositories;
+  api.get(
+    "/devices",
+    {
+      config: { access: acrossTenants("read") },
+      schema: { summary: "List devices", querystring: Query, response: { 200: pageOf(Device) } },
+    },
+    async request =>
+      devices.list(await deviceFilter(request.query, callerOf(request), deps), pageRequest(request.query)),
+  );
+  api.post(
+    "/devices",
+    {
+      config: { access: inTenant("devices", "body.applicationId") },
+      schema: { summary: "Add a device", body: DeviceCreate, response: { 201: Device } },
+    },
+    async (request, reply) => reply.code(201).send(await createDevice(request.body, deps)),
+  );
+  api.get(
+    "/devices/:devEui",
+    {
+      config: { access: inTenant("read", "params.devEui") },
+      schema: { summary: "Read a device", params: Params, response: { 200: Device } },
+    },
+    async request => found(await devices.get(parseDevEui(request.params.devEui)), "device"),
+  );
+  api.patch(
+    "/devices/:devEui",
+    {
+      config: { access: inTenant("devices", "params.devEui") },
+      schema: { summary: "Change a device", params: Params, body: DeviceChange, response: { 200: Device } },
+    },
+    async request =>
+      found(await devices.update(parseDevEui(request.params.devEui), deviceChange(request.body)), "device"),
+  );
+  api.delete(
+    "/devices/:devEui",
+    {
+      config: { access: inTenant("devices", "params.devEui") },
+      schema: { summary: "Delete a device, its keys, session and queue", params: Params, response: { 204: NoContent } },
+    },
+    async (request, reply) => {
+      const devEui = parseDevEui(request.params.devEui);
+      // Session and queue first: if they cannot be reached now, the device is still here to be deleted again.
+      await deps.control.deactivate(devEui);
+      await deps.queue.flush(devEui);
+      if (!(await devices.remove(devEui))) throw notFound("device");
+      return reply.code(204).send(null);
+    },
+  );
+}

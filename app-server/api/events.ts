@@ -1,0 +1,122 @@
+import type { FastifyRequest } from "fastify";
+import Type, { type Static } from "typebox";
+import { parseApplicationId, parseDevEui, parseTenantId, type TenantId } from "../../lorawan/ids.ts";
+import type { ApplicationEvent } from "../ports.ts";
+import { acrossTenants, checkTenant, type Principal, tenantScope } from "./access.ts";
+import { authenticate, callerOf } from "./authentication.ts";
+import type { Api, ApiDependencies } from "./dependencies.ts";
+import { createEventStream, type EventStream } from "./event-stream.ts";
+import { found, Refusal } from "./refusal.ts";
+import { Eui64, strict, Uuid } from "./schemas.ts";
+
+const kinds = ["up", "join", "ack", "txack", "log", "status", "location"] as const;
+const Query = Type.Object(
+  {
+    tenantId: Type.Optional(Uuid),
+    applicationId: Type.Optional(Uuid),
+    devEui: Type.Optional(Eui64),
+    kind: Type.Optional(Type.Array(Type.Enum([...kinds]), { maxItems: kinds.length, description: "May be repeated." })),
+  },
+  strict,
+);
+
+/** Each stream costs memory and every event a look at it. */
+const maxStreams = 500;
+
+type Filter = (event: ApplicationEvent) => boolean;
+
+/** What the query asks for, after a check that the caller may see the things it names. */
+async function requestedEvents(
+  query: Static<typeof Query>,
+  caller: Principal,
+  { repositories }: ApiDependencies,
+): Promise<Filter> {
+  const applicationId = query.applicationId === undefined ? undefined : parseApplicationId(query.applicationId);
+  const devEui = query.devEui === undefined ? undefined : parseDevEui(query.devEui);
+  if (applicationId !== undefined) {
+    const application = found(await repositories.applications.get(applicationId), "application");
+    checkTenant(caller, application.tenantId, "read", "application");
+  }
+  if (devEui !== undefined) {
+    const device = found(await repositories.devices.get(devEui), "device");
+    checkTenant(caller, device.tenantId, "read", "device");
+  }
+  const wanted = query.kind && new Set<string>(query.kind);
+  return event =>
+    (applicationId === undefined || event.applicationId === applicationId) &&
+    (devEui === undefined || event.devEui === devEui) &&
+    (wanted === undefined || wanted.has(event.kind));
+}
+
+function visibleEvents(caller: Principal, tenantId: TenantId | undefined): Filter {
+  const scope = tenantScope(caller, "read", tenantId);
+  if (scope === "all") return () => true;
+  const tenants = new Set<string>(scope);
+  return event => tenants.has(event.tenantId);
+}
+
+/** Looks after one stream until its client leaves, loses its right, or the server stops. */
+function serveStream(
+  stream: EventStream,
+  request: FastifyRequest,
+  tenantId: TenantId | undefined,
+  requested: Filter,
+  deps: ApiDependencies,
+): void {
+  let visible = visibleEvents(callerOf(request), tenantId);
+  const unsubscribe = deps.feed.subscribe(event => {
+    if (visible(event) && requested(event)) stream.send(event);
+  });
+  const beat = () =>
+    deps.clock.after(deps.streamHeartbeatMs, async () => {
+      try {
+        // A login or key may have ended, or changed its tenants, since the stream began.
+        visible = visibleEvents(await authenticate(request, deps.repositories), tenantId);
+        stream.comment("still here");
+        cancel = beat();
+      } catch {
+        stream.end("access_ended", "The login or API key no longer allows this.");
+      }
+    });
+  let cancel = beat();
+  stream.body.once("close", () => {
+    unsubscribe();
+    cancel();
+  });
+  stream.comment("connected");
+}
+
+export function eventRoutes(api: Api, deps: ApiDependencies): void {
+  const streams = new Set<EventStream>();
+  api.addHook("preClose", async () => {
+    for (const stream of streams) stream.end("server_stopping", "The server stops; connect again.");
+  });
+  api.get(
+    "/events",
+    {
+      config: { access: acrossTenants("read") },
+      schema: {
+        summary: "Live events as Server-Sent Events",
+        description:
+          "Each event has its kind as name and the JSON of the application contract as data. A client that is too slow, " +
+          "or whose access ends, gets an event `end` that says so. Comments keep the connection open.",
+        querystring: Query,
+        produces: ["text/event-stream"],
+      },
+    },
+    async (request, reply) => {
+      if (streams.size >= maxStreams) throw new Refusal("too_many_streams", "Too many event streams are open.");
+      const requested = await requestedEvents(request.query, callerOf(request), deps);
+      const { tenantId: text } = request.query;
+      const tenantId = text === undefined ? undefined : parseTenantId(text);
+      tenantScope(callerOf(request), "read", tenantId);
+      const stream = createEventStream(deps.maxStreamBytes);
+      streams.add(stream);
+      stream.body.once("close", () => streams.delete(stream));
+      serveStream(stream, request, tenantId, requested, deps);
+      // Proxies would otherwise hold events back until there are many.
+      reply.header("x-accel-buffering", "no").type("text/event-stream");
+      return reply.send(stream.body);
+    },
+  );
+}

@@ -1,0 +1,122 @@
+import type { FastifyReply, FastifyRequest } from "fastify";
+import Type from "typebox";
+import { parseUserId } from "../../lorawan/ids.ts";
+import { tenantRoles } from "../catalog-ports.ts";
+import { anyone, signedIn } from "./access.ts";
+import { createAttemptLimit } from "./attempt-limit.ts";
+import { callerOf, sessionCookie, tokenOf } from "./authentication.ts";
+import type { Api, ApiDependencies } from "./dependencies.ts";
+import { Refusal } from "./refusal.ts";
+import { NoContent, strict, Time, Uuid } from "./schemas.ts";
+import { Password } from "./users.ts";
+
+const LoginBody = Type.Object(
+  { email: Type.String({ maxLength: 254 }), password: Type.String({ maxLength: 200, writeOnly: true }) },
+  strict,
+);
+const LoginAnswer = Type.Object({
+  token: Type.String({ description: "For `Authorization: Bearer`; browsers get it as a cookie too." }),
+  expiresAt: Time,
+});
+const Me = Type.Object({
+  kind: Type.Enum(["user", "api-key"]),
+  id: Uuid,
+  name: Type.String({ description: "Email of a user, name of an API key." }),
+  isAdministrator: Type.Boolean(),
+  memberships: Type.Array(
+    Type.Object({ tenantId: Uuid, tenantName: Type.String(), role: Type.Enum([...tenantRoles]) }),
+  ),
+});
+
+/** An office behind one address may mistype more than one person may. */
+const addressLimit = { maxAttempts: 30, windowMs: 60_000, maxKeys: 10_000 };
+const accountLimit = { maxAttempts: 10, windowMs: 60_000, maxKeys: 10_000 };
+
+const setCookie = (request: FastifyRequest, reply: FastifyReply, token: string, maxAgeSeconds: number) =>
+  reply.setCookie(sessionCookie, token, {
+    path: "/",
+    httpOnly: true,
+    sameSite: "strict",
+    secure: request.protocol === "https",
+    maxAge: maxAgeSeconds,
+  });
+
+/** Passwords are checked here only: each check is slow on purpose, so that guesses are counted before. */
+function createPasswordGate({ clock, repositories }: ApiDependencies) {
+  const addresses = createAttemptLimit(clock, addressLimit);
+  const accounts = createAttemptLimit(clock, accountLimit);
+  return async (address: string, email: string, password: string) => {
+    const account = email.toLowerCase();
+    if (!addresses.attempt(address) || !accounts.attempt(account)) {
+      throw new Refusal("too_many_attempts", "Too many attempts to log in; wait a minute.");
+    }
+    const user = await repositories.users.verify(email, password);
+    if (user !== undefined) accounts.forgive(account);
+    return user;
+  };
+}
+
+export function loginRoutes(api: Api, deps: ApiDependencies): void {
+  const { repositories } = deps;
+  const checkPassword = createPasswordGate(deps);
+
+  api.post(
+    "/login",
+    { config: { access: anyone }, schema: { summary: "Log in", body: LoginBody, response: { 200: LoginAnswer } } },
+    async (request, reply) => {
+      const user = await checkPassword(request.ip, request.body.email, request.body.password);
+      if (user === undefined) throw new Refusal("unauthenticated", "Email or password is wrong.");
+      await repositories.loginSessions.removeExpired();
+      const session = await repositories.loginSessions.create(user.id, deps.loginLifetimeMs);
+      setCookie(request, reply, session.token, Math.floor(deps.loginLifetimeMs / 1000));
+      return session;
+    },
+  );
+
+  api.post(
+    "/logout",
+    { config: { access: signedIn }, schema: { summary: "End this login", response: { 204: NoContent } } },
+    async (request, reply) => {
+      const shown = tokenOf(request);
+      if (shown !== undefined) await repositories.loginSessions.remove(shown.token);
+      reply.clearCookie(sessionCookie, { path: "/" });
+      return reply.code(204).send(null);
+    },
+  );
+
+  api.get(
+    "/me",
+    { config: { access: signedIn }, schema: { summary: "Who is calling", response: { 200: Me } } },
+    async request => {
+      const { kind, id, name, isAdministrator, roles } = callerOf(request);
+      const tenants = await repositories.tenants.list([...roles.keys()], { limit: 1000 });
+      const memberships = tenants.items.flatMap(tenant => {
+        const role = roles.get(tenant.id);
+        return role === undefined ? [] : [{ tenantId: tenant.id, tenantName: tenant.name, role }];
+      });
+      return { kind, id, name, isAdministrator, memberships };
+    },
+  );
+
+  const PasswordChange = Type.Object({ currentPassword: LoginBody.properties.password, newPassword: Password }, strict);
+  api.put(
+    "/me/password",
+    {
+      config: { access: signedIn },
+      schema: {
+        summary: "Change one's own password; ends every login",
+        body: PasswordChange,
+        response: { 204: NoContent },
+      },
+    },
+    async (request, reply) => {
+      const caller = callerOf(request);
+      if (caller.kind !== "user") throw new Refusal("forbidden", "An API key has no password.");
+      const user = await checkPassword(request.ip, caller.name, request.body.currentPassword);
+      if (user === undefined)
+        throw new Refusal("invalid_value", "The current password is wrong.", "/body/currentPassword");
+      await repositories.users.update(parseUserId(caller.id), { password: request.body.newPassword });
+      return reply.code(204).send(null);
+    },
+  );
+}

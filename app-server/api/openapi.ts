@@ -1,0 +1,37 @@
+import swagger from "@fastify/swagger";
+import swaggerUi from "@fastify/swagger-ui";
+import type { FastifyInstance } from "fastify";
+import { anyone } from "./access.ts";
+import { sessionCookie } from "./authentication.ts";
+
+const description =
+  "Answers and errors are JSON; errors are problem documents (RFC 9457) with a stable `code`. Lists give `next` while " +
+  "there is more; pass it as `after`. Changes are partial: what is left out stays.";
+
+/** Collects the schemas of every route added afterwards, and shows them at /api/docs. */
+export async function describeApi(app: FastifyInstance, version: string): Promise<void> {
+  if (!app.hasDecorator("swagger")) {
+    await app.register(swagger, {
+      openapi: {
+        openapi: "3.1.0",
+        info: { title: "Upchirp", description, version },
+        components: {
+          securitySchemes: {
+            bearer: { type: "http", scheme: "bearer", description: "API key or login token." },
+            cookie: { type: "apiKey", in: "cookie", name: sessionCookie },
+          },
+        },
+      },
+    });
+  }
+  await app.register(swaggerUi, { routePrefix: "/api/docs", staticCSP: true });
+}
+
+export function openApiRoutes(scope: FastifyInstance): void {
+  scope.get(
+    "/openapi.json",
+    { config: { access: anyone }, schema: { hide: true } },
+    // Sent as text: there is no schema that would serialise it.
+    async (_request, reply) => reply.type("application/json").send(JSON.stringify(scope.swagger())),
+  );
+}

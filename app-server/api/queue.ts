@@ -1,0 +1,126 @@
+import Type, { type Static } from "typebox";
+import { parseDevEui } from "../../lorawan/ids.ts";
+import type { QueueItem } from "../../platform/state/queue-item.ts";
+import type { DownlinkRequest, EnqueueOutcome } from "../ports.ts";
+import { inTenant } from "./access.ts";
+import { futureTime } from "./api-keys.ts";
+import type { Api, ApiDependencies } from "./dependencies.ts";
+import { notFound, Refusal, type RefusalCode } from "./refusal.ts";
+import { Eui64, listOf, NoContent, NullableTime, nullableTimeOf, strict, Time, TimeInput, timeOf } from "./schemas.ts";
+
+const Id = Type.String({ minLength: 1, maxLength: 100 });
+/** 0 is the network's, 224 the certification protocol's, above is reserved (TS001-1.0.4 4.3.2). */
+const FPort = Type.Integer({ minimum: 1, maximum: 224 });
+const Data = Type.String({
+  maxLength: 1000,
+  pattern: "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$",
+  description: "Payload in the clear, base64.",
+});
+const Enqueue = Type.Object(
+  {
+    id: Type.Optional(Id),
+    fPort: FPort,
+    confirmed: Type.Optional(Type.Boolean()),
+    data: Type.Optional(Data),
+    object: Type.Optional(Type.Record(Type.String(), Type.Unknown(), { description: "For the device's codec." })),
+    expiresAt: Type.Optional(TimeInput),
+  },
+  { ...strict, description: "Exactly one of `data` and `object` is given." },
+);
+const Item = Type.Object({
+  id: Id,
+  fPort: Type.Integer(),
+  confirmed: Type.Boolean(),
+  data: Type.String(),
+  enqueuedAt: Time,
+  expiresAt: NullableTime,
+  sent: Type.Union([Type.Object({ fCntDown: Type.Integer(), at: Time, attempts: Type.Integer() }), Type.Null()]),
+});
+const Params = Type.Object({ devEui: Eui64 });
+const ItemParams = Type.Object({ devEui: Eui64, itemId: Type.String({ maxLength: 100 }) });
+
+const refusals: Readonly<Record<Extract<EnqueueOutcome, { kind: "refused" }>["reason"], RefusalCode>> = {
+  unknown_device: "not_found",
+  invalid: "invalid_value",
+  codec: "invalid_value",
+  too_long: "invalid_value",
+  queue_full: "conflict",
+  duplicate_id: "conflict",
+};
+
+function downlinkOf({ expiresAt, confirmed = false, ...body }: Static<typeof Enqueue>, nowMs: number): DownlinkRequest {
+  if ((body.data === undefined) === (body.object === undefined)) {
+    throw new Refusal("invalid_value", "Exactly one of data and object is given.", "/body");
+  }
+  if (expiresAt === undefined) return { ...body, confirmed };
+  return { ...body, confirmed, expiresAtMs: Date.parse(futureTime(expiresAt, nowMs, "/body/expiresAt")) };
+}
+
+const itemAnswer = ({ id, fPort, confirmed, data, enqueuedAtMs, expiresAtMs, sent }: QueueItem) => ({
+  id,
+  fPort,
+  confirmed,
+  data,
+  enqueuedAt: timeOf(enqueuedAtMs),
+  expiresAt: nullableTimeOf(expiresAtMs),
+  sent: sent === undefined ? null : { fCntDown: sent.fCntDown, at: timeOf(sent.atMs), attempts: sent.attempts },
+});
+
+export function queueRoutes(api: Api, { queue, clock }: ApiDependencies): void {
+  const read = { access: inTenant("read", "params.devEui") };
+  const write = { access: inTenant("devices", "params.devEui") };
+  api.get(
+    "/devices/:devEui/queue",
+    {
+      config: read,
+      schema: {
+        summary: "List waiting downlinks",
+        params: Params,
+        response: { 200: Type.Object({ items: listOf(Item) }) },
+      },
+    },
+    async request => ({ items: (await queue.list(parseDevEui(request.params.devEui))).map(itemAnswer) }),
+  );
+  api.post(
+    "/devices/:devEui/queue",
+    {
+      config: write,
+      schema: {
+        summary: "Queue a downlink",
+        params: Params,
+        body: Enqueue,
+        response: { 201: Type.Object({ id: Id }) },
+      },
+    },
+    async (request, reply) => {
+      const downlink = downlinkOf(request.body, clock.nowMs());
+      const outcome = await queue.enqueue(parseDevEui(request.params.devEui), downlink);
+      if (outcome.kind === "refused") throw new Refusal(refusals[outcome.reason], outcome.message);
+      return reply.code(201).send({ id: outcome.id });
+    },
+  );
+  api.delete(
+    "/devices/:devEui/queue",
+    {
+      config: write,
+      schema: {
+        summary: "Delete all waiting downlinks",
+        params: Params,
+        response: { 200: Type.Object({ removed: Type.Integer() }) },
+      },
+    },
+    async request => ({ removed: await queue.flush(parseDevEui(request.params.devEui)) }),
+  );
+  api.delete(
+    "/devices/:devEui/queue/:itemId",
+    {
+      config: write,
+      schema: { summary: "Delete a waiting downlink", params: ItemParams, response: { 204: NoContent } },
+    },
+    async (request, reply) => {
+      const { devEui, itemId } = request.params;
+      if (!(await queue.remove(parseDevEui(devEui), itemId))) throw notFound("downlink");
+      return reply.code(204).send(null);
+    },
+  );
+}

@@ -1,0 +1,39 @@
+import { UpchirpError } from "../../lorawan/errors.ts";
+
+const statusOf = {
+  unauthenticated: 401,
+  forbidden: 403,
+  cross_site: 403,
+  not_found: 404,
+  conflict: 409,
+  invalid_request: 400,
+  invalid_value: 422,
+  too_many_attempts: 429,
+  too_many_streams: 429,
+} as const;
+
+export type RefusalCode = keyof typeof statusOf;
+
+/** A request that is answered with a problem document instead of what it asked for. */
+export class Refusal extends UpchirpError {
+  readonly code: RefusalCode;
+  readonly statusCode: number;
+  /** JSON pointer into the request, like `/body/keys/appKey`, when one member is at fault. */
+  readonly path: string | undefined;
+
+  constructor(code: RefusalCode, message: string, path?: string) {
+    super(message, path === undefined ? {} : { path });
+    this.code = code;
+    this.statusCode = statusOf[code];
+    this.path = path;
+  }
+}
+
+/** `what` as in "There is no such device." Said of another tenant's things too, so that their existence is not told. */
+export const notFound = (what: string): Refusal => new Refusal("not_found", `There is no such ${what}.`);
+
+/** The value, or a 404. */
+export function found<Value>(value: Value | undefined, what: string): Value {
+  if (value === undefined) throw notFound(what);
+  return value;
+}

@@ -1,0 +1,108 @@
+import Type, { type Static } from "typebox";
+import { parseTenantId, parseUserId } from "../../lorawan/ids.ts";
+import { tenantRoles } from "../catalog-ports.ts";
+import { administrators, inTenant } from "./access.ts";
+import type { Api, ApiDependencies } from "./dependencies.ts";
+import { found, notFound } from "./refusal.ts";
+import { change, listOf, NoContent, pageOf, pageQuery, pageRequest, strict, Time, Uuid } from "./schemas.ts";
+
+export const Password = Type.String({ minLength: 10, maxLength: 200, writeOnly: true });
+const fields = {
+  email: Type.String({ maxLength: 254, pattern: "^[^@\\s]+@[^@\\s]+$" }),
+  isAdministrator: Type.Boolean(),
+  isActive: Type.Boolean(),
+  note: Type.String({ maxLength: 10_000 }),
+};
+const User = Type.Object({ id: Uuid, ...fields, createdAt: Time, updatedAt: Time });
+const { email, ...rest } = fields;
+const UserCreate = Type.Object({ email, password: Password, ...Type.Partial(Type.Object(rest)).properties }, strict);
+const UserChange = Type.Partial(Type.Object({ ...fields, password: Password }), change);
+const UserParams = Type.Object({ userId: Uuid });
+
+const Role = Type.Enum([...tenantRoles]);
+const Member = Type.Object({ userId: Uuid, email: Type.String(), role: Role });
+const TenantParams = Type.Object({ tenantId: Uuid });
+const MemberParams = Type.Object({ tenantId: Uuid, userId: Uuid });
+
+const newUser = (body: Static<typeof UserCreate>) => ({ isAdministrator: false, isActive: true, note: "", ...body });
+
+export function userRoutes(api: Api, { repositories: { users } }: ApiDependencies): void {
+  const config = { access: administrators };
+  api.get(
+    "/users",
+    {
+      config,
+      schema: { summary: "List users", querystring: Type.Object(pageQuery, strict), response: { 200: pageOf(User) } },
+    },
+    async request => users.list(pageRequest(request.query)),
+  );
+  api.post(
+    "/users",
+    { config, schema: { summary: "Add a user", body: UserCreate, response: { 201: User } } },
+    async (request, reply) => reply.code(201).send(await users.create(newUser(request.body))),
+  );
+  api.get(
+    "/users/:userId",
+    { config, schema: { summary: "Read a user", params: UserParams, response: { 200: User } } },
+    async request => found(await users.get(parseUserId(request.params.userId)), "user"),
+  );
+  api.patch(
+    "/users/:userId",
+    { config, schema: { summary: "Change a user", params: UserParams, body: UserChange, response: { 200: User } } },
+    async request => found(await users.update(parseUserId(request.params.userId), request.body), "user"),
+  );
+  api.delete(
+    "/users/:userId",
+    { config, schema: { summary: "Delete a user", params: UserParams, response: { 204: NoContent } } },
+    async (request, reply) => {
+      if (!(await users.remove(parseUserId(request.params.userId)))) throw notFound("user");
+      return reply.code(204).send(null);
+    },
+  );
+}
+
+export function memberRoutes(api: Api, { repositories: { users } }: ApiDependencies): void {
+  const config = { access: inTenant("tenant", "params.tenantId") };
+  api.get(
+    "/tenants/:tenantId/users",
+    {
+      config,
+      schema: {
+        summary: "List a tenant's users",
+        params: TenantParams,
+        response: { 200: Type.Object({ items: listOf(Member) }) },
+      },
+    },
+    async request => ({ items: await users.members(parseTenantId(request.params.tenantId)) }),
+  );
+  api.put(
+    "/tenants/:tenantId/users/:userId",
+    {
+      config,
+      schema: {
+        summary: "Give a user a role in the tenant",
+        params: MemberParams,
+        body: Type.Object({ role: Role }, strict),
+        response: { 204: NoContent },
+      },
+    },
+    async (request, reply) => {
+      const { tenantId, userId } = request.params;
+      if (!(await users.setMember(parseTenantId(tenantId), parseUserId(userId), request.body.role)))
+        throw notFound("user");
+      return reply.code(204).send(null);
+    },
+  );
+  api.delete(
+    "/tenants/:tenantId/users/:userId",
+    {
+      config,
+      schema: { summary: "Take a user out of the tenant", params: MemberParams, response: { 204: NoContent } },
+    },
+    async (request, reply) => {
+      const { tenantId, userId } = request.params;
+      if (!(await users.removeMember(parseTenantId(tenantId), parseUserId(userId)))) throw notFound("user");
+      return reply.code(204).send(null);
+    },
+  );
+}
