@@ -39,6 +39,13 @@ const macParameters = Type.Object({
   uplinkDwellTime: Type.Boolean(),
   downlinkDwellTime: Type.Boolean(),
   maxEirpDbm: Type.Number(),
+  pingSlotFrequencyHz: Type.Optional(Type.Integer()),
+  pingSlotDataRate: Type.Optional(Type.Integer()),
+  beaconFrequencyHz: Type.Optional(Type.Integer()),
+  adrAckLimitExponent: Type.Optional(Type.Integer()),
+  adrAckDelayExponent: Type.Optional(Type.Integer()),
+  rejoinMaxTimeExponent: Type.Optional(Type.Integer()),
+  rejoinMaxCountExponent: Type.Optional(Type.Integer()),
 });
 
 const macState = Type.Object({
@@ -47,6 +54,17 @@ const macState = Type.Object({
   failures: Type.Record(Type.String(), Type.Integer()),
   deviceStatus: Type.Optional(Type.Object({ battery: Type.Integer(), marginDb: Type.Integer(), atMs: Type.Number() })),
   deviceStatusRequestedAtMs: Type.Optional(Type.Number()),
+  stickyAnswers: Type.Optional(Type.Array(Type.Integer())),
+  linkAdrRefusals: Type.Optional(
+    Type.Object({
+      dataRates: Type.Array(Type.Integer()),
+      txPowerIndexes: Type.Array(Type.Integer()),
+      enabledChannels: Type.Array(Type.String()),
+    }),
+  ),
+  channelsUncertain: Type.Optional(Type.Boolean()),
+  pingSlotPeriodicity: Type.Optional(Type.Integer()),
+  deviceClass: Type.Optional(literals(["A", "C"])),
 });
 
 const adrSample = Type.Object({
@@ -112,10 +130,15 @@ const deviceState = Type.Object({
 
 const compiled = Compile(deviceState);
 
-export type StoredSession = Static<typeof session>;
-export type StoredState = Static<typeof deviceState>;
-export type OpenUplink = Readonly<Static<typeof openUplink>>;
-export type AdrSample = Readonly<Static<typeof adrSample>>;
+/** What is read is never changed in place. */
+type Immutable<Value> = Value extends string | number | boolean
+  ? Value
+  : { readonly [Key in keyof Value]: Immutable<Value[Key]> };
+
+export type StoredSession = Immutable<Static<typeof session>>;
+export type StoredState = Immutable<Static<typeof deviceState>>;
+export type OpenUplink = Immutable<Static<typeof openUplink>>;
+export type AdrSample = Immutable<Static<typeof adrSample>>;
 
 /** Bytes in the store that this version cannot read; the device must join again or the program be updated. */
 export class UnreadableSession extends UpchirpError {

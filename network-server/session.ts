@@ -66,20 +66,11 @@ export function encodeDeviceState(state: DeviceState): Uint8Array {
 function compactSession(session: Session): StoredSession {
   const defaults = regionOfSession(session).defaultChannels;
   const { current } = session.mac;
-  const length = Math.max(defaults.length, current.channels.length);
-  const channels: StoredSession["mac"]["current"]["channels"] = [];
-  for (let index = 0; index < length; index += 1) {
-    const channel = current.channels[index];
-    if (!sameChannel(channel, defaults[index])) channels.push([index, channel ?? null]);
-  }
-  return {
-    ...session,
-    mac: {
-      ...session.mac,
-      current: { ...current, channels, enabledChannels: [...current.enabledChannels] },
-      pending: [...session.mac.pending],
-    },
-  };
+  const numbers = Array.from({ length: Math.max(defaults.length, current.channels.length) }, (_, index) => index);
+  const channels = numbers
+    .filter(index => !sameChannel(current.channels[index], defaults[index]))
+    .map(index => [index, current.channels[index] ?? null] as const);
+  return { ...session, mac: { ...session.mac, current: { ...current, channels } } };
 }
 
 function expandSession(stored: StoredSession): Session {

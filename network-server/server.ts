@@ -1,0 +1,157 @@
+import { randomBytes, randomUUID } from "node:crypto";
+import { type DevEui, type GatewayId, parseNetId } from "../lorawan/ids.ts";
+import type { Clock } from "../platform/clock.ts";
+import type { Log } from "../platform/log.ts";
+import type { Metrics } from "../platform/metrics.ts";
+import type { StateStore } from "../platform/state/store.ts";
+import type { NetworkServerConfig } from "./config.ts";
+import type { NetworkContext } from "./context.ts";
+import { type Activation, activate, currentSession, deactivate, maxPayloadOf } from "./control.ts";
+import { createTransmitter } from "./downlink/transmit.ts";
+import { createGatewayRegistry, type GatewayRegistry } from "./gateway/registry.ts";
+import type { GatewayStatus } from "./gateway/types.ts";
+import type { DatagramPort } from "./gateway/udp/datagram-port.ts";
+import { createUdpTransport } from "./gateway/udp/server.ts";
+import { createNetwork } from "./network.ts";
+import type { AppSKeyVault, Catalog, JoinServerClient } from "./ports.ts";
+import { createSerial } from "./serial.ts";
+import type { Session } from "./session.ts";
+
+export interface NetworkServerOptions {
+  readonly config: NetworkServerConfig;
+  readonly catalog: Catalog;
+  readonly store: StateStore;
+  readonly joinServer: JoinServerClient;
+  readonly vault: AppSKeyVault;
+  /** Where Semtech UDP comes in. */
+  readonly socket: DatagramPort;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: Metrics;
+}
+
+/** The network-server role. */
+export interface NetworkServer {
+  activate(devEui: DevEui, activation: Activation): Promise<void>;
+  deactivate(devEui: DevEui): Promise<boolean>;
+  session(devEui: DevEui): Promise<SessionView | undefined>;
+  gateways(): readonly GatewayStatus[];
+  gateway(gatewayId: GatewayId): GatewayStatus | undefined;
+  releaseGatewayAddress(gatewayId: GatewayId): Promise<void>;
+  /** Lets frames under way come to their end, then stops. */
+  close(): Promise<void>;
+}
+
+/** A session without its keys. */
+export interface SessionView {
+  readonly session: Omit<Session, "fNwkSIntKey" | "sNwkSIntKey" | "nwkSEncKey" | "appSKey">;
+  readonly maxPayload: number;
+}
+
+/** How often uplinks are looked for that another process accepted and did not complete. */
+const sweepIntervalMs = 5_000;
+
+export async function startNetworkServer(options: NetworkServerOptions): Promise<NetworkServer> {
+  const { catalog, store, clock, log, metrics, socket } = options;
+  const gateways = createGatewayRegistry({ catalog, store, clock, log, metrics });
+  await gateways.start();
+  const work = createBackground(options);
+  const transport = createUdpTransport({
+    socket,
+    // The transport is made before the network that it feeds, since the network sends through it.
+    events: { reception: reception => network.reception(reception) },
+    gateways,
+    clock,
+    log,
+    metrics,
+    randomUint16: () => randomBytes(2).readUInt16BE(0),
+  });
+  const context = contextOf(options, work, createTransmitter({ transport, clock, metrics }));
+  const network = createNetwork(context, options.config.deduplicationWindowMs);
+  await network.completeAbandoned();
+  const stopSweeping = every(clock, sweepIntervalMs, () => work.run(() => network.completeAbandoned()));
+  return {
+    ...controlOf(context, gateways),
+    async close() {
+      stopSweeping();
+      await work.idle();
+      await transport.close();
+      await gateways.stop();
+    },
+  };
+}
+
+function contextOf(
+  options: NetworkServerOptions,
+  work: Background,
+  transmitter: NetworkContext["transmitter"],
+): NetworkContext {
+  const { config, catalog, store, joinServer, vault, clock, log, metrics } = options;
+  return {
+    catalog,
+    store,
+    joinServer,
+    vault,
+    transmitter,
+    clock,
+    log,
+    metrics,
+    netId: parseNetId(config.netId),
+    regionConfigs: config.regions,
+    devices: createSerial<DevEui>(),
+    background: work.run,
+    newUuid: randomUUID,
+    randomBytes: count => randomBytes(count),
+  };
+}
+
+function controlOf(context: NetworkContext, gateways: GatewayRegistry): Omit<NetworkServer, "close"> {
+  return {
+    activate: (devEui, activation) => activate(context, devEui, activation),
+    deactivate: devEui => deactivate(context, devEui),
+    async session(devEui) {
+      const found = await currentSession(context, devEui);
+      if (!found) return undefined;
+      const { fNwkSIntKey, sNwkSIntKey, nwkSEncKey, appSKey, ...session } = found;
+      return { session, maxPayload: maxPayloadOf(found) };
+    },
+    gateways: () => gateways.statuses(),
+    gateway: gatewayId => gateways.status(gatewayId),
+    async releaseGatewayAddress(gatewayId) {
+      await gateways.releaseAddress(gatewayId);
+    },
+  };
+}
+
+interface Background {
+  readonly run: (work: () => Promise<void>) => void;
+  idle(): Promise<void>;
+}
+
+/** Work that nobody waits for but a stop. */
+function createBackground({ log, metrics }: Pick<NetworkServerOptions, "log" | "metrics">): Background {
+  const running = new Set<Promise<void>>();
+  return {
+    run(work) {
+      const ended: Promise<void> = work()
+        .catch((error: unknown) => {
+          metrics.storeFaults.inc();
+          log.error({ err: error }, "a frame was not processed to its end");
+        })
+        .finally(() => running.delete(ended));
+      running.add(ended);
+    },
+    async idle() {
+      while (running.size > 0) await Promise.all(running);
+    },
+  };
+}
+
+function every(clock: Clock, intervalMs: number, action: () => void): () => void {
+  let cancel = clock.after(intervalMs, tick);
+  function tick(): void {
+    action();
+    cancel = clock.after(intervalMs, tick);
+  }
+  return () => cancel();
+}
