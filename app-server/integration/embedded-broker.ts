@@ -177,14 +177,23 @@ class Broker implements EmbeddedBroker {
     this.#aedes.handle(connection, request);
   }
 
-  /** The broker would buffer a packet of any announced length: 256 MB for a client that has not even logged in. */
+  /**
+   * The broker would buffer a packet of any announced length: 256 MB for a client that has not even logged in. And it
+   * takes one `read()` for all that is there, which from Node 26 on is one chunk: the rest of a packet would lie unread.
+   */
   #limitPackets(connection: Duplex): void {
     const tooLong = packetLengthGuard(this.#limits.maxPacketBytes);
-    connection.on("data", (chunk: Buffer) => {
-      if (!tooLong(chunk)) return;
+    const read = connection.read.bind(connection);
+    connection.read = size => {
+      if (typeof size === "number") return read(size);
+      const chunks: Uint8Array[] = [];
+      for (let chunk: unknown = read(); chunk instanceof Uint8Array; chunk = read()) chunks.push(chunk);
+      if (chunks.length === 0) return null;
+      if (!chunks.some(tooLong)) return Buffer.concat(chunks);
       this.#options.metrics.mqttRefused.inc({ what: "packet" });
       connection.destroy();
-    });
+      return null;
+    };
   }
 
   #authenticate(

@@ -1,6 +1,5 @@
 import { connect, type IClientOptions, type MqttClient } from "mqtt";
 import type { Log } from "../../platform/log.ts";
-import type { Metrics } from "../../platform/metrics.ts";
 import type { ApplicationCommands, ApplicationEvent, EventSink } from "../ports.ts";
 import { commandFilter, eventTopic, parseCommandTopic } from "./topics.ts";
 
@@ -22,7 +21,6 @@ export interface MqttIntegrationOptions {
   readonly retain: boolean;
   readonly commands: ApplicationCommands;
   readonly log: Log;
-  readonly metrics: Metrics;
   /** Between attempts to connect; 1000. */
   readonly reconnectMs?: number;
 }
