@@ -53,9 +53,14 @@ export const parseDeviceProfileId = (text: string): DeviceProfileId =>
 const hexOf = (bytes: Uint8Array): string =>
   Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("hex");
 
-/** From a frame: bytes are least significant first there (TS001-1.0.4 1.2). */
-const littleEndianHex = (bytes: Uint8Array, start: number, length: number): string =>
-  hexOf(Uint8Array.from(bytes.subarray(start, start + length)).reverse());
+const hexOfByte = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
+
+/** From a frame: bytes are least significant first there (TS001-1.0.4 1.1). */
+function littleEndianHex(bytes: Uint8Array, start: number, length: number): string {
+  let text = "";
+  for (let index = start + length - 1; index >= start; index--) text += hexOfByte[bytes[index]!]!;
+  return text;
+}
 
 /** Reads an identifier at `start` of a frame; the caller has checked the length. */
 export const readDevEui = (bytes: Uint8Array, start: number): DevEui => littleEndianHex(bytes, start, 8) as DevEui;
@@ -65,7 +70,7 @@ export const readNetId = (bytes: Uint8Array, start: number): NetId => littleEndi
 
 /** Bytes of any identifier as a frame carries it, least significant first. */
 export const toFrameOrder = (id: DevEui | JoinEui | DevAddr | NetId): Uint8Array =>
-  Uint8Array.from(Buffer.from(id, "hex")).reverse();
+  new Uint8Array(Buffer.from(id, "hex")).reverse();
 
 /** Gateway protocols carry the EUI most significant byte first. */
 export const gatewayIdFromBytes = (bytes: Uint8Array): GatewayId => hexOf(bytes.subarray(0, 8)) as GatewayId;

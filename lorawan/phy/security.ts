@@ -80,7 +80,9 @@ function counterBlock(tag: number, direction: Direction, devAddr: DevAddr, fCnt:
   const block = new Uint8Array(blockBytes);
   block[0] = tag;
   block[5] = direction === "up" ? 0 : 1;
-  block.set(toFrameOrder(devAddr), 6);
+  const address = Number.parseInt(devAddr, 16);
+  write16(block, 6, address);
+  write16(block, 8, address >>> 16);
   write16(block, 10, fCnt);
   write16(block, 12, fCnt >>> 16);
   return block;
@@ -98,7 +100,7 @@ export function cryptPayload(
   payload: Uint8Array,
 ): Uint8Array {
   const blockCount = Math.ceil(payload.length / blockBytes);
-  const result = Uint8Array.from(payload);
+  const result = new Uint8Array(payload);
   if (blockCount === 0) return result;
   const block = counterBlock(0x01, direction, devAddr, fCnt);
   const blocks = new Uint8Array(blockCount * blockBytes);
@@ -129,7 +131,7 @@ export function cryptFOpts(
   counter: FOptsCounter,
   fOpts: Uint8Array,
 ): Uint8Array {
-  const result = Uint8Array.from(fOpts);
+  const result = new Uint8Array(fOpts);
   if (result.length === 0) return result;
   const block = counterBlock(0x01, direction, devAddr, fCnt);
   block[4] = counter === "application" ? 2 : 1;
