@@ -21,6 +21,17 @@ export interface MacParameters {
   readonly downlinkDwellTime: boolean;
   /** As TxParamSetupReq or the region sets it. */
   readonly maxEirpDbm: number;
+  /** PingSlotChannelReq; absent: the region's own. 0 Hz gives the region's back. */
+  readonly pingSlotFrequencyHz?: number;
+  readonly pingSlotDataRate?: number;
+  /** BeaconFreqReq; absent: the region's own. 0 Hz gives the region's back. */
+  readonly beaconFrequencyHz?: number;
+  /** ADRParamSetupReq (1.1): ADR_ACK_LIMIT and ADR_ACK_DELAY are 2^exponent uplinks. */
+  readonly adrAckLimitExponent?: number;
+  readonly adrAckDelayExponent?: number;
+  /** RejoinParamSetupReq (1.1): a rejoin at least every 2^(exponent + 10) seconds or 2^(exponent + 4) uplinks. */
+  readonly rejoinMaxTimeExponent?: number;
+  readonly rejoinMaxCountExponent?: number;
 }
 
 /** What the device is asked to change to; members left out stay as they are. */
@@ -29,7 +40,10 @@ export type WantedMacParameters = Partial<MacParameters>;
 /** Everything the MAC command layer keeps of a session. Serialisable as JSON. */
 export interface MacState {
   readonly current: MacParameters;
-  /** Requests sent in the last downlink and not answered yet, in order, as CID and payload bytes, hex. */
+  /**
+   * Requests sent and not answered yet, in order, as CID and payload bytes, hex. Commands that stay together (a block of
+   * LinkADRReq) are one entry.
+   */
   readonly pending: readonly string[];
   /**
    * How often each request, by its bytes in hex, was refused or left unanswered; a request at `maxTries` is not sent
@@ -40,4 +54,21 @@ export interface MacState {
   readonly deviceStatus?: { readonly battery: number; readonly marginDb: number; readonly atMs: number };
   /** When DevStatusReq went out last. */
   readonly deviceStatusRequestedAtMs?: number;
+  /** CIDs of answers in the last uplink that the device repeats until a downlink arrives (C58). */
+  readonly stickyAnswers?: readonly number[];
+  /** Settings that LinkADRAns refused by its own bit; not asked for again in this session (C56). */
+  readonly linkAdrRefusals?: LinkAdrRefusals;
+  /** The device's back-off may have enabled channels and reset NbTrans unseen: the next LinkADRReq says them in full (C57). */
+  readonly channelsUncertain?: boolean;
+  /** PingSlotInfoReq: the device opens a ping slot every 2^periodicity seconds. */
+  readonly pingSlotPeriodicity?: number;
+  /** DeviceModeInd (1.1). */
+  readonly deviceClass?: "A" | "C";
+}
+
+export interface LinkAdrRefusals {
+  readonly dataRates: readonly number[];
+  readonly txPowerIndexes: readonly number[];
+  /** Sets of channel numbers, ascending, joined by commas. */
+  readonly enabledChannels: readonly string[];
 }

@@ -1,0 +1,27 @@
+import { expect, test } from "vitest";
+import { pingSlotChannelAns, pingSlotChannelReq } from "../../../lorawan/mac/ping-slot-channel.ts";
+import { asked, exchanged, stateOf } from "./session.ts";
+import { checkVectors } from "./vectors.ts";
+
+checkVectors(pingSlotChannelReq, fields => ({
+  frequencyHz: fields.number("Frequency"),
+  dataRate: fields.number("DR"),
+}));
+checkVectors(pingSlotChannelAns, fields => ({
+  channelFrequencyOk: fields.flag("ChannelFrequencyOK"),
+  dataRateOk: fields.flag("DataRateOK"),
+}));
+
+const wanted = { pingSlotFrequencyHz: 868_100_000, pingSlotDataRate: 5 };
+
+test("C63 PingSlotChannelReq sets frequency and data rate together", () => {
+  expect(asked(stateOf(), wanted)).toEqual(["1128768405"]);
+  expect(exchanged(stateOf(), wanted, "1103").state.current).toMatchObject(wanted);
+  expect(asked(stateOf(wanted), wanted)).toEqual([]);
+});
+
+test.each(["1100", "1101", "1102"])("C63 a refusal by %s changes nothing", answer => {
+  const { state, events } = exchanged(stateOf(), wanted, answer);
+  expect(state.current).toEqual(stateOf().current);
+  expect(events).toMatchObject([{ kind: "refused", name: "PingSlotChannelReq" }]);
+});
