@@ -41,8 +41,8 @@ export type ScriptAnswer =
   /** `overran`: it was stopped at the time limit, or had to be stopped with its worker. */
   | { readonly kind: "failed"; readonly message: string; readonly overran: boolean };
 
-/** 64 KiB each: 16 MiB to begin with, as the module was built, 64 MiB at most. */
-const wasmPages = { initial: 256, maximum: 1024 };
+/** 64 KiB each: 16 MiB to begin with, as the module was built, 32 MiB at most. */
+const wasmPages = { initial: 256, maximum: 512 };
 
 type Loaded =
   | { readonly kind: "ready"; readonly runtime: QuickJSRuntime; readonly context: QuickJSContext; call: QuickJSHandle }

@@ -1,5 +1,6 @@
 import { connect, type IClientOptions, type MqttClient } from "mqtt";
 import type { Log } from "../../platform/log.ts";
+import type { Metrics } from "../../platform/metrics.ts";
 import type { ApplicationCommands, ApplicationEvent, EventSink } from "../ports.ts";
 import { commandFilter, eventTopic, parseCommandTopic } from "./topics.ts";
 
@@ -21,6 +22,7 @@ export interface MqttIntegrationOptions {
   readonly retain: boolean;
   readonly commands: ApplicationCommands;
   readonly log: Log;
+  readonly metrics: Metrics;
   /** Between attempts to connect; 1000. */
   readonly reconnectMs?: number;
 }
@@ -126,6 +128,7 @@ class Integration implements MqttIntegration {
   #subscribe(): void {
     this.#commands.subscribe(commandFilter, { qos: 1 }, (error, granted) => {
       if (error === null && granted?.every(({ qos }) => qos <= 2)) return;
+      this.#options.metrics.mqttRefused.inc({ what: "own_subscription" });
       this.#options.log.error({ filter: commandFilter }, "the MQTT broker refuses the subscription for commands");
     });
   }

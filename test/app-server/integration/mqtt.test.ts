@@ -42,6 +42,7 @@ function integrate(port: number, options: { clientId?: string; commands?: Applic
     retain: false,
     commands: options.commands ?? downlinks.commands,
     log: createLog({ level: "silent" }),
+    metrics: downlinks.metrics,
     reconnectMs: 20,
     ...(options.clientId === undefined ? {} : { clientId: options.clientId }),
     ...options.login,
