@@ -58,7 +58,7 @@ export function applyUplink(
   profile: DeviceProfileConfig,
 ): AppliedUplink {
   const macContext = macContextOf(session, facts, region, profile);
-  const learnt = frame.adr ? relearn(session.mac, facts.dataRate) : session.mac;
+  const learnt = frame.adr ? relearn(session.mac, facts.dataRate, facts.channelIndex) : session.mac;
   const commands = handleUplinkCommands(commandsOf(session, frame, facts.fCnt), learnt, macContext);
   const history = historyAfter(session, frame, facts, commands.state);
   const decision = decideAdr(frame, commands.state, history, region, regionConfig, profile);

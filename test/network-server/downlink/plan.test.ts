@@ -1,0 +1,136 @@
+import { describe, expect, test } from "vitest";
+import { parseAesKey } from "../../../lorawan/keys.ts";
+import { decodeFrame } from "../../../lorawan/phy/codec.ts";
+import type { DataFrame } from "../../../lorawan/phy/frame.ts";
+import { cryptPayload } from "../../../lorawan/phy/security.ts";
+import { type DownlinkDemand, planDownlink } from "../../../network-server/downlink/plan.ts";
+import { encodeQueueItem } from "../../../network-server/downlink/queue.ts";
+import { dataWindows } from "../../../network-server/downlink/windows.ts";
+import { regionOfSession, type Session } from "../../../network-server/session.ts";
+import type { QueueItem } from "../../../platform/state/queue-item.ts";
+import { appSKey, nwkSKey, someDevAddr, someSession } from "../../support/sessions.ts";
+
+const nothing: DownlinkDemand = {
+  ack: false,
+  answerNeeded: false,
+  answers: [],
+  requests: [],
+  adr: true,
+  confFCnt: 0,
+};
+
+const item = (id: string, bytes: number, changes: Partial<QueueItem> = {}) => ({
+  id,
+  value: encodeQueueItem({
+    id,
+    fPort: 10,
+    confirmed: false,
+    data: Buffer.alloc(bytes, 0xab).toString("base64"),
+    enqueuedAtMs: 0,
+    ...changes,
+  }),
+});
+
+const key = parseAesKey(appSKey);
+const windowsOf = (session: Session, dataRate: number) =>
+  dataWindows(regionOfSession(session), session.mac.current, { frequencyHz: 868_100_000, dataRate });
+
+function plan(
+  demand: Partial<DownlinkDemand>,
+  queue: readonly { id: string; value: Uint8Array }[] = [],
+  dataRate = 5,
+  session = someSession(),
+) {
+  const planned = planDownlink(session, { ...nothing, ...demand }, queue, windowsOf(session, dataRate), key, 1000);
+  const frame = planned.downlink && decodeFrame(planned.downlink.phyPayload);
+  return { ...planned, frame: frame && "kind" in frame && frame.kind === "data" ? frame : undefined };
+}
+
+const payloadOf = (frame: DataFrame | undefined, fCnt = 0): string =>
+  frame ? Buffer.from(cryptPayload(key, "down", someDevAddr, fCnt, frame.frmPayload)).toString("hex") : "";
+
+test("nothing is sent when nothing is asked for", () => {
+  expect(plan({}).downlink).toBeUndefined();
+});
+
+test("C65 a confirmed uplink is acknowledged in its own windows, RX1 first", () => {
+  const { downlink, frame } = plan({ ack: true });
+  expect(frame).toMatchObject({ ack: true, fPending: false, direction: "down", fCnt16: 0 });
+  expect(downlink?.windows.map(window => [window.name, window.delayUs])).toEqual([
+    ["RX1", 1_000_000],
+    ["RX2", 2_000_000],
+  ]);
+});
+
+describe("MAC commands", () => {
+  test("C6 up to 15 bytes travel in FOpts beside a payload", () => {
+    const { frame } = plan({ answers: [Uint8Array.of(0x02, 20, 1)] }, [item("a", 4)]);
+    expect(frame?.fPort).toBe(10);
+    expect(Buffer.from(frame?.fOpts ?? []).toString("hex")).toBe("021401");
+    expect(payloadOf(frame)).toBe("abababab");
+  });
+
+  test("C6 more than 15 bytes travel alone on port 0, and the payload waits", () => {
+    const answers = Array.from({ length: 6 }, () => Uint8Array.of(0x02, 20, 1));
+    const { frame } = plan({ answers }, [item("a", 4)]);
+    expect(frame).toMatchObject({ fPort: 0, fPending: true });
+    expect(frame?.fOpts).toHaveLength(0);
+    const clear = cryptPayload(parseAesKey(nwkSKey), "down", someDevAddr, 0, frame?.frmPayload ?? new Uint8Array());
+    expect(Buffer.from(clear).toString("hex")).toBe("021401".repeat(6));
+  });
+});
+
+describe("payload limits", () => {
+  test("C7 a frame for RX1 is not offered in an RX2 that it does not fit", () => {
+    const { downlink } = plan({}, [item("a", 200)]);
+    expect(downlink?.windows.map(window => window.name)).toEqual(["RX1"]);
+  });
+
+  test("C68 an item that cannot fit is reported and the next one is sent", () => {
+    const { downlink, dropped, changes } = plan({}, [item("long", 60), item("short", 10)], 0);
+    expect(dropped).toMatchObject([{ kind: "too-long", item: { id: "long" }, maxPayload: 51 }]);
+    expect(changes).toEqual([{ kind: "remove", id: "long" }]);
+    expect(downlink?.item?.id).toBe("short");
+  });
+
+  test("an item past its time is reported and not sent", () => {
+    const { downlink, dropped } = plan({}, [item("old", 3, { expiresAtMs: 1000 })]);
+    expect(downlink).toBeUndefined();
+    expect(dropped).toMatchObject([{ kind: "expired", item: { id: "old" } }]);
+  });
+});
+
+describe("FPending", () => {
+  test("C67 it is set when another item waits, and only then", () => {
+    expect(plan({}, [item("a", 3), item("b", 3)]).frame?.fPending).toBe(true);
+    expect(plan({}, [item("a", 3)]).frame?.fPending).toBe(false);
+    expect(plan({}, [item("a", 3), item("b", 3, { expiresAtMs: 5 })]).frame?.fPending).toBe(false);
+  });
+});
+
+describe("counters", () => {
+  test("C3 the downlink counter is 32 bits, of which 16 travel", () => {
+    const session = someSession({ nFCntDown: 0x1_0003 });
+    const { frame, downlink } = plan({}, [item("a", 3)], 5, session);
+    expect(frame?.fCnt16).toBe(3);
+    expect(downlink?.fCntDown).toBe(0x1_0003);
+    expect(payloadOf(frame, 0x1_0003)).toBe("ababab");
+    expect(downlink?.session.nFCntDown).toBe(0x1_0004);
+  });
+
+  test("C18 a 1.1 session counts frames with and without application payload apart", () => {
+    const session = someSession({ macVersion: "1.1.0", nFCntDown: 5, aFCntDown: 9 });
+    expect(plan({ ack: true }, [], 5, session).downlink).toMatchObject({
+      fCntDown: 5,
+      session: { nFCntDown: 6, aFCntDown: 9 },
+    });
+    expect(plan({}, [item("a", 1)], 5, session).downlink).toMatchObject({
+      fCntDown: 9,
+      session: { nFCntDown: 5, aFCntDown: 10 },
+    });
+  });
+
+  test("C21 nothing is sent under the last counters", () => {
+    expect(plan({ ack: true }, [], 5, someSession({ nFCntDown: 0xffff_ffff })).downlink).toBeUndefined();
+  });
+});
