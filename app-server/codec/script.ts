@@ -115,6 +115,8 @@ export class ScriptHost {
     if (!isRecord(answer)) return { kind: "exhausted", message: "the script ran out of memory or stack" };
     if (typeof answer.failure === "string") {
       const message = answer.failure.slice(0, 1000);
+      // With no room left for an error object, QuickJS throws null.
+      if (message === "null") return { kind: "exhausted", message: "the script threw null or ran out of memory" };
       if (/out of memory/.test(message)) return { kind: "exhausted", message: "the script ran out of memory" };
       return { kind: "failed", message, overran: false };
     }

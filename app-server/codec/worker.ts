@@ -8,7 +8,7 @@ export interface WorkerBatch {
   readonly jobs: readonly WorkerJob[];
 }
 
-export interface WorkerJob {
+interface WorkerJob {
   /** 1 to 2^31-1. */
   readonly id: number;
   readonly key: string;
