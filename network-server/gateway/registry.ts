@@ -205,9 +205,11 @@ class Registry implements GatewayRegistry {
   ): Admission | PendingAdmission {
     let lookup = this.#lookups.get(gatewayId);
     if (!lookup) {
-      // Gateways that were registered when last seen come back all at once after a restart.
-      if (!record?.registered && !this.#takeLookup(source, nowUs)) return this.#refuse("rate", record);
-      if (this.#lookups.size >= maxLookups) return this.#refuse("lookup", record);
+      // Gateways that were registered when last seen come back all at once after a restart, and a flood must not stop them.
+      if (!record?.registered) {
+        if (!this.#takeLookup(source, nowUs)) return this.#refuse("rate", record);
+        if (this.#lookups.size >= maxLookups) return this.#refuse("lookup", record);
+      }
       lookup = this.#startLookup(gatewayId);
     }
     if (lookup.waiting >= maxWaitingPerLookup) return this.#refuse("lookup", record);
@@ -291,7 +293,7 @@ class Registry implements GatewayRegistry {
     if (!record) return;
     record.configFresh = false;
     // A disabled gateway must not be sent to until it happens to speak again.
-    if (!lookup && record.config && this.#lookups.size < maxLookups) this.#startLookup(gatewayId);
+    if (!lookup && record.registered) this.#startLookup(gatewayId);
   }
 
   #effectiveConfig(record: GatewayRecord): GatewayConfig | undefined {
