@@ -17,6 +17,7 @@ export function createMetrics() {
 
     gatewayDatagrams: counter("gateway_datagrams_total", "Gateway datagrams by identifier.", ["type"]),
     gatewayRefused: counter("gateway_refused_total", "Gateway packets refused, by reason.", ["reason"]),
+    gatewayOddities: counter("gateway_oddities_total", "Gateway packets that break their protocol, by kind.", ["kind"]),
     receptions: counter("receptions_total", "Frame copies accepted from gateways."),
     receptionsRefused: counter("receptions_refused_total", "Frame copies refused before matching, by reason.", [
       "reason",

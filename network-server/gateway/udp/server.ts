@@ -1,0 +1,239 @@
+import { gpsMsOf } from "../../../lorawan/gps-time.ts";
+import type { GatewayId } from "../../../lorawan/ids.ts";
+import type { Clock } from "../../../platform/clock.ts";
+import type { Log } from "../../../platform/log.ts";
+import type { Metrics } from "../../../platform/metrics.ts";
+import type { RxInfo } from "../../../platform/state/network-event.ts";
+import { type Admission, type GatewayRegistry, onlineTimeoutMs } from "../registry.ts";
+import { formatSource, type SourceAddress } from "../source-rule.ts";
+import type { GatewayEvents, GatewayStatus, GatewayTransport, Transmission, TransmissionOutcome } from "../types.ts";
+import type { DatagramPort } from "./datagram-port.ts";
+import {
+  encodePullAck,
+  encodePullResp,
+  encodePushAck,
+  type GatewayPacket,
+  type ProtocolVersion,
+  parsePacket,
+  parsePushData,
+} from "./packet.ts";
+import { createPendingAcks, type PendingAcks } from "./pending-acks.ts";
+import { receptionsOf } from "./rxpk.ts";
+import { statisticsOf } from "./stat.ts";
+import { parseTxAck } from "./tx-ack.ts";
+import { txpkOf } from "./txpk.ts";
+
+export interface UdpTransportOptions {
+  readonly socket: DatagramPort;
+  readonly events: GatewayEvents;
+  readonly gateways: GatewayRegistry;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  /** Tokens of PULL_RESP: hard to guess, so that nobody else can answer in a gateway's name. */
+  readonly randomUint16: () => number;
+}
+
+export interface UdpTransport extends GatewayTransport {
+  /** Gives waiting transmissions up and frees the port. */
+  close(): Promise<void>;
+}
+
+export const createUdpTransport = (options: UdpTransportOptions): UdpTransport => new SemtechUdp(options);
+
+/** Forwarders answer once the frame is in their queue, some only once it is sent. */
+const txAckTimeoutMs = 2000;
+/** Longer waits than two beacon periods are not scheduled. */
+const maxLeadMs = 300_000;
+
+/** Where downlinks for a gateway go: the source of its last PULL_DATA, whose address translation is open. */
+interface ReturnPath {
+  readonly source: SourceAddress;
+  readonly version: ProtocolVersion;
+  readonly heardAtUs: number;
+}
+
+class SemtechUdp implements UdpTransport {
+  readonly #options: UdpTransportOptions;
+  readonly #paths = new Map<GatewayId, ReturnPath>();
+  readonly #acks: PendingAcks;
+
+  constructor(options: UdpTransportOptions) {
+    this.#options = options;
+    this.#acks = createPendingAcks(options.clock);
+    options.socket.onMessage((bytes, source) => this.#receive(bytes, source));
+  }
+
+  reaches(gatewayId: GatewayId): boolean {
+    return this.#pathTo(gatewayId) !== undefined && this.#options.gateways.config(gatewayId) !== undefined;
+  }
+
+  async transmit(transmission: Transmission): Promise<TransmissionOutcome> {
+    const outcome = await this.#send(transmission);
+    this.#options.gateways.recordDownlink(transmission.gatewayId, outcome.kind === "sent");
+    return outcome;
+  }
+
+  async close(): Promise<void> {
+    this.#acks.giveUp();
+    await this.#options.socket.close();
+  }
+
+  #receive(bytes: Uint8Array, source: SourceAddress): void {
+    const { gateways, metrics, clock } = this.#options;
+    const receivedAtUs = clock.monotonicUs();
+    const packet = parsePacket(bytes);
+    if (typeof packet === "string") {
+      metrics.gatewayRefused.inc({ reason: packet });
+      return;
+    }
+    metrics.gatewayDatagrams.inc({ type: packet.kind });
+    const received = { packet, source, receivedAtUs, receivedAtMs: clock.nowMs() };
+    const admission = gateways.admit(packet.gatewayId, source, receivedAtUs);
+    if (admission.kind === "pending") {
+      void admission.decided.then(decided => this.#handle(decided, received));
+    } else {
+      this.#handle(admission, received);
+    }
+  }
+
+  #handle(admission: Admission, received: Received): void {
+    // Nothing is answered to whom is not let in: the server is no mirror for forged senders.
+    if (admission.kind === "refused") return;
+    const { packet, source } = received;
+    switch (packet.kind) {
+      case "pull_data":
+        this.#options.socket.send(encodePullAck(packet.version, packet.token), source);
+        this.#notePath(packet, source, received.receivedAtUs);
+        return;
+      case "push_data":
+        this.#options.socket.send(encodePushAck(packet.version, packet.token), source);
+        this.#pushData(received);
+        return;
+      case "tx_ack":
+        this.#txAck(packet);
+        return;
+    }
+  }
+
+  #notePath({ gatewayId, version }: GatewayPacket, source: SourceAddress, heardAtUs: number): void {
+    // Put anew each time, so that the paths stand in the order of their age and the dead ones come first.
+    this.#paths.delete(gatewayId);
+    this.#paths.set(gatewayId, { source, version, heardAtUs });
+    for (const [oldest, path] of this.#paths) {
+      if (heardAtUs - path.heardAtUs < onlineTimeoutMs * 1000) break;
+      this.#paths.delete(oldest);
+    }
+  }
+
+  #pushData({ packet, receivedAtUs, receivedAtMs }: Received): void {
+    const { gateways, metrics, events } = this.#options;
+    const { gatewayId } = packet;
+    const data = parsePushData(packet.body);
+    if (data === "bad_json") {
+      metrics.gatewayRefused.inc({ reason: data });
+      return;
+    }
+    if (data.stat) {
+      const { values, location } = statisticsOf(data.stat);
+      gateways.recordStatistics(gatewayId, values, location);
+    }
+    if (data.rxpks.length === 0) return;
+    const location = rxLocationOf(gateways.location(gatewayId));
+    let uplinks = 0;
+    for (const [index, rxpk] of data.rxpks.entries()) {
+      const outcome = receptionsOf(rxpk, {
+        gatewayId,
+        receivedAtUs,
+        receivedAtMs,
+        // Token and place in the datagram: different for the frames that one gateway sends within its tokens' round.
+        uplinkId: ((packet.token << 16) | (index << 4)) >>> 0,
+        ...(location ? { location } : {}),
+      });
+      if (outcome.kind === "refused") {
+        metrics.receptionsRefused.inc({ reason: outcome.reason });
+        continue;
+      }
+      if (outcome.refusedSignals > 0) metrics.receptionsRefused.inc({ reason: "bad_number" }, outcome.refusedSignals);
+      if (outcome.sizeMismatch) metrics.gatewayOddities.inc({ kind: "size_mismatch" });
+      uplinks += 1;
+      metrics.receptions.inc(outcome.receptions.length);
+      for (const reception of outcome.receptions) events.reception(reception);
+    }
+    gateways.recordUplinks(gatewayId, uplinks);
+  }
+
+  #txAck({ gatewayId, token, body }: GatewayPacket): void {
+    const { metrics } = this.#options;
+    const outcome = parseTxAck(body);
+    if (outcome === "bad_json") {
+      metrics.gatewayRefused.inc({ reason: outcome });
+      return;
+    }
+    if (!this.#acks.answer(gatewayId, token, outcome)) metrics.gatewayOddities.inc({ kind: "unexpected_tx_ack" });
+  }
+
+  async #send(transmission: Transmission): Promise<TransmissionOutcome> {
+    const { gatewayId } = transmission;
+    const { gateways, socket, log, clock } = this.#options;
+    const path = this.#pathTo(gatewayId);
+    const config = gateways.config(gatewayId);
+    if (!path || !config) return { kind: "failed", reason: "GATEWAY_OFFLINE" };
+    const txpk = txpkOf(transmission, config.antennaGainDb);
+    if (!txpk) return { kind: "failed", reason: "INTERNAL_ERROR" };
+    const token = this.#acks.freeToken(gatewayId, this.#options.randomUint16());
+    if (token === undefined) return { kind: "failed", reason: "QUEUE_FULL" };
+    log.debug({ gatewayId, downlinkId: transmission.downlinkId, to: formatSource(path.source) }, "downlink sent");
+    const timeoutMs = txAckTimeoutMs + leadMs(transmission, clock);
+    const answered = this.#acks.wait(gatewayId, token, timeoutMs, silence(path.version));
+    socket.send(encodePullResp(path.version, token, JSON.stringify({ txpk })), path.source);
+    const answer = await answered;
+    if (answer.acknowledged) gateways.recordRoundTrip(gatewayId, answer.waitedMs);
+    return answer.outcome;
+  }
+
+  #pathTo(gatewayId: GatewayId): ReturnPath | undefined {
+    const path = this.#paths.get(gatewayId);
+    return path && this.#options.clock.monotonicUs() - path.heardAtUs < onlineTimeoutMs * 1000 ? path : undefined;
+  }
+}
+
+interface Received {
+  readonly packet: GatewayPacket;
+  readonly source: SourceAddress;
+  readonly receivedAtUs: number;
+  readonly receivedAtMs: number;
+}
+
+/** Version 1 has no TX_ACK: a gateway that says nothing has sent the frame as far as anyone can know. */
+const silence = (version: ProtocolVersion): TransmissionOutcome =>
+  version === 1 ? { kind: "sent" } : { kind: "failed", reason: "NO_TX_ACK" };
+
+/** How long from now the frame is to leave the gateway; 0 where the transmission does not tell. */
+function leadMs({ timing, answerTo }: Transmission, clock: Clock): number {
+  const lead = ((): number => {
+    switch (timing.kind) {
+      case "immediately":
+        return 0;
+      case "at-gps-time":
+        return timing.gpsTimeMs - gpsMsOf(clock.nowMs());
+      case "at-counter":
+        if (!answerTo) return 0;
+        return (
+          ((timing.counterUs - answerTo.counterUs) >>> 0) / 1000 - (clock.monotonicUs() - answerTo.receivedAtUs) / 1000
+        );
+    }
+  })();
+  return lead > 0 && lead <= maxLeadMs ? lead : 0;
+}
+
+/** Zero values are left out, as the application contract has it. */
+function rxLocationOf(location: GatewayStatus["location"]): RxInfo["location"] {
+  if (!location) return undefined;
+  const { latitude, longitude, altitude } = location;
+  return {
+    ...(latitude === 0 ? {} : { latitude }),
+    ...(longitude === 0 ? {} : { longitude }),
+    ...(altitude === 0 ? {} : { altitude }),
+  };
+}
