@@ -30,6 +30,8 @@ export interface AppServerOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics;
+  /** Of the program, for the API's description of itself. */
+  readonly version: string;
 }
 
 /** The app-server role. */
@@ -68,6 +70,7 @@ export async function startAppServer(options: AppServerOptions): Promise<AppServ
       feed: events.feed,
       clock,
       log,
+      version: options.version,
       ...apiDefaults,
     }),
   );

@@ -57,7 +57,7 @@ export function applyUplink(
   regionConfig: RegionConfig,
   profile: DeviceProfileConfig,
 ): AppliedUplink {
-  const macContext = macContextOf(session, facts, region, profile);
+  const macContext = macContextOf(session, frame, facts, region, profile);
   const learnt = frame.adr ? relearn(session.mac, facts.dataRate, facts.channelIndex) : session.mac;
   const commands = handleUplinkCommands(commandsOf(session, frame, facts.fCnt), learnt, macContext);
   const history = historyAfter(session, frame, facts, commands.state);
@@ -83,7 +83,13 @@ export function applyUplink(
   };
 }
 
-function macContextOf(session: Session, facts: UplinkFacts, region: Region, profile: DeviceProfileConfig): MacContext {
+function macContextOf(
+  session: Session,
+  frame: DataFrame,
+  facts: UplinkFacts,
+  region: Region,
+  profile: DeviceProfileConfig,
+): MacContext {
   const modulation = region.dataRates[facts.dataRate]?.modulation;
   return {
     region,
@@ -92,6 +98,7 @@ function macContextOf(session: Session, facts: UplinkFacts, region: Region, prof
     uplink: {
       marginDb: modulation ? Math.max(0, Math.round(linkMarginDb(modulation, facts.bestSnrDb))) : 0,
       gatewayCount: facts.gatewayCount,
+      adr: frame.adr,
       endGpsTimeMs: facts.gpsTimeMs ?? gpsMsOf(facts.receivedAtMs),
     },
     deviceStatusIntervalSeconds: profile.deviceStatusIntervalSeconds,
