@@ -1,0 +1,128 @@
+import type { Region } from "../lorawan/region/region.ts";
+import type { AirReception } from "./air.ts";
+import type { DeviceEvent, ViolationKind } from "./device-events.ts";
+import { answerMacCommands, type MacReport } from "./device-mac.ts";
+import type { DeviceSession } from "./device-state.ts";
+import type { WindowName } from "./device-windows.ts";
+import { type DownlinkFields, openDownlink } from "./frames.ts";
+
+export interface DownlinkContext {
+  readonly region: Region;
+  readonly battery: number;
+  readonly adr: boolean;
+  /** The device waits for the ACK of a confirmed uplink. */
+  readonly ackExpected: boolean;
+}
+
+export interface DownlinkOutcome {
+  readonly session: DeviceSession;
+  readonly events: readonly DeviceEvent[];
+  /** False for frames of others and those that are dropped. */
+  readonly accepted: boolean;
+  readonly acknowledged: boolean;
+  /** The network waits for an ACK, or has more to send. */
+  readonly answerSoon: boolean;
+}
+
+const violation = (kind: ViolationKind, detail: string): DeviceEvent => ({
+  kind: "violation",
+  violation: kind,
+  detail,
+});
+
+/** What one heard frame makes of a session: pure. */
+export function receiveDownlink(
+  reception: AirReception,
+  window: WindowName,
+  session: DeviceSession,
+  context: DownlinkContext,
+): DownlinkOutcome {
+  const refused = (...events: readonly DeviceEvent[]): DownlinkOutcome => ({
+    session,
+    events,
+    accepted: false,
+    acknowledged: false,
+    answerSoon: false,
+  });
+  const opened = openDownlink(reception.transmission.phyPayload, session, session.lastFCntDown);
+  switch (opened.kind) {
+    case "not-mine":
+      return refused();
+    case "bad-mic":
+      return refused({ kind: "bad-mic", window });
+    case "repeated":
+      return refused(violation("counter-reused", `FCntDown ${opened.fCnt} after ${session.lastFCntDown}`));
+    case "downlink":
+      break;
+  }
+  const { downlink } = opened;
+  // C5: such a frame is discarded.
+  if (downlink.fPort === 0 && downlink.fOpts.length > 0) {
+    return refused(violation("f-opts-with-port-0", `FCntDown ${downlink.fCnt}`));
+  }
+  return accept(reception, window, session, context, downlink);
+}
+
+function accept(
+  reception: AirReception,
+  window: WindowName,
+  session: DeviceSession,
+  context: DownlinkContext,
+  downlink: DownlinkFields,
+): DownlinkOutcome {
+  const commands = downlink.fPort === 0 ? downlink.payload : downlink.fOpts;
+  const mac = answerMacCommands(commands, session.parameters, { ...context, snrDb: reception.snrDb });
+  // C58: only a downlink in a window of class A shows that the answers arrived.
+  const kept = session.answers.filter(({ sticky }) => !sticky || window === "RXC");
+  const { fOpts: _, ...fields } = downlink;
+  const macCommands = Buffer.from(commands).toString("hex");
+  const { rssiDbm, snrDb } = reception;
+  return {
+    session: {
+      ...session,
+      lastFCntDown: downlink.fCnt,
+      adrAckCounter: 0,
+      ackOwed: session.ackOwed || downlink.confirmed,
+      parameters: mac.parameters,
+      answers: [...kept, ...mac.answers],
+    },
+    events: [
+      { kind: "downlink", window, ...fields, macCommands, rssiDbm, snrDb },
+      ...mac.reports.map(reportEvent),
+      ...checks(reception, session, context, downlink),
+    ],
+    accepted: true,
+    acknowledged: downlink.ack && context.ackExpected,
+    answerSoon: downlink.confirmed || downlink.fPending,
+  };
+}
+
+function reportEvent(report: MacReport): DeviceEvent {
+  switch (report.kind) {
+    case "link-check":
+    case "device-time":
+      return report;
+    case "unknown-command":
+      return violation("unknown-mac-command", `CID ${report.cid}`);
+    case "truncated-command":
+      return violation("truncated-mac-command", `CID ${report.cid}`);
+  }
+}
+
+/** Faults that do not make the device drop the frame. */
+function checks(
+  { transmission }: AirReception,
+  { parameters }: DeviceSession,
+  { region, ackExpected }: DownlinkContext,
+  downlink: DownlinkFields,
+): readonly DeviceEvent[] {
+  const faults: DeviceEvent[] = [];
+  const dataRate = region.dataRateOf(transmission.modulation, "down");
+  const limits = { direction: "down", dwellTime: parameters.downlinkDwellTime, repeater: false } as const;
+  const most = dataRate === undefined ? 0 : region.maxPayload(dataRate, limits);
+  const length = downlink.fOpts.length + downlink.payload.length;
+  // C7.
+  if (length > most) faults.push(violation("payload-too-long", `${length} bytes, ${most} at this data rate`));
+  if (downlink.ack && !ackExpected) faults.push(violation("unexpected-ack", `FCntDown ${downlink.fCnt}`));
+  return faults;
+}

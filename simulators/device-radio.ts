@@ -1,0 +1,110 @@
+import { airtimeUs } from "../lorawan/phy/airtime.ts";
+import type { Modulation, Region } from "../lorawan/region/region.ts";
+import { type Air, type AirReception, type Receiver, sameChannel, type Transmission } from "./air.ts";
+import { type DeviceWindow, type WindowName, type WindowParameters, windowOf, windowsAfter } from "./device-windows.ts";
+import type { Position } from "./propagation.ts";
+import { atTime } from "./timer.ts";
+
+export interface DeviceRadioOptions {
+  readonly id: string;
+  readonly position: Position;
+  readonly region: Region;
+  /** A downlink that begins further than this from the opening of a window is not heard. */
+  readonly windowToleranceUs: number;
+  /** Class C: what the device listens to between its windows. */
+  continuous(): { readonly frequencyHz: number; readonly modulation: Modulation } | undefined;
+  heard(reception: AirReception, window: WindowName): void;
+}
+
+export interface RadioUplink {
+  readonly phyPayload: Uint8Array;
+  readonly frequencyHz: number;
+  readonly dataRate: number;
+  readonly powerDbm: number;
+  readonly windows: WindowParameters;
+  /** Gateways that heard it; called at its end. */
+  ended(heardBy: readonly string[], endUs: number): void;
+  /** Called when the windows are over and nobody has ended them before. */
+  closed(): void;
+}
+
+/** How long a device waits for a preamble. */
+const windowLengthUs = 100_000;
+
+/** The transceiver of an end device: one uplink at a time, and exact windows after it. */
+export class DeviceRadio implements Receiver {
+  readonly id: string;
+  readonly position: Position;
+  readonly hearsInverted = true;
+  readonly #air: Air;
+  readonly #options: DeviceRadioOptions;
+  readonly #leave: () => void;
+  #windows: readonly DeviceWindow[] = [];
+  #cancelUplink = (): void => {};
+  #cancelClose = (): void => {};
+
+  constructor(air: Air, options: DeviceRadioOptions) {
+    this.id = options.id;
+    this.position = options.position;
+    this.#air = air;
+    this.#options = options;
+    this.#leave = air.add(this);
+  }
+
+  listens(transmission: Transmission): boolean {
+    return this.#windowOf(transmission) !== undefined;
+  }
+
+  heard(reception: AirReception): void {
+    const window = this.#windowOf(reception.transmission);
+    if (window !== undefined) this.#options.heard(reception, window);
+  }
+
+  /** Microseconds that the frame takes; the windows are counted from its end. */
+  transmit(uplink: RadioUplink): number {
+    const { region } = this.#options;
+    const modulation = region.dataRates[uplink.dataRate]?.modulation;
+    if (modulation === undefined) throw new RangeError(`no data rate ${uplink.dataRate} in ${region.name}`);
+    const startUs = this.#air.clock.monotonicUs();
+    const durationUs = airtimeUs(modulation, uplink.phyPayload.length, { crc: true });
+    const endUs = startUs + durationUs;
+    const { phyPayload, frequencyHz, powerDbm, dataRate } = uplink;
+    this.endWindows();
+    this.#windows = windowsAfter(region, uplink.windows, { endUs, frequencyHz, dataRate });
+    const frame = { phyPayload, frequencyHz, modulation, powerDbm, inverted: false, startUs, endUs };
+    this.#cancelUplink = this.#air.transmit({ senderId: this.id, position: this.position, ...frame }, heardBy =>
+      uplink.ended(heardBy, endUs),
+    );
+    const lastOpenUs = Math.max(endUs, ...this.#windows.map(({ openUs }) => openUs));
+    this.#closeAt(lastOpenUs + windowLengthUs, uplink.closed);
+    return durationUs;
+  }
+
+  /** A downlink has come: no further window opens. */
+  endWindows(): void {
+    this.#cancelClose();
+    this.#windows = [];
+  }
+
+  stop(): void {
+    this.#cancelUplink();
+    this.endWindows();
+    this.#leave();
+  }
+
+  #closeAt(timeUs: number, closed: () => void): void {
+    this.#cancelClose = atTime(this.#air.clock, timeUs, () => {
+      const busyUntilUs = this.#air.incomingUntilUs(this, timeUs);
+      // A frame whose preamble was found is received to its end.
+      if (busyUntilUs !== undefined) this.#closeAt(Math.max(timeUs, busyUntilUs) + 1, closed);
+      else closed();
+    });
+  }
+
+  #windowOf(transmission: Transmission): WindowName | undefined {
+    const timed = windowOf(this.#windows, transmission, this.#options.windowToleranceUs);
+    if (timed !== undefined) return timed.name;
+    const continuous = this.#options.continuous();
+    return continuous && sameChannel(continuous, transmission) ? "RXC" : undefined;
+  }
+}

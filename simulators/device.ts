@@ -1,0 +1,332 @@
+import type { Region } from "../lorawan/region/region.ts";
+import type { MacVersion } from "../lorawan/version.ts";
+import type { Clock } from "../platform/clock.ts";
+import type { Air, AirReception } from "./air.ts";
+import { adrOfUplink } from "./device-adr.ts";
+import { receiveDownlink } from "./device-downlink.ts";
+import type { DeviceEvent, DeviceListener } from "./device-events.ts";
+import { DeviceJoin } from "./device-join.ts";
+import { DeviceRadio } from "./device-radio.ts";
+import {
+  channelPlanOf,
+  type DeviceSession,
+  type DeviceState,
+  defaultParameters,
+  freshSession,
+} from "./device-state.ts";
+import type { WindowName } from "./device-windows.ts";
+import { encodeUplink, type JoinCredentials, type SessionKeys } from "./frames.ts";
+import type { Position } from "./propagation.ts";
+import { createRandom, type Random } from "./random.ts";
+
+export interface DeviceOptions {
+  readonly air: Air;
+  readonly credentials: JoinCredentials;
+  /** A device that is activated by personalization has its session from the start and never joins. */
+  readonly personalization?: SessionKeys & { readonly devAddr: string };
+  readonly region: Region;
+  readonly macVersion: MacVersion;
+  readonly position: Position;
+  readonly seed: number;
+  readonly listener?: DeviceListener;
+  /** "A" by default. */
+  readonly deviceClass?: "A" | "C";
+  /** True by default. */
+  readonly adr?: boolean;
+  /** Of the first join attempt and of the session; the region's highest for ADR by default. */
+  readonly dataRate?: number;
+  /** Numbers of the default channels that the device uses until it is told otherwise; all by default. */
+  readonly channels?: ReadonlySet<number>;
+  /** Transmissions of a confirmed uplink at most; 8 by default. */
+  readonly confirmedTries?: number;
+  /** 500 us by default. */
+  readonly windowToleranceUs?: number;
+  /** Pause after the first join attempt without an answer, doubled each time up to an hour; 10 s by default. */
+  readonly joinRetryMs?: number;
+  /** DevStatusAns; 255, unknown, by default. */
+  readonly battery?: number;
+  /** Answers a confirmed downlink or FPending soon, with an empty uplink if need be; true by default. */
+  readonly promptAnswers?: boolean;
+  /** From `snapshot()` of an earlier run. */
+  readonly state?: DeviceState;
+}
+
+export interface ApplicationUplink {
+  /** 1 to 223. */
+  readonly fPort: number;
+  readonly payload: Uint8Array;
+  readonly confirmed?: boolean;
+}
+
+interface PreparedUplink {
+  readonly fCnt: number;
+  readonly confirmed: boolean;
+  readonly fPort?: number;
+  readonly payload: Uint8Array;
+  readonly phyPayload: Uint8Array;
+  attempt: number;
+  acknowledged: boolean;
+}
+
+const maxQueued = 16;
+const maxFOpts = 15;
+const none = new Uint8Array(0);
+
+/** A LoRaWAN 1.0.x end device of class A or C. */
+export class Device {
+  readonly devEui: string;
+  readonly #options: DeviceOptions;
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #radio: DeviceRadio;
+  readonly #join: DeviceJoin;
+  readonly #queue: ApplicationUplink[] = [];
+  #session: DeviceSession | undefined;
+  /** The uplink whose transmissions or windows are not over. */
+  #current: PreparedUplink | undefined;
+  #promptDue = false;
+  #notBeforeUs = 0;
+  #cancelTimer = (): void => {};
+  #stopped = false;
+
+  constructor(options: DeviceOptions) {
+    const { air, credentials, region, state, personalization } = options;
+    this.devEui = credentials.devEui;
+    this.#options = options;
+    this.#clock = air.clock;
+    this.#random = createRandom(state?.randomState ?? options.seed);
+    this.#radio = new DeviceRadio(air, {
+      id: credentials.devEui,
+      position: options.position,
+      region,
+      windowToleranceUs: options.windowToleranceUs ?? 500,
+      continuous: () => this.#continuousWindow(),
+      heard: (reception, window) => this.#heard(reception, window),
+    });
+    this.#join = new DeviceJoin(
+      { ...options, clock: air.clock, random: this.#random, radio: this.#radio, emit: event => this.#emit(event) },
+      { devNonce: state?.devNonce ?? 0, lastJoinNonce: state?.lastJoinNonce },
+    );
+    this.#session = state?.session;
+    if (this.#session === undefined && personalization !== undefined) {
+      const parameters = defaultParameters(region, options.dataRate ?? region.maxAdrDataRate, options.channels);
+      this.#session = freshSession(personalization, parameters);
+    }
+  }
+
+  get joined(): boolean {
+    return this.#session !== undefined;
+  }
+
+  /** The session as it is now; keys are in it. */
+  get session(): DeviceSession | undefined {
+    return this.#session;
+  }
+
+  /** Sends Join-Requests until one is answered. The old session is over at once. */
+  join(): void {
+    this.#cancelTimer();
+    this.#current = undefined;
+    this.#session = undefined;
+    this.#join.start(session => {
+      this.#session = session;
+      this.#next();
+    });
+  }
+
+  /** Joins unless there is a session. */
+  start(): void {
+    if (this.#session === undefined) this.join();
+  }
+
+  send(uplink: ApplicationUplink): void {
+    if (this.#queue.length >= maxQueued) this.#emit({ kind: "uplink-dropped", reason: "queue-full" });
+    else this.#queue.push(uplink);
+    this.#next();
+  }
+
+  /** Adds a MAC command of the device's own to the next uplink. */
+  request(command: "LinkCheckReq" | "DeviceTimeReq"): void {
+    const session = this.#session;
+    if (session === undefined) return;
+    const bytes = command === "LinkCheckReq" ? "02" : "0d";
+    this.#session = { ...session, answers: [...session.answers, { bytes, sticky: false }] };
+  }
+
+  /** Serialisable as JSON; holds the session keys. */
+  snapshot(): DeviceState {
+    return {
+      ...this.#join.counters(),
+      randomState: this.#random.state(),
+      ...(this.#session === undefined ? {} : { session: this.#session }),
+    };
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#cancelTimer();
+    this.#join.stop();
+    this.#radio.stop();
+  }
+
+  #emit(event: DeviceEvent): void {
+    this.#options.listener?.(event);
+  }
+
+  #continuousWindow() {
+    const { region, deviceClass } = this.#options;
+    const parameters = this.#session?.parameters;
+    if (deviceClass !== "C" || parameters === undefined) return undefined;
+    const modulation = region.dataRates[parameters.rx2DataRate]?.modulation;
+    return modulation && { frequencyHz: parameters.rx2FrequencyHz, modulation };
+  }
+
+  #after(delayMs: number, action: () => void): void {
+    this.#cancelTimer();
+    this.#cancelTimer = this.#clock.after(delayMs, action);
+  }
+
+  /** Begins the next uplink if the device is free and has one. */
+  #next(): void {
+    const session = this.#session;
+    if (this.#stopped || session === undefined || this.#current !== undefined) return;
+    if (this.#queue.length === 0 && !this.#promptDue) return;
+    const waitMs = (this.#notBeforeUs - this.#clock.monotonicUs()) / 1000;
+    if (waitMs > 0) {
+      this.#after(waitMs, () => this.#next());
+      return;
+    }
+    this.#promptDue = false;
+    this.#begin(session);
+  }
+
+  #begin(before: DeviceSession): void {
+    const { region, adr = true } = this.#options;
+    const { parameters, adrAckReq } = adr
+      ? adrOfUplink(region, before.parameters, before.adrAckCounter)
+      : { parameters: before.parameters, adrAckReq: false };
+    const session = { ...before, parameters };
+    const content = this.#contentOf(session);
+    const fields = { ...session, ...content, adr, adrAckReq, ack: session.ackOwed, fCnt: session.fCntUp };
+    const { confirmed, payload, fCnt } = fields;
+    const phyPayload = encodeUplink(fields);
+    const port = fields.fPort === undefined ? {} : { fPort: fields.fPort };
+    this.#current = { fCnt, confirmed, payload, phyPayload, attempt: 0, acknowledged: false, ...port };
+    // Counted before it is sent, so that a device that is restored never uses a counter twice.
+    this.#session = {
+      ...session,
+      fCntUp: session.fCntUp + 1,
+      adrAckCounter: session.adrAckCounter + 1,
+      ackOwed: false,
+      answers: session.answers.filter(({ sticky }) => sticky),
+    };
+    this.#transmit(this.#current);
+  }
+
+  /** Commands go into FOpts if they fit, else into a frame of their own on FPort 0 (C6). */
+  #contentOf(session: DeviceSession): { fOpts: Uint8Array; fPort?: number; payload: Uint8Array; confirmed: boolean } {
+    const commands = Uint8Array.from(Buffer.from(session.answers.map(({ bytes }) => bytes).join(""), "hex"));
+    const { dataRate, uplinkDwellTime } = session.parameters;
+    const limits = { direction: "up", dwellTime: uplinkDwellTime, repeater: false } as const;
+    const most = this.#options.region.maxPayload(dataRate, limits);
+    if (commands.length > maxFOpts) {
+      return { fOpts: none, fPort: 0, payload: commands.subarray(0, most), confirmed: false };
+    }
+    const first = this.#queue[0];
+    if (first === undefined) return { fOpts: commands, payload: none, confirmed: false };
+    if (first.payload.length + commands.length > most) {
+      if (first.payload.length <= most) return { fOpts: commands, payload: none, confirmed: false };
+      this.#queue.shift();
+      this.#emit({ kind: "uplink-dropped", reason: "too-long" });
+      return { fOpts: commands, payload: none, confirmed: false };
+    }
+    this.#queue.shift();
+    return { fOpts: commands, fPort: first.fPort, payload: first.payload, confirmed: first.confirmed ?? false };
+  }
+
+  #transmit(uplink: PreparedUplink): void {
+    const session = this.#session;
+    if (session === undefined) return;
+    const { region } = this.#options;
+    const { parameters } = session;
+    const { dataRate } = parameters;
+    const channels = channelPlanOf(parameters);
+    const usable = parameters.enabledChannels.flatMap(number => channels[number] ?? []);
+    const fitting = usable.filter(({ minDataRate, maxDataRate }) => minDataRate <= dataRate && dataRate <= maxDataRate);
+    const { uplinkFrequencyHz } = this.#random.pick(fitting);
+    const { phyPayload, fCnt, confirmed, payload } = uplink;
+    uplink.attempt += 1;
+    const port = uplink.fPort === undefined ? {} : { fPort: uplink.fPort };
+    const { attempt } = uplink;
+    this.#emit({ kind: "uplink-sent", fCnt, attempt, confirmed, payload, phyPayload, dataRate, ...port });
+    const durationUs = this.#radio.transmit({
+      phyPayload,
+      frequencyHz: uplinkFrequencyHz,
+      dataRate,
+      powerDbm: region.txPowerDbm(parameters.txPowerIndex, parameters.maxEirpDbm),
+      windows: parameters,
+      ended: (heardBy, endUs) => this.#emit({ kind: "uplink-ended", fCnt, heardBy, endUs }),
+      closed: () => this.#windowsOver(uplink),
+    });
+    // DutyCycleReq: 1 / 2^n of all time, so that silence of 2^n - 1 times the frame follows it.
+    this.#notBeforeUs = this.#clock.monotonicUs() + durationUs * 2 ** parameters.maxDutyCycleExponent;
+  }
+
+  /** Neither window brought what would end this uplink: send it again, or leave it at that. */
+  #windowsOver(uplink: PreparedUplink): void {
+    const nbTrans = this.#session?.parameters.nbTrans ?? 1;
+    const tries = uplink.confirmed ? Math.max(nbTrans, this.#options.confirmedTries ?? 8) : nbTrans;
+    if (uplink.attempt >= tries) {
+      this.#done(uplink);
+      return;
+    }
+    // ACK_TIMEOUT is 1 to 3 s (TS001-1.0.4 7); the same spread keeps repetitions of different devices apart.
+    const dutyMs = Math.max(0, (this.#notBeforeUs - this.#clock.monotonicUs()) / 1000);
+    this.#after(dutyMs + this.#random.between(1000, 3000), () => this.#transmit(uplink));
+  }
+
+  #done(uplink: PreparedUplink): void {
+    this.#cancelTimer();
+    this.#radio.endWindows();
+    this.#current = undefined;
+    const confirmedOutcome = uplink.acknowledged ? "acknowledged" : "not-acknowledged";
+    const outcome = uplink.confirmed ? confirmedOutcome : "unconfirmed";
+    this.#emit({ kind: "uplink-done", fCnt: uplink.fCnt, outcome });
+    if (this.#queue.length > 0) this.#next();
+    else this.#answerSoon();
+  }
+
+  #heard(reception: AirReception, window: WindowName): void {
+    const session = this.#session;
+    if (session === undefined) {
+      this.#join.heard(reception, window);
+      return;
+    }
+    const { region, battery = 255, adr = true } = this.#options;
+    const ackExpected = this.#current?.confirmed ?? false;
+    const outcome = receiveDownlink(reception, window, session, { region, battery, adr, ackExpected });
+    this.#session = outcome.session;
+    for (const event of outcome.events) this.#emit(event);
+    if (!outcome.accepted) return;
+    if (outcome.answerSoon && (this.#options.promptAnswers ?? true)) this.#promptDue = true;
+    const current = this.#current;
+    if (current !== undefined && outcome.acknowledged) current.acknowledged = true;
+    if (current === undefined || (window === "RXC" && !outcome.acknowledged)) {
+      this.#answerSoon();
+      return;
+    }
+    // A confirmed uplink goes on until its ACK comes; a downlink ends the repetitions of any other.
+    if (!current.confirmed || current.acknowledged) {
+      this.#done(current);
+      return;
+    }
+    this.#radio.endWindows();
+    this.#windowsOver(current);
+  }
+
+  #answerSoon(): void {
+    if (this.#current === undefined && this.#promptDue) {
+      this.#after(this.#random.between(500, 1500), () => this.#next());
+    }
+  }
+}

@@ -1,0 +1,278 @@
+import { gpsMsOf } from "../lorawan/gps-time.ts";
+import { airtimeUs } from "../lorawan/phy/airtime.ts";
+import type { Air, AirReception, Receiver, Transmission } from "./air.ts";
+import type { DatagramPort } from "./datagram.ts";
+import { gatewayPacket, identifiers, modulationOfTxpk, parseServerPacket, rxpkOf, type Txpk } from "./gwmp.ts";
+import type { Position } from "./propagation.ts";
+
+export type TxError = "NONE" | "TOO_LATE" | "TOO_EARLY" | "COLLISION_PACKET" | "TX_FREQ" | "TX_POWER" | "GPS_UNLOCKED";
+
+export interface UdpGatewayOptions {
+  readonly air: Air;
+  /** 16 hex digits. */
+  readonly gatewayId: string;
+  readonly position: Position;
+  readonly port: DatagramPort;
+  /** How fast its microsecond counter runs ahead; 0 by default. */
+  readonly driftPpm?: number;
+  /** Of the microsecond counter at the start; 0 by default. Near 2^32 it wraps soon. */
+  readonly startCounterUs?: number;
+  /** Frames that end within this are sent in one PUSH_DATA; 0, each alone, by default. */
+  readonly batchMs?: number;
+  /** 10 s by default. */
+  readonly keepAliveMs?: number;
+  /** 30 s by default. */
+  readonly statisticsMs?: number;
+  /** Gives `tmms` and sends at GPS times; false by default. */
+  readonly gps?: boolean;
+  /** Frequencies that it can send on; all by default. */
+  readonly txRangeHz?: { readonly lowest: number; readonly highest: number };
+  /** Uplink frequencies that it listens to; all by default. */
+  readonly listensTo?: ReadonlySet<number>;
+  readonly listener?: (event: GatewayEvent) => void;
+}
+
+export type GatewayEvent =
+  | { readonly kind: "heard"; readonly phyPayload: Uint8Array; readonly counterUs: number }
+  | { readonly kind: "push-ack"; readonly latencyUs: number }
+  | { readonly kind: "downlink"; readonly txpk: Txpk; readonly error: TxError };
+
+export interface UdpGatewayStatistics {
+  readonly heard: number;
+  readonly forwarded: number;
+  readonly pushData: number;
+  readonly pushAcks: number;
+  readonly pullAcks: number;
+  readonly downlinks: number;
+  readonly transmitted: number;
+  readonly errors: Readonly<Partial<Record<TxError, number>>>;
+}
+
+export interface UdpGateway {
+  readonly gatewayId: string;
+  start(): void;
+  /** Silent at once; what it was to send is not sent. Closes the port. */
+  stop(): void;
+  /** The counter as it is now, u32. */
+  counterUs(): number;
+  statistics(): UdpGatewayStatistics;
+}
+
+// Figures of Semtech's packet forwarder, jitqueue.c and jitqueue.h.
+const startDelayUs = 1_500;
+const marginUs = 1_000;
+const queueDelayUs = 30_000;
+const longestAdvanceUs = 512_000_000;
+const highestPowerDbm = 30;
+const wrap = 2 ** 32;
+
+type Draft<Shape> = { -readonly [Key in keyof Shape]: Shape[Key] };
+
+/** A gateway with a Semtech UDP packet forwarder. */
+class Forwarder implements UdpGateway, Receiver {
+  readonly gatewayId: string;
+  readonly id: string;
+  readonly position: Position;
+  readonly hearsInverted = false;
+  readonly #options: UdpGatewayOptions;
+  readonly #startUs: number;
+  readonly #batch: object[] = [];
+  /** Frames on the air or yet to be, with the functions that take them off. */
+  readonly #scheduled = new Map<Transmission, () => void>();
+  readonly #unacknowledged = new Map<number, number>();
+  readonly #counts = { heard: 0, forwarded: 0, pushData: 0, pushAcks: 0, pullAcks: 0, downlinks: 0, transmitted: 0 };
+  readonly #errors: Draft<UdpGatewayStatistics["errors"]> = {};
+  readonly #timers = new Map<string, () => void>();
+  #leave = (): void => {};
+  #token = 0;
+  #running = false;
+
+  constructor(options: UdpGatewayOptions) {
+    this.gatewayId = options.gatewayId;
+    this.id = options.gatewayId;
+    this.position = options.position;
+    this.#options = options;
+    this.#startUs = options.air.clock.monotonicUs();
+  }
+
+  start(): void {
+    this.#running = true;
+    this.#leave = this.#options.air.add(this);
+    this.#options.port.onMessage(bytes => this.#receive(bytes));
+    this.#every("keep-alive", this.#options.keepAliveMs ?? 10_000, () => {
+      this.#options.port.send(gatewayPacket(identifiers.pullData, this.#nextToken(), this.gatewayId));
+    });
+    this.#every("statistics", this.#options.statisticsMs ?? 30_000, () => this.#push({ stat: this.#stat() }));
+  }
+
+  stop(): void {
+    this.#running = false;
+    this.#leave();
+    for (const cancel of this.#timers.values()) cancel();
+    for (const cancel of this.#scheduled.values()) cancel();
+    this.#timers.clear();
+    this.#scheduled.clear();
+    this.#options.port.close();
+  }
+
+  counterUs(): number {
+    return this.#counterAt(this.#options.air.clock.monotonicUs());
+  }
+
+  statistics(): UdpGatewayStatistics {
+    return { ...this.#counts, errors: { ...this.#errors } };
+  }
+
+  listens({ frequencyHz }: Transmission): boolean {
+    return this.#options.listensTo?.has(frequencyHz) ?? true;
+  }
+
+  heard({ transmission, rssiDbm, snrDb }: AirReception): void {
+    const { air, gps, batchMs = 0, listener } = this.#options;
+    const { phyPayload, frequencyHz, modulation } = transmission;
+    const counterUs = this.#counterAt(transmission.endUs);
+    const timeMs = air.clock.nowMs() - (air.clock.monotonicUs() - transmission.endUs) / 1000;
+    this.#counts.heard += 1;
+    const frame = { phyPayload, frequencyHz, modulation, rssiDbm, snrDb, counterUs, timeMs };
+    this.#batch.push(rxpkOf(gps ? { ...frame, gpsTimeMs: gpsMsOf(timeMs) } : frame));
+    listener?.({ kind: "heard", phyPayload, counterUs });
+    if (batchMs === 0) this.#flush();
+    else if (!this.#timers.has("batch"))
+      this.#timers.set(
+        "batch",
+        air.clock.after(batchMs, () => this.#flush()),
+      );
+  }
+
+  #every(name: string, periodMs: number, action: () => void): void {
+    action();
+    this.#timers.set(
+      name,
+      this.#options.air.clock.after(periodMs, () => this.#every(name, periodMs, action)),
+    );
+  }
+
+  #counterAt(timeUs: number): number {
+    const { driftPpm = 0, startCounterUs = 0 } = this.#options;
+    const counter = Math.round(startCounterUs + (timeUs - this.#startUs) * (1 + driftPpm / 1e6));
+    return ((counter % wrap) + wrap) % wrap;
+  }
+
+  #nextToken(): number {
+    this.#token = (this.#token + 1) & 0xffff;
+    return this.#token;
+  }
+
+  #flush(): void {
+    this.#timers.delete("batch");
+    const rxpk = this.#batch.splice(0);
+    this.#counts.forwarded += rxpk.length;
+    this.#push({ rxpk });
+  }
+
+  #push(body: object): void {
+    const token = this.#nextToken();
+    this.#counts.pushData += 1;
+    this.#unacknowledged.set(token, this.#options.air.clock.monotonicUs());
+    this.#options.port.send(gatewayPacket(identifiers.pushData, token, this.gatewayId, body));
+  }
+
+  #stat(): object {
+    const { heard, forwarded, pushData, pushAcks, downlinks, transmitted } = this.#counts;
+    const seconds = new Date(this.#options.air.clock.nowMs()).toISOString().slice(0, 19);
+    return {
+      time: `${seconds.replace("T", " ")} GMT`,
+      rxnb: heard,
+      rxok: heard,
+      rxfw: forwarded,
+      ackr: pushData === 0 ? 100 : Math.round((1000 * pushAcks) / pushData) / 10,
+      dwnb: downlinks,
+      txnb: transmitted,
+    };
+  }
+
+  #receive(bytes: Uint8Array): void {
+    if (!this.#running) return;
+    const packet = parseServerPacket(bytes);
+    switch (packet.kind) {
+      case "push-ack": {
+        const sentUs = this.#unacknowledged.get(packet.token);
+        if (sentUs === undefined || !this.#unacknowledged.delete(packet.token)) return;
+        this.#counts.pushAcks += 1;
+        this.#options.listener?.({ kind: "push-ack", latencyUs: this.#options.air.clock.monotonicUs() - sentUs });
+        return;
+      }
+      case "pull-ack":
+        this.#counts.pullAcks += 1;
+        return;
+      case "pull-resp":
+        this.#accept(packet.token, packet.txpk);
+        return;
+      case "unreadable":
+        return;
+    }
+  }
+
+  #accept(token: number, txpk: Txpk): void {
+    this.#counts.downlinks += 1;
+    const error = this.#schedule(txpk);
+    this.#errors[error] = (this.#errors[error] ?? 0) + 1;
+    const body = { txpk_ack: { error } };
+    this.#options.port.send(gatewayPacket(identifiers.txAck, token, this.gatewayId, body));
+    this.#options.listener?.({ kind: "downlink", txpk, error });
+  }
+
+  #schedule(txpk: Txpk): TxError {
+    const { air, txRangeHz } = this.#options;
+    const frequencyHz = Math.round(txpk.freq * 1e6);
+    const modulation = modulationOfTxpk(txpk);
+    if (txRangeHz && (frequencyHz < txRangeHz.lowest || frequencyHz > txRangeHz.highest)) return "TX_FREQ";
+    const powerDbm = txpk.powe ?? 14;
+    if (powerDbm > highestPowerDbm) return "TX_POWER";
+    const phyPayload = Uint8Array.from(Buffer.from(txpk.data, "base64"));
+    // There is no name for a frame that cannot be modulated; the forwarder drops such a request as too late.
+    if (modulation === undefined || phyPayload.length !== txpk.size) return "TOO_LATE";
+    const startUs = this.#startOf(txpk);
+    if (typeof startUs === "string") return startUs;
+    const endUs = startUs + airtimeUs(modulation, phyPayload.length, { crc: !(txpk.ncrc ?? false) });
+    const apartUs = startDelayUs + marginUs;
+    for (const other of this.#scheduled.keys()) {
+      if (startUs < other.endUs + apartUs && other.startUs < endUs + apartUs) return "COLLISION_PACKET";
+    }
+    const frame = { phyPayload, frequencyHz, modulation, powerDbm, startUs, endUs };
+    const inverted = txpk.ipol ?? false;
+    const transmission = { ...frame, inverted, senderId: this.gatewayId, position: this.position };
+    const cancel = air.transmit(transmission, () => {
+      this.#counts.transmitted += 1;
+      this.#scheduled.delete(transmission);
+    });
+    this.#scheduled.set(transmission, cancel);
+    return "NONE";
+  }
+
+  /** When the frame begins, on the clock of the air. */
+  #startOf(txpk: Txpk): number | "TOO_LATE" | "TOO_EARLY" | "GPS_UNLOCKED" {
+    const { clock } = this.#options.air;
+    const nowUs = clock.monotonicUs();
+    if (txpk.imme) return nowUs + startDelayUs;
+    const aheadUs = this.#aheadUs(txpk);
+    if (aheadUs === undefined) return "GPS_UNLOCKED";
+    if (aheadUs < startDelayUs + marginUs + queueDelayUs) return "TOO_LATE";
+    if (aheadUs > longestAdvanceUs) return "TOO_EARLY";
+    return nowUs + aheadUs;
+  }
+
+  #aheadUs(txpk: Txpk): number | undefined {
+    const { air, gps = false, driftPpm = 0 } = this.#options;
+    if (txpk.tmst !== undefined) {
+      const difference = (txpk.tmst - this.counterUs() + wrap) % wrap;
+      // The nearer way round: a counter just behind is late, not an hour ahead.
+      const signed = difference < wrap / 2 ? difference : difference - wrap;
+      return signed / (1 + driftPpm / 1e6);
+    }
+    if (!gps || txpk.tmms === undefined) return undefined;
+    return (txpk.tmms - gpsMsOf(air.clock.nowMs())) * 1000;
+  }
+}
+
+export const createUdpGateway = (options: UdpGatewayOptions): UdpGateway => new Forwarder(options);
