@@ -67,18 +67,19 @@ function serveStream(
   const unsubscribe = deps.feed.subscribe(event => {
     if (visible(event) && requested(event)) stream.send(event);
   });
-  const beat = () =>
-    deps.clock.after(deps.streamHeartbeatMs, async () => {
-      try {
-        // A login or key may have ended, or changed its tenants, since the stream began.
-        visible = visibleEvents(await authenticate(request, deps.repositories), tenantId);
-        stream.comment("still here");
-        cancel = beat();
-      } catch {
-        stream.end("access_ended", "The login or API key no longer allows this.");
-      }
-    });
-  let cancel = beat();
+  let cancel = () => {};
+  const beat = async () => {
+    try {
+      // A login or key may have ended, or changed its tenants, since the stream began.
+      visible = visibleEvents(await authenticate(request, deps.repositories), tenantId);
+    } catch (error) {
+      if (error instanceof Refusal) stream.end("access_ended", "The login or API key no longer allows this.");
+      // A database that is away for a moment says nothing about the right: asked again at the next beat.
+    }
+    stream.comment("still here");
+    if (!stream.body.destroyed) cancel = deps.clock.after(deps.streamHeartbeatMs, beat);
+  };
+  cancel = deps.clock.after(deps.streamHeartbeatMs, beat);
   stream.body.once("close", () => {
     unsubscribe();
     cancel();

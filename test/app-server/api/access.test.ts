@@ -1,0 +1,262 @@
+import fastify from "fastify";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { addRules } from "../../../app-server/api/api.ts";
+import { type ApiKeyRole, apiKeyRoles } from "../../../app-server/catalog-ports.ts";
+import { parseDevEui, parseGatewayId } from "../../../lorawan/ids.ts";
+import { type Method, startTestApi, type TestApi } from "../../support/api.ts";
+import { addTenantWithDevice, type TenantWithDevice } from "../../support/catalog.ts";
+
+type Caller = ApiKeyRole | "foreign admin" | "nobody";
+const callers: readonly Caller[] = [...apiKeyRoles, "foreign admin", "nobody"];
+
+const everyone: readonly ApiKeyRole[] = apiKeyRoles;
+const devices: readonly ApiKeyRole[] = ["administrator", "admin", "device-manager"];
+const gateways: readonly ApiKeyRole[] = ["administrator", "admin", "gateway-manager"];
+const governors: readonly ApiKeyRole[] = ["administrator", "admin"];
+const administrator: readonly ApiKeyRole[] = ["administrator"];
+
+/**
+ * Who may do what, written down a second time: route, roles in the tenant that may, and what a tenant's admin gets for
+ * another tenant's thing.
+ */
+const table: readonly (readonly [string, readonly ApiKeyRole[], 404 | 403 | "own"])[] = [
+  ["GET /api/me", everyone, "own"],
+  ["POST /api/logout", everyone, "own"],
+  ["PUT /api/me/password", [], 403],
+  ["GET /api/users", administrator, 403],
+  ["POST /api/users", administrator, 403],
+  ["GET /api/users/{userId}", administrator, 403],
+  ["PATCH /api/users/{userId}", administrator, 403],
+  ["DELETE /api/users/{userId}", administrator, 403],
+  ["GET /api/tenants", everyone, "own"],
+  ["POST /api/tenants", administrator, 403],
+  ["GET /api/tenants/{tenantId}", everyone, 404],
+  ["PATCH /api/tenants/{tenantId}", governors, 404],
+  ["DELETE /api/tenants/{tenantId}", administrator, 403],
+  ["GET /api/tenants/{tenantId}/users", governors, 404],
+  ["PUT /api/tenants/{tenantId}/users/{userId}", governors, 404],
+  ["DELETE /api/tenants/{tenantId}/users/{userId}", governors, 404],
+  ["GET /api/api-keys", governors, "own"],
+  ["POST /api/api-keys", governors, 404],
+  ["DELETE /api/api-keys/{apiKeyId}", governors, 404],
+  ["GET /api/applications", everyone, "own"],
+  ["POST /api/applications", devices, 404],
+  ["GET /api/applications/{applicationId}", everyone, 404],
+  ["PATCH /api/applications/{applicationId}", devices, 404],
+  ["DELETE /api/applications/{applicationId}", devices, 404],
+  ["GET /api/applications/{applicationId}/mqtt-credentials", devices, 404],
+  ["POST /api/applications/{applicationId}/mqtt-credentials", devices, 404],
+  ["DELETE /api/applications/{applicationId}/mqtt-credentials/{username}", devices, 404],
+  ["GET /api/device-profiles", everyone, "own"],
+  ["POST /api/device-profiles", devices, 404],
+  ["GET /api/device-profiles/{deviceProfileId}", everyone, 404],
+  ["PATCH /api/device-profiles/{deviceProfileId}", devices, 404],
+  ["DELETE /api/device-profiles/{deviceProfileId}", devices, 404],
+  ["GET /api/devices", everyone, "own"],
+  ["POST /api/devices", devices, 404],
+  ["GET /api/devices/{devEui}", everyone, 404],
+  ["PATCH /api/devices/{devEui}", devices, 404],
+  ["DELETE /api/devices/{devEui}", devices, 404],
+  ["GET /api/devices/{devEui}/keys", everyone, 404],
+  ["PUT /api/devices/{devEui}/keys", devices, 404],
+  ["DELETE /api/devices/{devEui}/keys", devices, 404],
+  ["DELETE /api/devices/{devEui}/nonces", devices, 404],
+  ["GET /api/devices/{devEui}/activation", everyone, 404],
+  ["PUT /api/devices/{devEui}/activation", devices, 404],
+  ["DELETE /api/devices/{devEui}/activation", devices, 404],
+  ["GET /api/devices/{devEui}/queue", everyone, 404],
+  ["POST /api/devices/{devEui}/queue", devices, 404],
+  ["DELETE /api/devices/{devEui}/queue", devices, 404],
+  ["DELETE /api/devices/{devEui}/queue/{itemId}", devices, 404],
+  ["GET /api/gateways", everyone, "own"],
+  ["POST /api/gateways", gateways, 404],
+  ["GET /api/gateways/unknown", administrator, 403],
+  ["GET /api/gateways/{gatewayId}", everyone, 404],
+  ["PATCH /api/gateways/{gatewayId}", gateways, 404],
+  ["DELETE /api/gateways/{gatewayId}", gateways, 404],
+  ["GET /api/gateways/{gatewayId}/status", everyone, 404],
+  ["POST /api/gateways/{gatewayId}/release-address", gateways, 404],
+  ["GET /api/events", everyone, "own"],
+];
+
+const nobody = "00000000-0000-0000-0000-000000000000";
+const key = "00112233445566778899aabbccddeeff";
+
+let api: TestApi;
+let ours: TenantWithDevice;
+let headers: ReadonlyMap<Caller, Readonly<Record<string, string>>>;
+let ids: Readonly<Record<string, string>>;
+
+beforeAll(async () => {
+  api = await startTestApi();
+  ours = await addTenantWithDevice(api.repositories, "ours", "0000000000000001");
+  const theirs = await addTenantWithDevice(api.repositories, "theirs", "0000000000000002");
+  const own = await Promise.all(
+    apiKeyRoles.map(
+      async role => [role, await api.keyFor(role, role === "administrator" ? null : ours.tenant.id)] as const,
+    ),
+  );
+  const foreign = await api.keyFor("admin", theirs.tenant.id);
+  headers = new Map<Caller, Readonly<Record<string, string>>>([...own, ["foreign admin", foreign], ["nobody", {}]]);
+});
+afterAll(() => api.end());
+
+/** A thing of each kind that a call may use up. */
+async function freshIds(): Promise<Readonly<Record<string, string>>> {
+  const { repositories } = api;
+  const { tenant, application, device } = ours;
+  const devEui = parseDevEui("0000000000000001");
+  const gatewayId = parseGatewayId("00000000000000aa");
+  if ((await repositories.devices.get(devEui)) === undefined) await repositories.devices.create(device);
+  if ((await repositories.gateways.get(gatewayId)) === undefined) {
+    await api.call("POST", "/api/gateways", { gatewayId, tenantId: tenant.id, name: "roof" });
+  }
+  const { apiKey } = await repositories.apiKeys.create({
+    tenantId: tenant.id,
+    name: "k",
+    role: "viewer",
+    expiresAt: null,
+  });
+  await api.rootKeys.put(devEui, { nwkKey: key });
+  return {
+    tenantId: tenant.id,
+    applicationId: application.id,
+    deviceProfileId: ours.profile.id,
+    devEui,
+    gatewayId,
+    apiKeyId: apiKey.id,
+    userId: nobody,
+    username: "none",
+    itemId: "none",
+  };
+}
+
+function bodyOf(route: string): object | undefined {
+  const { tenantId, applicationId, deviceProfileId } = ids;
+  const bodies: Readonly<Record<string, object>> = {
+    "PUT /api/me/password": { currentPassword: "wrong", newPassword: "long enough" },
+    "POST /api/users": { email: "someone@example.org", password: "long enough" },
+    "PATCH /api/users/{userId}": { note: "n" },
+    "POST /api/tenants": { name: "new" },
+    "PATCH /api/tenants/{tenantId}": { description: "d" },
+    "PUT /api/tenants/{tenantId}/users/{userId}": { role: "viewer" },
+    "POST /api/api-keys": { tenantId, name: "new", role: "viewer" },
+    "POST /api/applications": { tenantId, name: "new" },
+    "PATCH /api/applications/{applicationId}": { description: "d" },
+    "POST /api/applications/{applicationId}/mqtt-credentials": {},
+    "POST /api/device-profiles": { tenantId, name: "new", region: "EU868" },
+    "PATCH /api/device-profiles/{deviceProfileId}": { description: "d" },
+    "POST /api/devices": { devEui: "0000000000000001", applicationId, deviceProfileId, name: "again" },
+    "PATCH /api/devices/{devEui}": { description: "d" },
+    "PUT /api/devices/{devEui}/keys": { nwkKey: key },
+    "PUT /api/devices/{devEui}/activation": { devAddr: "01020304", appSKey: key, nwkSKey: key },
+    "POST /api/devices/{devEui}/queue": { fPort: 1, data: "AA==" },
+    "POST /api/gateways": { gatewayId: "00000000000000aa", tenantId, name: "again" },
+    "PATCH /api/gateways/{gatewayId}": { description: "d" },
+  };
+  return bodies[route];
+}
+
+const methodOf = (route: string): Method => {
+  const [method] = route.split(" ");
+  if (method === "GET" || method === "POST" || method === "PUT" || method === "PATCH" || method === "DELETE")
+    return method;
+  throw new Error(route);
+};
+
+const urlOf = (route: string): string =>
+  route.split(" ")[1]!.replace(/\{(\w+)\}/g, (_text, name: string) => ids[name]!);
+
+/** The status and code, or nothing for an event stream, which has no end of its own. */
+async function statusOf(route: string, caller: Caller): Promise<{ readonly status: number; readonly detail: string }> {
+  const open = route === "GET /api/events" && caller !== "nobody";
+  const url = open ? "/api/events?tenantId=x" : urlOf(route);
+  const answer = await api.call(methodOf(route), url, bodyOf(route), headers.get(caller) ?? {});
+  return { status: answer.statusCode, detail: answer.body };
+}
+
+/** What a caller with the right gets for an id that nothing has, or a thing that exists: not a question of rights. */
+const reachedTheHandler = (status: number, detail: string): boolean =>
+  status < 400 ||
+  status === 409 ||
+  (status === 400 && detail.includes("/querystring/tenantId")) ||
+  /no such (user|MQTT login|downlink|session)/.test(detail);
+
+describe.each(table)("%s", (route, allowed, foreign) => {
+  test.each(callers)("as %s", async caller => {
+    ids = await freshIds();
+    const { status, detail } = await statusOf(route, caller);
+    if (caller === "nobody") expect(status).toBe(401);
+    else if (caller === "foreign admin" && foreign !== "own") expect(status, detail).toBe(foreign);
+    else if (caller === "foreign admin" || allowed.includes(caller)) {
+      expect(reachedTheHandler(status, detail), detail).toBe(true);
+    } else expect(status, detail).toBe(403);
+  });
+});
+
+test("the table of rights has every route of the OpenAPI document", async () => {
+  const document = (await api.call("GET", "/api/openapi.json")).json<{ paths: Record<string, object> }>();
+  const routes = Object.entries(document.paths).flatMap(([path, methods]) =>
+    Object.keys(methods).map(method => `${method.toUpperCase()} ${path}`),
+  );
+  const known = [...table.map(([route]) => route), "POST /api/login"];
+  expect(routes.toSorted()).toEqual(known.toSorted());
+});
+
+test("a route that does not declare a right stops the start", async () => {
+  const app = fastify();
+  app.register(async scope => {
+    addRules(scope, api.deps);
+    scope.get("/forgotten", async () => "open");
+  });
+  await expect(app.ready()).rejects.toThrow("/forgotten does not declare who may use it");
+});
+
+test("lists show a tenant's own things only", async () => {
+  ids = await freshIds();
+  const asForeign = headers.get("foreign admin")!;
+  for (const list of ["tenants", "applications", "device-profiles", "devices", "gateways", "api-keys"]) {
+    const { items } = (await api.call("GET", `/api/${list}`, undefined, asForeign)).json<{ items: object[] }>();
+    expect(JSON.stringify(items)).not.toContain(ours.tenant.id);
+    const named = await api.call("GET", `/api/${list}?tenantId=${ours.tenant.id}`, undefined, asForeign);
+    expect(named.statusCode).toBe(list === "tenants" ? 400 : 404);
+  }
+  const byApplication = await api.call(
+    "GET",
+    `/api/devices?applicationId=${ours.application.id}`,
+    undefined,
+    asForeign,
+  );
+  expect(byApplication.statusCode).toBe(404);
+  const stream = await api.call("GET", `/api/events?devEui=${ours.device.devEui}`, undefined, asForeign);
+  expect(stream.statusCode).toBe(404);
+});
+
+test("a device cannot be put into or moved to another tenant", async () => {
+  ids = await freshIds();
+  const { items } = await api.repositories.deviceProfiles.list("all", { limit: 10 });
+  const deviceProfileId = items.find(profile => profile.name === "theirs profile")?.id;
+  const asDeviceManager = headers.get("device-manager");
+  const { applicationId } = ids;
+  const body = { devEui: "00000000000000ff", applicationId, deviceProfileId, name: "spy" };
+  const added = await api.call("POST", "/api/devices", body, asDeviceManager);
+  expect(added.json()).toMatchObject({ status: 409, code: "different_tenant" });
+  const moved = await api.call("PATCH", `/api/devices/${ours.device.devEui}`, { deviceProfileId }, asDeviceManager);
+  expect(moved.json()).toMatchObject({ status: 409, code: "different_tenant" });
+});
+
+test("a tenant's admin makes no key that reaches beyond the tenant", async () => {
+  const asAdmin = headers.get("admin");
+  const answer = await api.call("POST", "/api/api-keys", { name: "all", role: "administrator" }, asAdmin);
+  expect(answer.statusCode).toBe(403);
+  const mixed = { name: "all", role: "administrator", tenantId: ours.tenant.id };
+  expect((await api.call("POST", "/api/api-keys", mixed, asAdmin)).statusCode).toBe(422);
+});
+
+test("an API key that was deleted or never was opens nothing", async () => {
+  for (const token of ["upc_unknown", "upl_unknown", "x".repeat(5000), ""]) {
+    const answer = await api.call("GET", "/api/me", undefined, { authorization: `Bearer ${token}` });
+    expect(answer.statusCode).toBe(401);
+    expect(answer.headers["www-authenticate"]).toBe("Bearer");
+  }
+});

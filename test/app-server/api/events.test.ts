@@ -1,0 +1,132 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
+import { createEventStream } from "../../../app-server/api/event-stream.ts";
+import type { ApplicationEvent, ApplicationEventKind } from "../../../app-server/ports.ts";
+import { startTestApi, type TestApi } from "../../support/api.ts";
+import { addTenantWithDevice, type TenantWithDevice } from "../../support/catalog.ts";
+
+let api: TestApi;
+let ours: TenantWithDevice;
+let theirs: TenantWithDevice;
+let base: string;
+beforeAll(async () => {
+  api = await startTestApi();
+  ours = await addTenantWithDevice(api.repositories, "ours", "0000000000000001");
+  theirs = await addTenantWithDevice(api.repositories, "theirs", "0000000000000002");
+  base = await api.app.listen({ host: "127.0.0.1", port: 0 });
+});
+afterAll(() => api.end());
+
+const eventOf = (
+  { tenant, application, device }: TenantWithDevice,
+  kind: ApplicationEventKind,
+  n: number,
+): ApplicationEvent => ({
+  kind,
+  tenantId: tenant.id,
+  applicationId: application.id,
+  devEui: device.devEui,
+  json: JSON.stringify({ n }),
+});
+
+const open: AbortController[] = [];
+afterEach(async () => {
+  for (const controller of open.splice(0)) controller.abort();
+  await vi.waitFor(() => expect(api.feed.listeners.size).toBe(0));
+});
+
+/** Reads a stream until its text holds `text`. */
+async function connect(query: string, headers: Readonly<Record<string, string>>) {
+  const controller = new AbortController();
+  open.push(controller);
+  const response = await fetch(`${base}/api/events${query}`, { headers, signal: controller.signal });
+  const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
+  let text = "";
+  const readUntil = async (wanted: string): Promise<string> => {
+    while (!text.includes(wanted)) {
+      const { value, done } = await reader.read();
+      if (done) throw new Error(`ended without ${wanted}: ${text}`);
+      text += value;
+    }
+    return text;
+  };
+  await readUntil(": connected");
+  return { response, readUntil, ended: async () => (await reader.read()).done };
+}
+
+describe("the stream of events", () => {
+  test("carries events of the tenants that the caller may read, and no others", async () => {
+    const stream = await connect("", await api.keyFor("viewer", ours.tenant.id));
+    expect(stream.response.headers.get("content-type")).toBe("text/event-stream");
+    api.feed.emit(eventOf(theirs, "up", 1));
+    api.feed.emit(eventOf(ours, "up", 2));
+    const text = await stream.readUntil('{"n":2}');
+    expect(text).toContain('event: up\ndata: {"n":2}\n\n');
+    expect(text).not.toContain('{"n":1}');
+  });
+
+  test("is narrowed by application, device and kind", async () => {
+    const administrator = await api.keyFor("administrator", null);
+    const stream = await connect(
+      `?applicationId=${ours.application.id}&devEui=${ours.device.devEui}&kind=join&kind=log`,
+      administrator,
+    );
+    api.feed.emit(eventOf(theirs, "join", 1));
+    api.feed.emit(eventOf(ours, "up", 2));
+    api.feed.emit(eventOf(ours, "log", 3));
+    api.feed.emit(eventOf(ours, "join", 4));
+    const text = await stream.readUntil('{"n":4}');
+    expect(text).not.toContain('{"n":1}');
+    expect(text).not.toContain('{"n":2}');
+    expect(text).toContain("event: log");
+  });
+
+  test("has comments while nothing happens, and ends when the key is deleted", async () => {
+    const { apiKey, token } = await api.repositories.apiKeys.create({
+      tenantId: ours.tenant.id,
+      name: "short",
+      role: "viewer",
+      expiresAt: null,
+    });
+    const stream = await connect("", { authorization: `Bearer ${token}` });
+    await api.clock.advance(api.deps.streamHeartbeatMs);
+    await stream.readUntil(": still here");
+    await api.repositories.apiKeys.remove(apiKey.id);
+    await api.clock.advance(api.deps.streamHeartbeatMs);
+    expect(await stream.readUntil("\n\nevent: end")).toContain('"code":"access_ended"');
+    expect(await stream.ended()).toBe(true);
+  });
+
+  test("refuses a kind that does not exist", async () => {
+    const answer = await api.call("GET", "/api/events?kind=rumour");
+    expect(answer.json()).toMatchObject({ status: 400, errors: [{ path: "/querystring/kind/0" }] });
+  });
+});
+
+test("a client that does not keep up is told so and cut off, and costs a bounded amount", async () => {
+  const stream = createEventStream(1000);
+  for (let n = 0; n < 1000; n += 1) stream.send(eventOf(ours, "up", n));
+  expect(stream.body.readableLength).toBeLessThan(1200);
+  const chunks = await stream.body.toArray();
+  const text = chunks.map(String).join("");
+  expect(text.startsWith('event: up\ndata: {"n":0}\n\n')).toBe(true);
+  expect(text).toMatch(/event: end\ndata: \{"code":"too_slow".*\}\n\n$/);
+});
+
+test("a line break in data does not end the event", async () => {
+  const stream = createEventStream(1000);
+  stream.send({ ...eventOf(ours, "up", 1), json: '{\n"n":1}' });
+  stream.end("server_stopping", "");
+  const text = (await stream.body.toArray()).map(String).join("");
+  expect(text).toContain('event: up\ndata: {\ndata: "n":1}\n\n');
+});
+
+test("a server that stops ends its streams with a word of why", async () => {
+  const stopping = await startTestApi();
+  const address = await stopping.app.listen({ host: "127.0.0.1", port: 0 });
+  const headers = await stopping.keyFor("administrator", null);
+  const response = await fetch(`${address}/api/events`, { headers });
+  const text = response.text();
+  await vi.waitFor(() => expect(stopping.feed.listeners.size).toBe(1));
+  await stopping.end();
+  expect(await text).toContain('"code":"server_stopping"');
+});

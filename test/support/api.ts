@@ -1,0 +1,216 @@
+import { Writable } from "node:stream";
+import fastify, {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type InjectOptions,
+  type LightMyRequestResponse,
+} from "fastify";
+import { pino } from "pino";
+import { createApi } from "../../app-server/api/api.ts";
+import { type ApiDependencies, apiDefaults } from "../../app-server/api/dependencies.ts";
+import type { ApiKeyRole, Repositories } from "../../app-server/catalog-ports.ts";
+import type {
+  Activation,
+  ApplicationEvent,
+  DownlinkQueue,
+  EventFeed,
+  GatewaySummary,
+  NetworkControl,
+  RootKeys,
+  SessionSummary,
+} from "../../app-server/ports.ts";
+import { createRepositories } from "../../app-server/storage/repositories.ts";
+import type { DevEui, GatewayId, TenantId } from "../../lorawan/ids.ts";
+import type { QueueItem } from "../../platform/state/queue-item.ts";
+import { migratedTestSql } from "./postgres.ts";
+import { createVirtualClock, type VirtualClock } from "./virtual-clock.ts";
+
+export interface FakeControl extends NetworkControl {
+  readonly activations: Map<DevEui, Activation>;
+  readonly heard: Map<GatewayId, GatewaySummary>;
+  readonly released: GatewayId[];
+  /** Thrown by the next activation. */
+  refusal: Error | undefined;
+  session: NetworkControl["session"];
+}
+
+const summaryOf = (activation: Activation): SessionSummary => ({
+  devAddr: activation.devAddr,
+  macVersion: "1.0.4",
+  region: "EU868",
+  fCntUp: activation.fCntUp,
+  nFCntDown: activation.nFCntDown,
+  aFCntDown: activation.aFCntDown,
+  dataRate: 0,
+  txPowerIndex: 0,
+  nbTrans: 1,
+  rx1DelaySeconds: 1,
+  rx1DrOffset: 0,
+  rx2DataRate: 0,
+  rx2FrequencyHz: 869_525_000,
+  enabledChannels: [0, 1, 2],
+  maxPayload: 51,
+});
+
+function createFakeControl(): FakeControl {
+  const activations = new Map<DevEui, Activation>();
+  const heard = new Map<GatewayId, GatewaySummary>();
+  const released: GatewayId[] = [];
+  const control: FakeControl = {
+    activations,
+    heard,
+    released,
+    refusal: undefined,
+    async activate(devEui, activation) {
+      if (control.refusal !== undefined) throw control.refusal;
+      activations.set(devEui, activation);
+    },
+    deactivate: async devEui => activations.delete(devEui),
+    async session(devEui) {
+      const activation = activations.get(devEui);
+      return activation && summaryOf(activation);
+    },
+    gateways: async () => [...heard.values()],
+    gateway: async gatewayId => heard.get(gatewayId),
+    async releaseGatewayAddress(gatewayId) {
+      released.push(gatewayId);
+    },
+  };
+  return control;
+}
+
+export interface FakeRootKeys extends RootKeys {
+  readonly stored: Map<DevEui, { readonly nwkKey: string; readonly appKey?: string }>;
+  readonly forgotten: string[];
+}
+
+function createFakeRootKeys(): FakeRootKeys {
+  const stored: FakeRootKeys["stored"] = new Map();
+  const forgotten: string[] = [];
+  return {
+    stored,
+    forgotten,
+    async put(devEui, keys) {
+      stored.set(devEui, keys);
+    },
+    remove: async devEui => stored.delete(devEui),
+    has: async devEui => stored.has(devEui),
+    async forgetDevNonces(devEui, joinEui) {
+      forgotten.push(`${devEui} ${joinEui}`);
+    },
+  };
+}
+
+function createFakeQueue(clock: VirtualClock): DownlinkQueue {
+  const items = new Map<DevEui, QueueItem[]>();
+  const listOf = (devEui: DevEui) => items.get(devEui) ?? [];
+  return {
+    async enqueue(devEui, { id = `item-${listOf(devEui).length}`, fPort, confirmed, data, expiresAtMs }) {
+      if (listOf(devEui).some(item => item.id === id)) {
+        return { kind: "refused", reason: "duplicate_id", message: "An item with this id waits already." };
+      }
+      if (data === undefined) return { kind: "refused", reason: "codec", message: "The device has no codec." };
+      const item = { id, fPort, confirmed, data, enqueuedAtMs: clock.nowMs(), ...(expiresAtMs && { expiresAtMs }) };
+      items.set(devEui, [...listOf(devEui), item]);
+      return { kind: "enqueued", id };
+    },
+    list: async devEui => listOf(devEui),
+    async remove(devEui, id) {
+      const rest = listOf(devEui).filter(item => item.id !== id);
+      const removed = rest.length < listOf(devEui).length;
+      items.set(devEui, rest);
+      return removed;
+    },
+    async flush(devEui) {
+      const { length } = listOf(devEui);
+      items.delete(devEui);
+      return length;
+    },
+  };
+}
+
+export interface FakeFeed extends EventFeed {
+  emit(event: ApplicationEvent): void;
+  readonly listeners: Set<(event: ApplicationEvent) => void>;
+}
+
+function createFakeFeed(): FakeFeed {
+  const listeners: FakeFeed["listeners"] = new Set();
+  return {
+    listeners,
+    emit: event => {
+      for (const listener of listeners) listener(event);
+    },
+    subscribe(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+  };
+}
+
+export interface TestApi {
+  readonly app: FastifyInstance;
+  readonly repositories: Repositories;
+  readonly clock: VirtualClock;
+  readonly control: FakeControl;
+  readonly rootKeys: FakeRootKeys;
+  readonly queue: DownlinkQueue;
+  readonly feed: FakeFeed;
+  readonly deps: ApiDependencies;
+  /** Everything that was logged, at any level. */
+  readonly logged: string[];
+  /** Calls as the administrator unless other headers are given. */
+  call(method: Method, url: string, body?: object, headers?: Headers): Promise<LightMyRequestResponse>;
+  /** Header of a new API key with this role. */
+  keyFor(role: ApiKeyRole, tenantId: TenantId | null): Promise<Headers>;
+  end(): Promise<void>;
+}
+
+export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
+type Headers = Readonly<Record<string, string>>;
+
+/** The API on a database of its own, with the network server, queue and keys in memory. */
+export async function startTestApi(given: Partial<ApiDependencies> = {}): Promise<TestApi> {
+  const { sql, end } = await migratedTestSql();
+  const clock = createVirtualClock();
+  const repositories = createRepositories(sql, clock);
+  const [control, rootKeys, feed] = [createFakeControl(), createFakeRootKeys(), createFakeFeed()];
+  const queue = createFakeQueue(clock);
+  const logged: string[] = [];
+  const write = (chunk: unknown, _encoding: string, done: () => void) => {
+    logged.push(String(chunk));
+    done();
+  };
+  const log = pino({ level: "trace" }, new Writable({ write }));
+  const deps = { version: "0.0.0", repositories, control, rootKeys, queue, feed, clock, log, ...apiDefaults, ...given };
+  const loggerInstance: FastifyBaseLogger = log;
+  const app = fastify({ loggerInstance });
+  await app.register(createApi(deps));
+  await app.ready();
+  const keyFor = async (role: ApiKeyRole, tenantId: TenantId | null) => {
+    const { token } = await repositories.apiKeys.create({ tenantId, name: role, role, expiresAt: null });
+    return { authorization: `Bearer ${token}` };
+  };
+  const administrator = await keyFor("administrator", null);
+  const call: TestApi["call"] = (method, url, body, headers = administrator) => {
+    const options: InjectOptions = { method, url, headers };
+    return app.inject(body === undefined ? options : { ...options, payload: body });
+  };
+  return {
+    app,
+    repositories,
+    clock,
+    control,
+    rootKeys,
+    queue,
+    feed,
+    deps,
+    logged,
+    call,
+    keyFor,
+    async end() {
+      await app.close();
+      await end();
+    },
+  };
+}
