@@ -7,7 +7,7 @@ import { type Binaries, findBinaries } from "./embedded-postgres/binaries.ts";
 import { endOwnership, stopOrphan, takeOwnership } from "./embedded-postgres/owner.ts";
 import { runProgram, type ServerProcess, startServer } from "./embedded-postgres/process.ts";
 import { createDatabaseWhenReady } from "./embedded-postgres/ready.ts";
-import { makeSocketFolder } from "./embedded-postgres/socket-folder.ts";
+import { makeSocketFolder, removeSocketFolder } from "./embedded-postgres/socket-folder.ts";
 import { EmbeddedPostgresError } from "./errors.ts";
 import type { Log } from "./log.ts";
 import type { PostgresConnection } from "./postgres.ts";
@@ -99,10 +99,11 @@ async function makeCluster(options: EmbeddedPostgresOptions, binaries: Binaries,
 async function launch(options: EmbeddedPostgresOptions, socketFolder: string): Promise<ServerProcess> {
   const { dataFolder, log, clock } = options;
   const binaries = await findBinaries(join(dataFolder, "postgres-libraries"));
-  const account = await chooseAccount(dataFolder);
   const cluster = join(dataFolder, "postgres");
+  const account = await chooseAccount(dataFolder, cluster);
+  let staleLock = false;
   if (existsSync(cluster)) {
-    await stopOrphan(cluster, { log, clock });
+    staleLock = await stopOrphan(cluster, { log, clock });
     await assertSameVersion(cluster, binaries);
     await handOver(account, cluster, socketFolder);
   } else {
@@ -110,7 +111,7 @@ async function launch(options: EmbeddedPostgresOptions, socketFolder: string): P
     await handOver(account, socketFolder);
   }
   const command = [binaries.postgres, "-D", cluster, ...settingsOf(options, socketFolder)];
-  const server = startServer({ account, command, cluster, environment: binaries.environment, log, clock });
+  const server = startServer({ account, command, cluster, staleLock, environment: binaries.environment, log, clock });
   try {
     const connection = { host: socketFolder, port, user };
     await createDatabaseWhenReady({
@@ -140,33 +141,45 @@ export async function startEmbeddedPostgres(given: EmbeddedPostgresOptions): Pro
   }
   const options = { ...given, dataFolder: resolve(given.dataFolder), log: given.log.child({ part: "postgres" }) };
   await mkdir(options.dataFolder, { recursive: true, mode: 0o700 });
-  const socket = await makeSocketFolder(options.dataFolder, port);
+  const socketFolder = await makeSocketFolder(options.dataFolder, port);
+  let leftBehind: string | undefined;
+  try {
+    leftBehind = await takeOwnership(options.dataFolder, socketFolder);
+  } catch (error) {
+    await removeSocketFolder(socketFolder);
+    throw error;
+  }
   const letGo = async (): Promise<void> => {
-    await socket.remove();
+    await removeSocketFolder(socketFolder);
     await endOwnership(options.dataFolder);
   };
   try {
-    await takeOwnership(options.dataFolder, socket.folder);
-  } catch (error) {
-    await socket.removeIfTemporary();
-    throw error;
-  }
-  try {
-    const server = await launch(options, socket.folder);
-    server.onUnexpectedExit(reason => {
-      options.log.error({ reason }, "the embedded PostgreSQL has ended by itself");
-      options.onUnexpectedExit?.(reason);
-    });
-    let stopping: Promise<void> | undefined;
-    return {
-      connection: { host: socket.folder, port, user, database },
-      stop() {
-        stopping ??= server.stop().then(letGo);
-        return stopping;
-      },
-    };
+    const server = await launch(options, socketFolder);
+    // Only now is it certain that nobody uses it.
+    if (leftBehind !== undefined) await removeSocketFolder(leftBehind);
+    return running(options, server, socketFolder, letGo);
   } catch (error) {
     await letGo();
     throw error;
   }
+}
+
+function running(
+  options: EmbeddedPostgresOptions,
+  server: ServerProcess,
+  socketFolder: string,
+  letGo: () => Promise<void>,
+): EmbeddedPostgres {
+  server.onUnexpectedExit(reason => {
+    options.log.error({ reason }, "the embedded PostgreSQL has ended by itself");
+    options.onUnexpectedExit?.(reason);
+  });
+  let stopping: Promise<void> | undefined;
+  return {
+    connection: { host: socketFolder, port, user, database },
+    stop() {
+      stopping ??= server.stop().then(letGo);
+      return stopping;
+    },
+  };
 }

@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { chown, readdir, readFile, stat } from "node:fs/promises";
+import { chmod, chown, readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { EmbeddedPostgresError } from "../errors.ts";
 
@@ -49,19 +49,27 @@ const refusal = (dataFolder: string): EmbeddedPostgresError =>
       "PostgreSQL server",
   );
 
+const ownerOf = (folder: string): Promise<Account["ids"]> =>
+  stat(folder).then(
+    ({ uid, gid }) => (uid === 0 ? undefined : { uid, gid }),
+    () => undefined,
+  );
+
 /**
  * Chooses the account for the server of `dataFolder`: an ordinary user's own; for root a user namespace in which root's
- * files belong to an ordinary user, else an unprivileged account. A data folder that belongs to an ordinary user is
- * served as that user, so that starting once as root does not lock them out.
+ * files belong to an ordinary user, else an unprivileged account, which then may pass through the data folder. A
+ * cluster or data folder that belongs to an ordinary user is served as that user, so that starting once as root does
+ * not lock them out.
  */
-export async function chooseAccount(dataFolder: string): Promise<Account> {
+export async function chooseAccount(dataFolder: string, cluster: string): Promise<Account> {
   if (process.getuid?.() !== 0) return { prefix: [] };
-  const owner = await stat(dataFolder);
-  if (owner.uid !== 0) return { prefix: [], ids: { uid: owner.uid, gid: owner.gid } };
+  const owner = (await ownerOf(cluster)) ?? (await ownerOf(dataFolder));
+  if (owner !== undefined) return { prefix: [], ids: owner };
   if (await succeeds([...userNamespace, "true"], undefined)) return { prefix: userNamespace };
   const ids = await unprivilegedIds();
-  const reaches = ["sh", "-c", 'cd "$1"', "sh", dataFolder];
-  if (ids === undefined || !(await succeeds(reaches, ids))) throw refusal(dataFolder);
+  if (ids === undefined) throw refusal(dataFolder);
+  await chmod(dataFolder, ((await stat(dataFolder)).mode & 0o777) | 0o001);
+  if (!(await succeeds(["sh", "-c", 'cd "$1"', "sh", dataFolder], ids))) throw refusal(dataFolder);
   return { prefix: [], ids };
 }
 

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { readFile, readlink, realpath, rm, writeFile } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import Type, { type Static } from "typebox";
 import Value from "typebox/value";
 import { type Clock, sleep } from "../clock.ts";
@@ -11,7 +11,6 @@ const Owner = Type.Object({
   pid: Type.Integer({ minimum: 1 }),
   /** Tells a process from a later one that was given the same id. */
   started: Type.String(),
-  /** To be removed with the lock when it lies outside the data folder. */
   socketFolder: Type.String(),
 });
 
@@ -60,12 +59,12 @@ const makesFile = (path: string, text: string): Promise<boolean> =>
   );
 
 /**
- * Takes the data folder for this process. Throws EmbeddedPostgresError `data_folder_in_use` while another process that
- * took it lives; what a dead one left outside the folder is removed.
+ * Takes the data folder for this process. Gives the socket folder that an earlier one left behind. Throws
+ * EmbeddedPostgresError `data_folder_in_use` while another process that took it lives.
  */
-export async function takeOwnership(dataFolder: string, socketFolder: string): Promise<void> {
+export async function takeOwnership(dataFolder: string, socketFolder: string): Promise<string | undefined> {
   const text = JSON.stringify({ pid: process.pid, started: startOf(process.pid), socketFolder });
-  if (await makesFile(ownerFile(dataFolder), text)) return;
+  if (await makesFile(ownerFile(dataFolder), text)) return undefined;
   const owner = await readOwner(dataFolder);
   if (owner !== undefined && isRunning(owner.pid) && startOf(owner.pid) === owner.started) {
     throw new EmbeddedPostgresError(
@@ -73,14 +72,11 @@ export async function takeOwnership(dataFolder: string, socketFolder: string): P
       `${dataFolder} is in use by process ${owner.pid}; stop that process or choose another data folder`,
     );
   }
-  const leftBehind = owner?.socketFolder;
-  if (leftBehind !== undefined && basename(leftBehind).startsWith("upchirp-postgres-")) {
-    await rm(leftBehind, { recursive: true, force: true });
-  }
   await rm(ownerFile(dataFolder), { force: true });
   if (!(await makesFile(ownerFile(dataFolder), text))) {
     throw new EmbeddedPostgresError("data_folder_in_use", `another process is starting in ${dataFolder}`);
   }
+  return owner?.socketFolder;
 }
 
 export const endOwnership = (dataFolder: string): Promise<void> => rm(ownerFile(dataFolder), { force: true });
@@ -108,19 +104,16 @@ export function sendSignal(pid: number, signal: "SIGINT" | "SIGQUIT" | "SIGKILL"
 }
 
 /**
- * Ends a server that outlived the process which started it. Only to be called by the folder's owner. A lock file whose
- * process id now belongs to some other program is removed, since PostgreSQL would take that program for a server.
+ * Ends a server that outlived the process which started it. Only to be called by the folder's owner. True when
+ * postmaster.pid is stale and names a process of some other program, which PostgreSQL would take for a server.
  */
 export async function stopOrphan(
   cluster: string,
   options: { readonly log: Log; readonly clock: Clock },
-): Promise<void> {
+): Promise<boolean> {
   const pid = await postmasterPid(cluster);
-  if (pid === undefined || !isRunning(pid)) return;
-  if (!(await servesCluster(pid, cluster))) {
-    await rm(join(cluster, "postmaster.pid"), { force: true });
-    return;
-  }
+  if (pid === undefined || !isRunning(pid)) return false;
+  if (!(await servesCluster(pid, cluster))) return true;
   options.log.warn({ pid }, "stopping a PostgreSQL that an earlier process left running");
   for (const [signal, waitMs] of [
     ["SIGINT", 20_000],
@@ -128,7 +121,7 @@ export async function stopOrphan(
   ] as const) {
     sendSignal(pid, signal);
     for (let waitedMs = 0; waitedMs < waitMs; waitedMs += 50) {
-      if (!isRunning(pid) || !(await servesCluster(pid, cluster))) return;
+      if (!isRunning(pid) || !(await servesCluster(pid, cluster))) return false;
       await sleep(options.clock, 50);
     }
   }

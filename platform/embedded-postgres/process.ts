@@ -18,10 +18,18 @@ const environmentOf = (environment: Environment): Record<string, string> => ({
 /**
  * Starts the server and waits for it. Standard input is a pipe that the starting process never writes to: its end comes
  * when that process closes it or dies, in whatever way, and then a fast shutdown is asked for, later an immediate one.
+ * The server's processes hold a lock on the cluster, which other containers see where they do not see process ids.
  */
 const guardScript = `
 trap '' HUP INT TERM
-exec 3<&0 </dev/null
+exec 3<&0 </dev/null 9>>"$1/upchirp.lock"
+stale=$2
+if command -v flock >/dev/null && ! flock -w 5 9 2>/dev/null && ! flock -n 9; then
+  echo 'another PostgreSQL, perhaps in another container, runs on this data folder' >&2
+  exit 75
+fi
+if [ "$stale" = stale ]; then rm -f "$1/postmaster.pid"; fi
+shift 2
 "$@" 3<&- &
 server=$!
 (
@@ -33,7 +41,7 @@ server=$!
     waited=$((waited + 1))
   done
   kill -QUIT $server
-) >/dev/null 2>&1 &
+) >/dev/null 2>&1 9>&- &
 guard=$!
 wait $server
 code=$?
@@ -72,6 +80,8 @@ export interface ServerOptions {
   readonly account: Account;
   readonly command: readonly string[];
   readonly cluster: string;
+  /** postmaster.pid names a process that is no server; it is removed once the cluster's lock is held. */
+  readonly staleLock: boolean;
   readonly environment: Environment;
   readonly log: Log;
   readonly clock: Clock;
@@ -89,7 +99,8 @@ export class ServerProcess {
 
   constructor(options: ServerOptions) {
     this.#options = options;
-    const [program = "", ...rest] = [...options.account.prefix, "sh", "-c", guardScript, "sh", ...options.command];
+    const guard = ["sh", "-c", guardScript, "sh", options.cluster, options.staleLock ? "stale" : "fresh"];
+    const [program = "", ...rest] = [...options.account.prefix, ...guard, ...options.command];
     const child = spawn(program, rest, {
       stdio: ["pipe", "ignore", "pipe"],
       env: environmentOf(options.environment),
