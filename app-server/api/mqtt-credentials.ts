@@ -6,7 +6,8 @@ import type { Api, ApiDependencies } from "./dependencies.ts";
 import { notFound } from "./refusal.ts";
 import { listOf, NoContent, strict, Time, Uuid } from "./schemas.ts";
 
-const Username = Type.String({ minLength: 1, maxLength: 200, pattern: "^[!-~]+$" });
+/** Short and plain enough to be part of a path: the router takes 100 characters, percent signs included. */
+const Username = Type.String({ minLength: 1, maxLength: 90, pattern: "^[A-Za-z0-9._~@:+-]+$" });
 const Credential = Type.Object({ username: Username, createdAt: Time });
 const CredentialCreate = Type.Object(
   {
@@ -20,7 +21,7 @@ const Created = Type.Object({
   password: Type.Optional(Type.String({ description: "A made-up password, shown this once; only its hash is kept." })),
 });
 const Params = Type.Object({ applicationId: Uuid });
-const OneParams = Type.Object({ applicationId: Uuid, username: Type.String({ maxLength: 200 }) });
+const OneParams = Type.Object({ applicationId: Uuid, username: Type.String({ maxLength: 100 }) });
 
 export function mqttCredentialRoutes(api: Api, { repositories: { mqttCredentials } }: ApiDependencies): void {
   const config = { access: inTenant("devices", "params.applicationId") };

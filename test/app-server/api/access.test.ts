@@ -4,6 +4,7 @@ import { addRules } from "../../../app-server/api/api.ts";
 import { type ApiKeyRole, apiKeyRoles } from "../../../app-server/catalog-ports.ts";
 import { parseDevEui, parseGatewayId } from "../../../lorawan/ids.ts";
 import { type Method, startTestApi, type TestApi } from "../../support/api.ts";
+import { bodyOf } from "../../support/api-bodies.ts";
 import { addTenantWithDevice, type TenantWithDevice } from "../../support/catalog.ts";
 
 type Caller = ApiKeyRole | "foreign admin" | "nobody";
@@ -131,32 +132,6 @@ async function freshIds(): Promise<Readonly<Record<string, string>>> {
   };
 }
 
-function bodyOf(route: string): object | undefined {
-  const { tenantId, applicationId, deviceProfileId } = ids;
-  const bodies: Readonly<Record<string, object>> = {
-    "PUT /api/me/password": { currentPassword: "wrong", newPassword: "long enough" },
-    "POST /api/users": { email: "someone@example.org", password: "long enough" },
-    "PATCH /api/users/{userId}": { note: "n" },
-    "POST /api/tenants": { name: "new" },
-    "PATCH /api/tenants/{tenantId}": { description: "d" },
-    "PUT /api/tenants/{tenantId}/users/{userId}": { role: "viewer" },
-    "POST /api/api-keys": { tenantId, name: "new", role: "viewer" },
-    "POST /api/applications": { tenantId, name: "new" },
-    "PATCH /api/applications/{applicationId}": { description: "d" },
-    "POST /api/applications/{applicationId}/mqtt-credentials": {},
-    "POST /api/device-profiles": { tenantId, name: "new", region: "EU868" },
-    "PATCH /api/device-profiles/{deviceProfileId}": { description: "d" },
-    "POST /api/devices": { devEui: "0000000000000001", applicationId, deviceProfileId, name: "again" },
-    "PATCH /api/devices/{devEui}": { description: "d" },
-    "PUT /api/devices/{devEui}/keys": { nwkKey: key },
-    "PUT /api/devices/{devEui}/activation": { devAddr: "01020304", appSKey: key, nwkSKey: key },
-    "POST /api/devices/{devEui}/queue": { fPort: 1, data: "AA==" },
-    "POST /api/gateways": { gatewayId: "00000000000000aa", tenantId, name: "again" },
-    "PATCH /api/gateways/{gatewayId}": { description: "d" },
-  };
-  return bodies[route];
-}
-
 const methodOf = (route: string): Method => {
   const [method] = route.split(" ");
   if (method === "GET" || method === "POST" || method === "PUT" || method === "PATCH" || method === "DELETE")
@@ -171,7 +146,7 @@ const urlOf = (route: string): string =>
 async function statusOf(route: string, caller: Caller): Promise<{ readonly status: number; readonly detail: string }> {
   const open = route === "GET /api/events" && caller !== "nobody";
   const url = open ? "/api/events?tenantId=x" : urlOf(route);
-  const answer = await api.call(methodOf(route), url, bodyOf(route), headers.get(caller) ?? {});
+  const answer = await api.call(methodOf(route), url, bodyOf(route, ids), headers.get(caller) ?? {});
   return { status: answer.statusCode, detail: answer.body };
 }
 

@@ -1,0 +1,31 @@
+const key = "00112233445566778899aabbccddeeff";
+
+/** A body that the route (`POST /api/devices`) accepts, about things with these ids. */
+export function bodyOf(
+  route: string,
+  { tenantId, applicationId, deviceProfileId }: Readonly<Record<string, string>>,
+): Readonly<Record<string, unknown>> | undefined {
+  const bodies: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
+    "POST /api/login": { email: "someone@example.org", password: "wrong" },
+    "PUT /api/me/password": { currentPassword: "wrong", newPassword: "long enough" },
+    "POST /api/users": { email: "someone@example.org", password: "long enough" },
+    "PATCH /api/users/{userId}": { note: "n" },
+    "POST /api/tenants": { name: "new" },
+    "PATCH /api/tenants/{tenantId}": { description: "d" },
+    "PUT /api/tenants/{tenantId}/users/{userId}": { role: "viewer" },
+    "POST /api/api-keys": { tenantId, name: "new", role: "viewer" },
+    "POST /api/applications": { tenantId, name: "new" },
+    "PATCH /api/applications/{applicationId}": { description: "d" },
+    "POST /api/applications/{applicationId}/mqtt-credentials": {},
+    "POST /api/device-profiles": { tenantId, name: "new", region: "EU868" },
+    "PATCH /api/device-profiles/{deviceProfileId}": { description: "d" },
+    "POST /api/devices": { devEui: "0000000000000001", applicationId, deviceProfileId, name: "again" },
+    "PATCH /api/devices/{devEui}": { description: "d" },
+    "PUT /api/devices/{devEui}/keys": { nwkKey: key },
+    "PUT /api/devices/{devEui}/activation": { devAddr: "01020304", appSKey: key, nwkSKey: key },
+    "POST /api/devices/{devEui}/queue": { fPort: 1, data: "AA==" },
+    "POST /api/gateways": { gatewayId: "00000000000000aa", tenantId, name: "again" },
+    "PATCH /api/gateways/{gatewayId}": { description: "d" },
+  };
+  return bodies[route];
+}
