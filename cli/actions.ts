@@ -1,0 +1,21 @@
+/** What `--config`, `--data`, `--set` and their like say; the composition root reads the rest from file and environment. */
+export interface StartOptions {
+  readonly configFile?: string;
+  /** In order, so that a later value of the same path wins; the path is that of the configuration file, with dots. */
+  readonly overrides: readonly (readonly [path: string, value: string])[];
+  /** Roles that this process runs; none means all. */
+  readonly roles: readonly string[];
+}
+
+/** What the composition root does for commands that need the servers. Errors are shown, and exit with 1. */
+export interface ProgramActions {
+  readonly version: string;
+  start(options: StartOptions): Promise<void>;
+  demo(options: StartOptions): Promise<void>;
+  migrate(options: StartOptions): Promise<void>;
+  rotateKeys(options: StartOptions): Promise<void>;
+  /** The effective configuration, without secrets. */
+  printConfig(options: StartOptions): string | Promise<string>;
+  /** A configuration file with every option, its default and its description. */
+  exampleConfig(): string;
+}

@@ -1,0 +1,64 @@
+import { Command, CommanderError, type ParseOptions } from "commander";
+import { UpchirpError } from "../lorawan/errors.ts";
+import type { ProgramActions } from "./actions.ts";
+import { UsageError } from "./errors.ts";
+import { addServerCommands } from "./server-commands.ts";
+import { processTerminal, type Terminal } from "./terminal.ts";
+
+const exitCodes = { failure: 1, usage: 2 } as const;
+
+/** Exit code of an error that a command ended with, after telling it. */
+function tellError(error: unknown, terminal: Terminal): number {
+  // Help and version end this way too, with 0; the library has written what there is to write.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : exitCodes.usage;
+  if (error instanceof UsageError) {
+    terminal.writeError(`error: ${error.message}\n`);
+    return exitCodes.usage;
+  }
+  const isExpected = error instanceof UpchirpError;
+  const text = error instanceof Error ? (isExpected ? error.message : (error.stack ?? error.message)) : String(error);
+  terminal.writeError(`error: ${text}\n`);
+  return exitCodes.failure;
+}
+
+/** Ends with an exit code instead of an exception, so that the caller has nothing to catch. */
+class Program extends Command {
+  readonly #terminal: Terminal;
+
+  constructor(terminal: Terminal) {
+    super("upchirp");
+    this.#terminal = terminal;
+  }
+
+  override async parseAsync(argv?: readonly string[], options?: ParseOptions): Promise<this> {
+    try {
+      await super.parseAsync(argv, options);
+    } catch (error) {
+      this.#terminal.setExitCode(tellError(error, this.#terminal));
+    }
+    return this;
+  }
+}
+
+/** The command line. Exit codes: 0 done, 1 failed, 2 wrong usage. */
+export function createProgram(actions: ProgramActions, terminal: Terminal = processTerminal()): Command {
+  const program = new Program(terminal);
+  program
+    .description("A LoRaWAN network server: gateways in, decoded readings out.")
+    .version(actions.version, "--version", "print the version")
+    .helpCommand("help [command]", "print help for a command")
+    .configureHelp({ sortSubcommands: false, showGlobalOptions: false })
+    .configureOutput({
+      writeOut: text => terminal.write(text),
+      writeErr: text => terminal.writeError(text),
+      getOutHelpWidth: () => terminal.columns ?? 100,
+      getErrHelpWidth: () => terminal.columns ?? 100,
+      getOutHasColors: () => false,
+      getErrHasColors: () => false,
+    })
+    .showHelpAfterError("(--help tells what is accepted)")
+    .exitOverride();
+  program.commandsGroup("Server:");
+  addServerCommands(program, actions, terminal);
+  return program;
+}
