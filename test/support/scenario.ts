@@ -1,0 +1,246 @@
+import { parseNetworkEvent } from "../../app-server/event-record.ts";
+import { createAppSKeyVault } from "../../app-server/vault.ts";
+import { createJoinAnswerer } from "../../join-server/answer.ts";
+import { wrapKey } from "../../lorawan/backend/key-envelope.ts";
+import {
+  type DevEui,
+  type GatewayId,
+  parseApplicationId,
+  parseDevEui,
+  parseDeviceProfileId,
+  parseGatewayId,
+  parseJoinEui,
+  parseTenantId,
+} from "../../lorawan/ids.ts";
+import { parseAesKey } from "../../lorawan/keys.ts";
+import type { RegionName } from "../../lorawan/region/region.ts";
+import { regionOf } from "../../lorawan/region/regions.ts";
+import type { NetworkServerConfig } from "../../network-server/config.ts";
+import type { SourceAddress } from "../../network-server/gateway/source-rule.ts";
+import type { DatagramPort } from "../../network-server/gateway/udp/datagram-port.ts";
+import type { Catalog, DeviceConfig, DeviceProfileConfig, GatewayConfig } from "../../network-server/ports.ts";
+import { type NetworkServer, startNetworkServer } from "../../network-server/server.ts";
+import { createLog } from "../../platform/log.ts";
+import { createMetrics } from "../../platform/metrics.ts";
+import type { NetworkEvent } from "../../platform/state/network-event.ts";
+import type { QueueItem } from "../../platform/state/queue-item.ts";
+import { partitionCount, type StateStore } from "../../platform/state/store.ts";
+import { createAir } from "../../simulators/air.ts";
+import type { DatagramPort as GatewayPort } from "../../simulators/datagram.ts";
+import { Device, type DeviceOptions } from "../../simulators/device.ts";
+import type { DeviceEvent } from "../../simulators/device-events.ts";
+import { createUdpGateway, type UdpGatewayOptions } from "../../simulators/gateway-udp.ts";
+import { memoryJoinStores } from "./join-stores.ts";
+import { createMemoryStore } from "./memory-store.ts";
+import { createVirtualClock } from "./virtual-clock.ts";
+
+const tenantId = parseTenantId("00000000-0000-4000-8000-000000000001");
+const applicationId = parseApplicationId("00000000-0000-4000-8000-000000000002");
+
+export interface ScenarioOptions {
+  readonly region?: RegionName;
+  readonly profile?: Partial<DeviceProfileConfig>;
+  readonly network?: Partial<NetworkServerConfig>;
+  readonly seed?: number;
+}
+
+export interface ScenarioDevice {
+  readonly device: Device;
+  readonly devEui: DevEui;
+  readonly events: DeviceEvent[];
+}
+
+/**
+ * A network server with its real gateway transport, simulated gateways and devices on a virtual air, all under one virtual
+ * clock. Only storage is in memory.
+ */
+export async function createScenario(options: ScenarioOptions = {}) {
+  const clock = createVirtualClock();
+  const store = createMemoryStore();
+  const metrics = createMetrics();
+  const log = createLog({ level: "silent" });
+  const region = regionOf(options.region ?? "EU868", "RP002-1.0.4");
+  const profile: DeviceProfileConfig = { ...defaultProfile(options.region ?? "EU868"), ...options.profile };
+  const devices = new Map<DevEui, DeviceConfig>();
+  const gateways = new Map<GatewayId, GatewayConfig>();
+  const catalog: Catalog = {
+    device: async devEui => devices.get(devEui),
+    gateway: async gatewayId => gateways.get(gatewayId),
+    onDeviceChanged: () => {},
+    onGatewayChanged: () => {},
+  };
+  const joinStores = memoryJoinStores();
+  const answerer = createJoinAnswerer(joinStores.rootKeys, joinStores.nonces);
+  const kek = new Uint8Array(32).fill(7);
+  const vault = createAppSKeyVault({ kekLabel: "test", kek });
+  const hub = createHub();
+  const air = createAir(clock, { seed: options.seed ?? 1, shadowingDb: 0, fadingDb: 0 });
+
+  const start = (): Promise<NetworkServer> =>
+    startNetworkServer({
+      config: {
+        netId: "000000",
+        udp: { bind: "127.0.0.1", port: 1700 },
+        deduplicationWindowMs: 200,
+        deviceCacheSize: 1000,
+        regions: [],
+        ...options.network,
+      },
+      catalog,
+      store,
+      joinServer: {
+        join: request =>
+          answerer.join(request, {
+            appSKey: key => ({ KEKLabel: "test", AESKey: hex(wrapKey(kek, key)) }),
+            networkKey: key => ({ AESKey: hex(key) }),
+          }),
+      },
+      vault,
+      socket: hub.server,
+      clock,
+      log,
+      metrics,
+    });
+  const server = await start();
+
+  const addGateway = async (changes: Partial<UdpGatewayOptions> = {}) => {
+    const gatewayId = parseGatewayId((gateways.size + 1).toString(16).padStart(16, "a"));
+    gateways.set(gatewayId, {
+      gatewayId,
+      tenantId,
+      name: gatewayId,
+      disabled: false,
+      antennaGainDb: 0,
+      sourceRule: { kind: "any" },
+      rateLimit: 1_000_000,
+    });
+    const gateway = createUdpGateway({
+      air,
+      gatewayId,
+      position: { eastM: 0, northM: 0, heightM: 30 },
+      port: hub.gateway(),
+      ...changes,
+    });
+    gateway.start();
+    await clock.advance(50);
+    return gateway;
+  };
+
+  const addDevice = async (
+    changes: Partial<DeviceOptions> = {},
+    config: Partial<DeviceConfig> = {},
+  ): Promise<ScenarioDevice> => {
+    const devEui = parseDevEui((devices.size + 1).toString(16).padStart(16, "d"));
+    const joinEui = parseJoinEui("0e0e0e0e0e0e0e0e");
+    const appKey = (devices.size + 1).toString(16).padStart(32, "0");
+    devices.set(devEui, {
+      devEui,
+      joinEui,
+      tenantId,
+      applicationId,
+      disabled: false,
+      resetsFCnt: false,
+      profile,
+      ...config,
+    });
+    await joinStores.rootKeys.put(devEui, { nwkKey: parseAesKey(appKey) });
+    const events: DeviceEvent[] = [];
+    const device = new Device({
+      air,
+      credentials: { devEui, joinEui, appKey },
+      region,
+      macVersion: profile.macVersion,
+      position: { eastM: 300, northM: 0, heightM: 2 },
+      seed: devices.size,
+      listener: event => events.push(event),
+      ...changes,
+    });
+    return { device, devEui, events };
+  };
+
+  const enqueue = async (devEui: DevEui, item: Partial<QueueItem> & { readonly id: string }): Promise<void> => {
+    const value = { fPort: 10, confirmed: false, data: "AQID", enqueuedAtMs: clock.nowMs(), ...item };
+    await store.enqueue(devEui, { id: item.id, value: Buffer.from(JSON.stringify(value)) }, 64);
+  };
+
+  return {
+    clock,
+    store,
+    metrics,
+    server,
+    air,
+    /** What goes wrong between server and gateways. */
+    faults: hub.faults,
+    vault,
+    devices,
+    addGateway,
+    addDevice,
+    enqueue,
+    restart: start,
+    /** Everything in the event log, device by device in order. */
+    events: () => readEvents(store),
+    eventsOf: async (devEui: DevEui) => (await readEvents(store)).filter(event => event.devEui === devEui),
+  };
+}
+
+const defaultProfile = (region: RegionName): DeviceProfileConfig => ({
+  id: parseDeviceProfileId("00000000-0000-4000-8000-000000000003"),
+  region,
+  macVersion: "1.0.4",
+  regionalParameters: "RP002-1.0.4",
+  supportsOtaa: true,
+  supportsClassB: false,
+  supportsClassC: false,
+  classBTimeoutSeconds: 8,
+  classCTimeoutSeconds: 8,
+  adrAlgorithm: "default",
+  expectedUplinkIntervalSeconds: 3600,
+  deviceStatusIntervalSeconds: 0,
+  flushQueueOnActivate: true,
+  confirmedDownlinkRetries: 2,
+  abp: { rx1DelaySeconds: 1, rx1DrOffset: 0 },
+});
+
+/** A network in memory: datagrams arrive in the next turn of the promise queue. */
+function createHub() {
+  let deliver: (bytes: Uint8Array, from: SourceAddress) => void = () => {};
+  const gateways = new Map<number, (bytes: Uint8Array) => void>();
+  const faults = { loseToGateways: false };
+  const server: DatagramPort = {
+    send(bytes, to) {
+      if (!faults.loseToGateways) queueMicrotask(() => gateways.get(to.port)?.(bytes));
+    },
+    onMessage(listener) {
+      deliver = listener;
+    },
+    async close() {
+      deliver = () => {};
+    },
+  };
+  const gateway = (): GatewayPort => {
+    const port = 40_000 + gateways.size;
+    gateways.set(port, () => {});
+    return {
+      send(bytes) {
+        const copy = Uint8Array.from(bytes);
+        queueMicrotask(() => deliver(copy, { address: "127.0.0.1", port }));
+      },
+      onMessage: listener => gateways.set(port, listener),
+      close: () => gateways.set(port, () => {}),
+    };
+  };
+  return { server, gateway, faults };
+}
+
+async function readEvents(store: StateStore): Promise<readonly NetworkEvent[]> {
+  const events: NetworkEvent[] = [];
+  for (let partition = 0; partition < partitionCount; partition += 1) {
+    for (const { value } of await store.readEvents(partition, "", 10_000)) {
+      const event = parseNetworkEvent(value);
+      if (event) events.push(event);
+    }
+  }
+  return events;
+}
+
+const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
