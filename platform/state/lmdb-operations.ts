@@ -1,0 +1,171 @@
+import type { DevEui } from "../../lorawan/ids.ts";
+import {
+  type DeviceRecord,
+  decodeDevice,
+  encodeDevice,
+  encodeEvent,
+  encodeQueueEntry,
+  queueIdKey,
+} from "./lmdb-records.ts";
+import {
+  addressKey,
+  euiKey,
+  eventKey,
+  partitionPrefix,
+  queueKey,
+  sequenceOfEventKey,
+  sequenceOfQueueKey,
+  sequenceOfValue,
+  sequenceValue,
+  type Tables,
+  under,
+  wakeUpKey,
+} from "./lmdb-tables.ts";
+import { type CommitOutcome, type DeviceCommit, partitionOf, type QueueChange, type QueueEntry } from "./store.ts";
+
+/** What runs inside a write transaction. Keys and records are encoded before, so that no caller can change them meanwhile. */
+export interface Operations {
+  commit(change: DeviceCommit): () => CommitOutcome;
+  enqueue(devEui: DevEui, entry: QueueEntry, maxEntries: number): () => boolean;
+  removeQueued(devEui: DevEui, id: string): () => boolean;
+  flushQueue(devEui: DevEui): () => number;
+  setCursor(key: Buffer, sequence: number): () => void;
+  /** Removes up to a bounded number of events; true while there are more to remove. */
+  trim(partition: number, sequence: number): () => boolean;
+  /** Forgets what was read inside transactions, since one of them came to nothing. */
+  forget(): void;
+}
+
+const nothing = Buffer.alloc(0);
+/** Events that one transaction drops, so that a long log does not hold up everyone else's commits. */
+const trimAtOnce = 1000;
+
+export function createOperations(tables: Tables): Operations {
+  /** Last sequence given out, by partition. */
+  const heads = new Map<number, number>();
+
+  const head = (partition: number): number => {
+    const known = heads.get(partition);
+    if (known !== undefined) return known;
+    const { start, end } = under(partitionPrefix(partition));
+    const [last] = [...tables.events.getKeys({ start: end, end: start, reverse: true, limit: 1 })];
+    const trimmed = sequenceOfValue(tables.trimmed.get(partitionPrefix(partition)));
+    const found = Math.max(trimmed, last === undefined ? 0 : sequenceOfEventKey(last));
+    heads.set(partition, found);
+    return found;
+  };
+
+  const append = (partition: number, events: readonly Buffer[]): void => {
+    let sequence = head(partition);
+    for (const event of events) {
+      sequence += 1;
+      tables.events.putSync(eventKey(partition, sequence), event);
+    }
+    heads.set(partition, sequence);
+  };
+
+  return {
+    commit(change) {
+      const { devEui, expectedVersion } = change;
+      const key = euiKey(devEui);
+      const next = nextOf(change);
+      const partition = partitionOf(devEui);
+      const events = (change.events ?? []).map(value => encodeEvent(devEui, value));
+      const queue = (change.queue ?? []).map(entry => queueWrite(tables, devEui, entry));
+      return () => {
+        const stored = tables.devices.getBinaryFast(key);
+        const old = stored === undefined ? undefined : decodeDevice(stored);
+        if ((old?.version ?? 0) !== expectedVersion) return { kind: "conflict" };
+        if (next !== undefined) tables.devices.putSync(key, next.record);
+        else if (old !== undefined) tables.devices.removeSync(key);
+        reindex(tables, devEui, old, next);
+        if (events.length > 0) append(partition, events);
+        for (const write of queue) write();
+        return { kind: "committed", version: next === undefined ? 0 : expectedVersion + 1 };
+      };
+    },
+    enqueue: (devEui, entry, maxEntries) => enqueue(tables, devEui, entry, maxEntries),
+    removeQueued: (devEui, id) => removeQueued(tables, devEui, id),
+    flushQueue: devEui => () => {
+      const keys = [...tables.queue.getKeys(under(euiKey(devEui)))];
+      for (const key of keys) tables.queue.removeSync(key);
+      for (const key of [...tables.queueIds.getKeys(under(euiKey(devEui)))]) tables.queueIds.removeSync(key);
+      return keys.length;
+    },
+    setCursor: (key, sequence) => () => {
+      if (sequence > sequenceOfValue(tables.cursors.get(key))) tables.cursors.putSync(key, sequenceValue(sequence));
+    },
+    trim: (partition, sequence) => () => {
+      const last = Math.min(sequence, head(partition));
+      const mark = partitionPrefix(partition);
+      if (last > sequenceOfValue(tables.trimmed.get(mark))) tables.trimmed.putSync(mark, sequenceValue(last));
+      const range = { start: eventKey(partition, 0), end: eventKey(partition, last + 1), limit: trimAtOnce };
+      const keys = [...tables.events.getKeys(range)];
+      for (const key of keys) tables.events.removeSync(key);
+      return keys.length === trimAtOnce;
+    },
+    forget: () => heads.clear(),
+  };
+}
+
+interface NextDevice extends Pick<DeviceRecord, "devAddrs" | "wakeAtMs"> {
+  readonly record: Buffer;
+}
+
+function nextOf(change: DeviceCommit): NextDevice | undefined {
+  if (change.value === null) return undefined;
+  const devAddrs = [...new Set(change.devAddrs)];
+  return { devAddrs, wakeAtMs: change.wakeAtMs, record: encodeDevice(change, change.value, devAddrs) };
+}
+
+type Indexed = Pick<DeviceRecord, "devAddrs" | "wakeAtMs"> | undefined;
+
+function reindex(tables: Tables, devEui: DevEui, old: Indexed, next: Indexed): void {
+  const before = old?.devAddrs ?? [];
+  const after = next?.devAddrs ?? [];
+  for (const devAddr of before) {
+    if (!after.includes(devAddr)) tables.addresses.removeSync(addressKey(devAddr, devEui));
+  }
+  for (const devAddr of after) {
+    if (!before.includes(devAddr)) tables.addresses.putSync(addressKey(devAddr, devEui), nothing);
+  }
+  if (old?.wakeAtMs === next?.wakeAtMs) return;
+  if (old?.wakeAtMs !== undefined) tables.wakeUps.removeSync(wakeUpKey(old.wakeAtMs, devEui));
+  if (next?.wakeAtMs !== undefined) tables.wakeUps.putSync(wakeUpKey(next.wakeAtMs, devEui), nothing);
+}
+
+function queueWrite(tables: Tables, devEui: DevEui, change: QueueChange): () => void {
+  if (change.kind === "remove") return removeQueued(tables, devEui, change.id);
+  const idKey = queueIdKey(devEui, change.id);
+  const record = encodeQueueEntry(change.id, change.value);
+  return () => {
+    const key = tables.queueIds.get(idKey);
+    if (key !== undefined) tables.queue.putSync(key, record);
+  };
+}
+
+function removeQueued(tables: Tables, devEui: DevEui, id: string): () => boolean {
+  const idKey = queueIdKey(devEui, id);
+  return () => {
+    const key = tables.queueIds.get(idKey);
+    if (key === undefined) return false;
+    tables.queue.removeSync(key);
+    tables.queueIds.removeSync(idKey);
+    return true;
+  };
+}
+
+function enqueue(tables: Tables, devEui: DevEui, entry: QueueEntry, maxEntries: number): () => boolean {
+  const idKey = queueIdKey(devEui, entry.id);
+  const record = encodeQueueEntry(entry.id, entry.value);
+  return () => {
+    if (tables.queueIds.get(idKey) !== undefined) return false;
+    const waiting = [...tables.queue.getKeys(under(euiKey(devEui)))];
+    if (waiting.length >= maxEntries) return false;
+    const last = waiting.at(-1);
+    const key = queueKey(devEui, last === undefined ? 1 : sequenceOfQueueKey(last) + 1);
+    tables.queue.putSync(key, record);
+    tables.queueIds.putSync(idKey, key);
+    return true;
+  };
+}

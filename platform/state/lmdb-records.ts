@@ -1,0 +1,115 @@
+import { hash } from "node:crypto";
+import { MalformedValue } from "../../lorawan/errors.ts";
+import { type DevAddr, type DevEui, parseDevAddr, parseDevEui } from "../../lorawan/ids.ts";
+import { StateStoreError } from "./errors.ts";
+import { euiKey, euiText } from "./lmdb-tables.ts";
+import { type DeviceCommit, type EventPosition, partitionCount, type QueueEntry } from "./store.ts";
+
+/** A device record: version, wake-up time or NaN (doubles), address count (16 bits), addresses, then the owner's bytes. */
+export interface DeviceRecord {
+  readonly version: number;
+  readonly wakeAtMs: number | undefined;
+  readonly devAddrs: readonly DevAddr[];
+  readonly value: Uint8Array;
+}
+
+const recordHeaderBytes = 18;
+const devAddrBytes = 4;
+
+/** The record that the commit leaves if it succeeds; throws MalformedValue for what no record can hold. */
+export function encodeDevice(change: DeviceCommit, value: Uint8Array, devAddrs: readonly DevAddr[]): Buffer {
+  if (devAddrs.length > 0xffff) throw new MalformedValue("a device has at most 65535 addresses");
+  const record = Buffer.allocUnsafe(recordHeaderBytes + devAddrs.length * devAddrBytes + value.length);
+  record.writeDoubleBE(change.expectedVersion + 1, 0);
+  record.writeDoubleBE(change.wakeAtMs ?? Number.NaN, 8);
+  record.writeUInt16BE(devAddrs.length, 16);
+  devAddrs.forEach((devAddr, index) => {
+    record.write(devAddr, recordHeaderBytes + index * devAddrBytes, "hex");
+  });
+  record.set(value, record.length - value.length);
+  return record;
+}
+
+/** `record` may be memory that the next read overwrites: everything is copied out of it. */
+export function decodeDevice(record: Buffer): DeviceRecord {
+  const { length } = record;
+  const count = length < recordHeaderBytes ? 0 : record.readUInt16BE(16);
+  const valueStart = recordHeaderBytes + count * devAddrBytes;
+  if (length < valueStart) throw corrupt("device");
+  const wakeAtMs = record.readDoubleBE(8);
+  return {
+    version: record.readDoubleBE(0),
+    wakeAtMs: Number.isNaN(wakeAtMs) ? undefined : wakeAtMs,
+    devAddrs: Array.from({ length: count }, (_, index) => {
+      const start = recordHeaderBytes + index * devAddrBytes;
+      return parseDevAddr(record.toString("hex", start, start + devAddrBytes));
+    }),
+    value: copyOf(record, valueStart, length),
+  };
+}
+
+/** A queue entry: byte length of the id (32 bits), id, value. */
+export function encodeQueueEntry(id: string, value: Uint8Array): Buffer {
+  const idBytes = Buffer.byteLength(id);
+  const record = Buffer.allocUnsafe(4 + idBytes + value.length);
+  record.writeUInt32BE(idBytes, 0);
+  record.write(id, 4);
+  record.set(value, 4 + idBytes);
+  return record;
+}
+
+export function decodeQueueEntry(record: Buffer): QueueEntry {
+  const valueStart = record.length < 4 ? 4 : 4 + record.readUInt32BE(0);
+  if (record.length < valueStart) throw corrupt("queue entry");
+  return { id: record.toString("utf8", 4, valueStart), value: copyOf(record, valueStart, record.length) };
+}
+
+/** Ids of any length are keys of a bounded one. */
+const maxPlainIdBytes = 64;
+const plainId = Buffer.from([0]);
+const hashedId = Buffer.from([1]);
+
+export function queueIdKey(devEui: DevEui, id: string): Buffer {
+  const plain = Buffer.from(id);
+  return plain.length <= maxPlainIdBytes
+    ? Buffer.concat([euiKey(devEui), plainId, plain])
+    : Buffer.concat([euiKey(devEui), hashedId, hash("sha256", plain, "buffer")]);
+}
+
+/** An event: DevEUI (8 bytes), value. */
+export const encodeEvent = (devEui: DevEui, value: Uint8Array): Buffer => Buffer.concat([euiKey(devEui), value]);
+
+export function decodeEvent(record: Buffer): { readonly devEui: DevEui; readonly value: Uint8Array } {
+  if (record.length < 8) throw corrupt("event");
+  return { devEui: parseDevEui(euiText(record)), value: copyOf(record, 8, record.length) };
+}
+
+/** Fixed width, so that positions sort as text too; 15 digits hold every 48-bit sequence. */
+export const positionOf = (sequence: number): EventPosition =>
+  sequence === 0 ? "" : String(sequence).padStart(15, "0");
+
+/** Throws MalformedValue for a text that this store never gave out. */
+export function sequenceOf(position: EventPosition): number {
+  if (position === "") return 0;
+  const sequence = Number(position);
+  if (!/^\d{15}$/.test(position) || sequence >= 2 ** 48) {
+    throw new MalformedValue("an event position is 15 digits or empty");
+  }
+  return sequence;
+}
+
+export function checkPartition(partition: number): void {
+  if (!Number.isInteger(partition) || partition < 0 || partition >= partitionCount) {
+    throw new MalformedValue(`a partition is a number from 0 to ${partitionCount - 1}`);
+  }
+}
+
+/** `toString` and `length` of a buffer that the library reuses follow its own length, `subarray` does not. */
+export function copyOf(bytes: Buffer, start: number, end: number): Uint8Array {
+  const copy = new Uint8Array(end - start);
+  copy.set(bytes.subarray(start, end));
+  return copy;
+}
+
+const corrupt = (what: string): StateStoreError =>
+  new StateStoreError("state_corrupt", `A stored ${what} is shorter than its own header says.`);

@@ -1,0 +1,258 @@
+import { UpchirpError } from "../../lorawan/errors.ts";
+import { type DevEui, parseDevEui, parseGatewayId } from "../../lorawan/ids.ts";
+import type { Log } from "../log.ts";
+import type { Metrics } from "../metrics.ts";
+import { StateStoreError } from "./errors.ts";
+import { type FolderLock, lockFolder } from "./folder-lock.ts";
+import { createGroupCommit, type GroupCommit } from "./group-commit.ts";
+import { createListeners, type Listeners } from "./listeners.ts";
+import { createOperations, type Operations } from "./lmdb-operations.ts";
+import {
+  checkPartition,
+  copyOf,
+  decodeDevice,
+  decodeEvent,
+  decodeQueueEntry,
+  positionOf,
+  sequenceOf,
+} from "./lmdb-records.ts";
+import {
+  addressPrefix,
+  cursorKey,
+  devEuiOfAddressKey,
+  devEuiTextOfWakeUpKey,
+  dueRange,
+  euiKey,
+  euiText,
+  eventKey,
+  flushFolder,
+  makeFolder,
+  openTables,
+  partitionPrefix,
+  sequenceOfEventKey,
+  sequenceOfValue,
+  type Tables,
+  under,
+} from "./lmdb-tables.ts";
+import { type DeviceDocument, partitionOf, type StateStore } from "./store.ts";
+
+export interface LmdbStoreOptions {
+  /** Made if it is not there; belongs to the store alone. */
+  readonly folder: string;
+  readonly log?: Log;
+  readonly metrics?: Pick<Metrics, "storeConflicts" | "storeFaults">;
+}
+
+/**
+ * The embedded state store: LMDB in a folder that one process owns at a time. Throws StateStoreError `state_in_use`,
+ * `state_format_newer`, `state_corrupt` or `state_unavailable`.
+ */
+export async function openLmdbStore(options: LmdbStoreOptions): Promise<StateStore> {
+  const { folder, log, metrics } = options;
+  const fault = (error: unknown): unknown => {
+    swallowDetails(error, log);
+    if (error instanceof UpchirpError) return error;
+    metrics?.storeFaults.inc();
+    log?.error({ err: error, folder }, "the state store failed");
+    return asStoreError(error);
+  };
+  const { lock, tables } = await openFolder(folder, fault);
+  const operations = createOperations(tables);
+  const commits = createGroupCommit(
+    async work => {
+      // A child transaction, because lmdb-js keeps what a plain one wrote before its callback threw.
+      await tables.root.childTransaction(work);
+    },
+    error => {
+      operations.forget();
+      return fault(error);
+    },
+  );
+  const events = createListeners<number>(log);
+  const enqueued = createListeners<DevEui>(log);
+  let closing: Promise<void> | undefined;
+  const read = async <Result>(action: () => Result): Promise<Result> => {
+    if (closing !== undefined) throw new StateStoreError("state_closed", "The state store is closed.");
+    try {
+      return action();
+    } catch (error) {
+      throw fault(error);
+    }
+  };
+  const close = async (): Promise<void> => {
+    await commits.close();
+    await tables.root.close();
+    lock.release();
+  };
+
+  return {
+    ...devicePart(tables, operations, commits, read, events, metrics),
+    ...queuePart(tables, operations, commits, read, enqueued),
+    ...eventPart(tables, operations, commits, read),
+    ...gatewayPart(tables, commits, read),
+    onEvents: events.add,
+    onEnqueued: enqueued.add,
+    close: () => {
+      closing ??= close();
+      return closing;
+    },
+  };
+}
+
+type Read = <Result>(action: () => Result) => Promise<Result>;
+
+function devicePart(
+  tables: Tables,
+  operations: Operations,
+  commits: GroupCommit,
+  read: Read,
+  events: Listeners<number>,
+  metrics: LmdbStoreOptions["metrics"],
+): Pick<StateStore, "device" | "devicesByDevAddr" | "commit" | "dueDevices"> {
+  const document = (devEui: DevEui, key: Buffer): DeviceDocument | undefined => {
+    const record = tables.devices.getBinaryFast(key);
+    if (record === undefined) return undefined;
+    const { version, value } = decodeDevice(record);
+    return { devEui, version, value };
+  };
+  return {
+    device: devEui => read(() => document(devEui, euiKey(devEui))),
+    devicesByDevAddr: devAddr =>
+      read(() =>
+        [...tables.addresses.getKeys(under(addressPrefix(devAddr)))].flatMap(key => {
+          const devEui = devEuiOfAddressKey(key);
+          return document(parseDevEui(euiText(devEui)), devEui) ?? [];
+        }),
+      ),
+    async commit(change) {
+      const appends = (change.events?.length ?? 0) > 0;
+      return commits.write(operations.commit(change), outcome => {
+        if (outcome.kind === "conflict") metrics?.storeConflicts.inc();
+        else if (appends) events.call(partitionOf(change.devEui));
+      });
+    },
+    dueDevices: (nowMs, limit) =>
+      read(() => {
+        if (limit <= 0 || nowMs < 0) return [];
+        const keys = tables.wakeUps.getKeys({ ...dueRange(nowMs), limit });
+        return [...keys].map(key => parseDevEui(devEuiTextOfWakeUpKey(key)));
+      }),
+  };
+}
+
+function queuePart(
+  tables: Tables,
+  operations: Operations,
+  commits: GroupCommit,
+  read: Read,
+  enqueued: Listeners<DevEui>,
+): Pick<StateStore, "queue" | "enqueue" | "removeQueued" | "flushQueue"> {
+  return {
+    queue: devEui =>
+      read(() => [...tables.queue.getRange(under(euiKey(devEui)))].map(({ value }) => decodeQueueEntry(value))),
+    async enqueue(devEui, entry, maxEntries) {
+      return commits.write(operations.enqueue(devEui, entry, maxEntries), added => {
+        if (added) enqueued.call(devEui);
+      });
+    },
+    async removeQueued(devEui, id) {
+      return commits.write(operations.removeQueued(devEui, id));
+    },
+    async flushQueue(devEui) {
+      return commits.write(operations.flushQueue(devEui));
+    },
+  };
+}
+
+function eventPart(
+  tables: Tables,
+  operations: Operations,
+  commits: GroupCommit,
+  read: Read,
+): Pick<StateStore, "readEvents" | "cursor" | "setCursor" | "trimEvents"> {
+  return {
+    readEvents: (partition, position, limit) =>
+      read(() => {
+        checkPartition(partition);
+        if (limit <= 0) return [];
+        const start = eventKey(partition, Math.min(sequenceOf(position) + 1, 2 ** 48 - 1));
+        const { end } = under(partitionPrefix(partition));
+        return [...tables.events.getRange({ start, end, limit })].map(({ key, value }) => ({
+          position: positionOf(sequenceOfEventKey(key)),
+          ...decodeEvent(value),
+        }));
+      }),
+    cursor: (consumer, partition) =>
+      read(() => {
+        checkPartition(partition);
+        return positionOf(sequenceOfValue(tables.cursors.get(cursorKey(consumer, partition))));
+      }),
+    async setCursor(consumer, partition, position) {
+      checkPartition(partition);
+      await commits.write(operations.setCursor(cursorKey(consumer, partition), sequenceOf(position)));
+    },
+    async trimEvents(partition, position) {
+      checkPartition(partition);
+      const trim = operations.trim(partition, sequenceOf(position));
+      while (await commits.write(trim));
+    },
+  };
+}
+
+function gatewayPart(
+  tables: Tables,
+  commits: GroupCommit,
+  read: Read,
+): Pick<StateStore, "gatewayStates" | "putGatewayState" | "removeGatewayState"> {
+  return {
+    gatewayStates: () =>
+      read(() =>
+        [...tables.gateways.getRange({ start: Buffer.from([0]) })].map(({ key, value }) => ({
+          gatewayId: parseGatewayId(euiText(key)),
+          value: copyOf(value, 0, value.length),
+        })),
+      ),
+    async putGatewayState(state) {
+      const key = euiKey(state.gatewayId);
+      const value = Buffer.from(state.value);
+      await commits.write(() => tables.gateways.putSync(key, value));
+    },
+    async removeGatewayState(gatewayId) {
+      const key = euiKey(gatewayId);
+      await commits.write(() => tables.gateways.removeSync(key));
+    },
+  };
+}
+
+async function openFolder(
+  folder: string,
+  fault: (error: unknown) => unknown,
+): Promise<{ readonly lock: FolderLock; readonly tables: Tables }> {
+  let lock: FolderLock | undefined;
+  try {
+    makeFolder(folder);
+    lock = lockFolder(folder);
+    const tables = await openTables(folder);
+    flushFolder(folder);
+    return { lock, tables };
+  } catch (error) {
+    lock?.release();
+    throw fault(error);
+  }
+}
+
+/** lmdb-js hands the cause of a failed commit over as a second promise, which rejects on its own. */
+function swallowDetails(error: unknown, log: Log | undefined): void {
+  if (!(error instanceof Error && "commitError" in error && error.commitError instanceof Promise)) return;
+  error.commitError.catch((cause: unknown) => log?.error({ err: cause }, "why the state store could not commit"));
+}
+
+/** After these the environment answers nothing more until it is opened again, or never. */
+const hopeless = /MDB_(PANIC|CORRUPTED|INVALID|VERSION_MISMATCH|PAGE_NOTFOUND)/;
+
+function asStoreError(error: unknown): StateStoreError {
+  const reason = error instanceof Error ? error.message : String(error);
+  return hopeless.test(reason)
+    ? new StateStoreError("state_corrupt", `The state store is damaged: ${reason}`)
+    : new StateStoreError("state_unavailable", `The state store did not answer: ${reason}`);
+}
