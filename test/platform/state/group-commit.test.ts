@@ -1,0 +1,107 @@
+import { expect, test } from "vitest";
+import { createGroupCommit } from "../../../platform/state/group-commit.ts";
+
+/** Transactions that end when the test says so. */
+function heldTransactions() {
+  const ends: (() => void)[] = [];
+  const fails: ((error: Error) => void)[] = [];
+  return {
+    ends,
+    fails,
+    transact: (work: () => void) =>
+      new Promise<void>((resolve, reject) => {
+        queueMicrotask(() => {
+          try {
+            work();
+          } catch (error) {
+            return reject(error);
+          }
+          ends.push(resolve);
+          fails.push(reject);
+        });
+      }),
+  };
+}
+
+const settled = (): Promise<void> => new Promise(resolve => setImmediate(resolve));
+
+test("calls during a transaction gather into the next one, in their order, and wait for its end", async () => {
+  const { transact, ends } = heldTransactions();
+  const commits = createGroupCommit(transact, error => error);
+  const ran: number[] = [];
+  const done: number[] = [];
+  const write = (n: number): Promise<void> => commits.write(() => ran.push(n)).then(() => void done.push(n));
+  const first = write(1);
+  await settled();
+  const rest = [write(2), write(3), write(4)];
+  await settled();
+  expect([ran, done]).toEqual([[1], []]);
+  ends[0]?.();
+  await first;
+  await settled();
+  expect([ran, done]).toEqual([[1, 2, 3, 4], [1]]);
+  ends[1]?.();
+  await Promise.all(rest);
+  expect(done).toEqual([1, 2, 3, 4]);
+  expect(ends).toHaveLength(2);
+});
+
+test("a fault rejects every call of its transaction, none after it, and no listener hears of them", async () => {
+  const { transact, ends, fails } = heldTransactions();
+  const commits = createGroupCommit(transact, error => new Error("named", { cause: error }));
+  const heard: number[] = [];
+  const write = (n: number): Promise<number> =>
+    commits.write(
+      () => n,
+      result => heard.push(result),
+    );
+  const failing = [write(1), write(2)].map(each => expect(each).rejects.toThrow("named"));
+  await settled();
+  fails[0]?.(new Error("disk full"));
+  await Promise.all(failing);
+  const later = write(3);
+  await settled();
+  ends[1]?.();
+  expect(await later).toBe(3);
+  expect(heard).toEqual([3]);
+});
+
+test("an operation that throws takes its whole transaction with it", async () => {
+  const { transact } = heldTransactions();
+  const commits = createGroupCommit(transact, error => error);
+  const innocent = expect(commits.write(() => 1)).rejects.toThrow("cannot");
+  const guilty = expect(
+    commits.write(() => {
+      throw new Error("cannot");
+    }),
+  ).rejects.toThrow("cannot");
+  await Promise.all([innocent, guilty]);
+});
+
+test("a transaction that cannot begin rejects whoever waits for it", async () => {
+  const commits = createGroupCommit(
+    () => Promise.reject(new Error("no transaction")),
+    error => error,
+  );
+  await expect(commits.write(() => 1)).rejects.toThrow("no transaction");
+  await expect(commits.write(() => 2)).rejects.toThrow("no transaction");
+});
+
+test("close waits for everything that was asked for and refuses more", async () => {
+  const { transact, ends } = heldTransactions();
+  const commits = createGroupCommit(transact, error => error);
+  const writes = Array.from({ length: 501 }, (_, n) => commits.write(() => n));
+  let closed = false;
+  const closing = commits.close().then(() => {
+    closed = true;
+  });
+  await expect(commits.write(() => 0)).rejects.toMatchObject({ code: "state_closed" });
+  await settled();
+  ends[0]?.();
+  await settled();
+  expect(closed).toBe(false);
+  expect(ends).toHaveLength(2);
+  ends[1]?.();
+  await closing;
+  expect((await Promise.all(writes)).at(-1)).toBe(500);
+});

@@ -1,0 +1,173 @@
+import { type ChildProcessByStdio, spawn } from "node:child_process";
+import { once } from "node:events";
+import { chmod, mkdtemp, readdir, rm, stat } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import type { Readable } from "node:stream";
+import { fileURLToPath } from "node:url";
+import { open } from "lmdb";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { parseDevEui } from "../../../lorawan/ids.ts";
+import { createMetrics } from "../../../platform/metrics.ts";
+import { openLmdbStore } from "../../../platform/state/lmdb.ts";
+import { partitionOf, type StateStore } from "../../../platform/state/store.ts";
+import { bytes, devEuiOf, text } from "../../contracts/state-store-values.ts";
+
+let folder: string;
+const children = new Set<ChildProcessByStdio<null, Readable, null>>();
+
+beforeEach(async () => {
+  folder = join(await mkdtemp(join(tmpdir(), "upchirp-state-")), "state");
+});
+afterEach(async () => {
+  await Promise.all([...children].map(kill));
+  await rm(join(folder, ".."), { recursive: true });
+});
+
+function startWriter(...args: readonly string[]): ChildProcessByStdio<null, Readable, null> {
+  const script = fileURLToPath(new URL("../../support/state-writer.ts", import.meta.url));
+  const child = spawn(process.execPath, [script, folder, ...args], { stdio: ["ignore", "pipe", "inherit"] });
+  children.add(child);
+  return child;
+}
+
+async function kill(child: ChildProcessByStdio<null, Readable, null>): Promise<void> {
+  children.delete(child);
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const exited = once(child, "exit");
+  child.kill("SIGKILL");
+  await exited;
+}
+
+/** Kills the writer once it has printed `lines` lines; gives the highest version it printed for each device. */
+async function writeThenKill(lines: number): Promise<ReadonlyMap<string, number>> {
+  const child = startWriter();
+  const printed = new Map<string, number>();
+  let count = 0;
+  for await (const line of createInterface({ input: child.stdout })) {
+    const [devEui = "", version = "0"] = line.split(" ");
+    printed.set(devEui, Number(version));
+    count += 1;
+    // Lines that were printed before the kill arrives are read to their end: each of them is a promise.
+    if (count === lines) child.kill("SIGKILL");
+  }
+  await kill(child);
+  return printed;
+}
+
+async function expectWhole(store: StateStore, printed: ReadonlyMap<string, number>): Promise<void> {
+  for (const [digits, version] of printed) {
+    const devEui = parseDevEui(digits);
+    const device = await store.device(devEui);
+    expect(device?.version).toBeGreaterThanOrEqual(version);
+    const stored = device?.version ?? 0;
+    expect(device && text(device.value)).toBe(`${digits} ${stored}`);
+    const events = await store.readEvents(partitionOf(devEui), "", 1_000_000);
+    const own = events.filter(event => event.devEui === devEui).map(event => text(event.value));
+    expect(own).toEqual(Array.from({ length: stored }, (_, n) => `${digits} ${n + 1}`));
+    const waiting = (await store.queue(devEui)).map(entry => Number(entry.id));
+    // The entry of the last commit, and perhaps the one of a commit that did not come about.
+    expect([[stored], [stored, stored + 1]]).toContainEqual(waiting);
+  }
+}
+
+describe("a store whose process is killed", () => {
+  test("C15 C16 has every commit that was reported, whole, after each of three kills", async () => {
+    for (const lines of [1, 97, 350]) {
+      const printed = await writeThenKill(lines);
+      expect(printed.size).toBeGreaterThan(0);
+      const store = await openLmdbStore({ folder });
+      await expectWhole(store, printed);
+      await store.close();
+    }
+  });
+});
+
+describe("a folder", () => {
+  test("that another process has open is refused with state_in_use, and free once that process is killed", async () => {
+    const holder = startWriter("hold");
+    await once(createInterface({ input: holder.stdout }), "line");
+    await expect(openLmdbStore({ folder })).rejects.toMatchObject({
+      code: "state_in_use",
+      retryable: false,
+      details: { folder, pid: holder.pid },
+    });
+    await kill(holder);
+    const store = await openLmdbStore({ folder });
+    await store.close();
+  });
+
+  test("that this process has open is refused, and free once it is closed", async () => {
+    const store = await openLmdbStore({ folder });
+    await expect(openLmdbStore({ folder })).rejects.toMatchObject({ code: "state_in_use" });
+    expect(await store.commit({ devEui: devEuiOf(1), expectedVersion: 0, value: bytes("x"), devAddrs: [] })).toEqual({
+      kind: "committed",
+      version: 1,
+    });
+    await store.close();
+    const again = await openLmdbStore({ folder });
+    expect(await again.device(devEuiOf(1))).toMatchObject({ version: 1 });
+    await again.close();
+  });
+
+  test("and its files are for their owner only, also where the folder was there with wider rights", async () => {
+    await (await openLmdbStore({ folder })).close();
+    await chmod(folder, 0o755);
+    await (await openLmdbStore({ folder })).close();
+    const modeOf = async (path: string): Promise<number> => (await stat(path)).mode & 0o777;
+    expect(await modeOf(folder)).toBe(0o700);
+    const files = await readdir(folder);
+    expect(files).toContain("data.mdb");
+    for (const file of files) expect([file, await modeOf(join(folder, file))]).toEqual([file, 0o600]);
+  });
+
+  test("with a newer format is refused with state_format_newer and left as it was", async () => {
+    await (await openLmdbStore({ folder })).close();
+    await withFormat("2");
+    for (let attempt = 0; attempt < 2; attempt += 1) {
+      await expect(openLmdbStore({ folder })).rejects.toMatchObject({
+        code: "state_format_newer",
+        details: { folder, found: 2, known: 1 },
+      });
+    }
+    await withFormat("1");
+    await (await openLmdbStore({ folder })).close();
+  });
+
+  test("with an unreadable format is refused with state_corrupt", async () => {
+    await (await openLmdbStore({ folder })).close();
+    await withFormat("one");
+    await expect(openLmdbStore({ folder })).rejects.toMatchObject({ code: "state_corrupt", retryable: false });
+  });
+
+  const withFormat = async (version: string): Promise<void> => {
+    const root = open<Buffer, Buffer>({ path: folder, encoding: "binary", keyEncoding: "binary" });
+    await root
+      .openDB<Buffer, Buffer>("meta", { encoding: "binary", keyEncoding: "binary" })
+      .put(Buffer.from("format"), Buffer.from(version));
+    await root.close();
+  };
+});
+
+describe("a store", () => {
+  test("counts conflicts", async () => {
+    const metrics = createMetrics();
+    const store = await openLmdbStore({ folder, metrics });
+    await store.commit({ devEui: devEuiOf(1), expectedVersion: 5, value: bytes("x"), devAddrs: [] });
+    expect((await metrics.storeConflicts.get()).values).toMatchObject([{ value: 1 }]);
+    await store.close();
+  });
+
+  test("grows far beyond its first map, with large values and thousands of devices", async () => {
+    const store = await openLmdbStore({ folder });
+    const value = new Uint8Array(20_000).fill(1);
+    const devEuis = Array.from({ length: 2000 }, (_, n) => devEuiOf(n));
+    const outcomes = await Promise.all(
+      devEuis.map(devEui => store.commit({ devEui, expectedVersion: 0, value, devAddrs: [], events: [bytes("e")] })),
+    );
+    expect(outcomes.every(outcome => outcome.kind === "committed")).toBe(true);
+    for (const devEui of devEuis) expect((await store.device(devEui))?.value.length).toBe(20_000);
+    await store.close();
+  });
+});
