@@ -1,0 +1,79 @@
+import { afterAll, describe, expect, test } from "vitest";
+import { createCodecSandbox } from "../../app-server/codec/sandbox.ts";
+import type { DeviceCodec } from "../../app-server/ports.ts";
+import { systemClock } from "../../platform/clock.ts";
+import { createMetrics } from "../../platform/metrics.ts";
+import { type Block, blocksOf, codesIn, plain, readText, tableUnder } from "./markdown.ts";
+
+const page = readText("docs/codecs.md");
+const blocks = blocksOf(page);
+// Loading a script on a busy machine may take longer than the default for a call.
+const sandbox = createCodecSandbox({ clock: systemClock, metrics: createMetrics(), workers: 1, timeMs: 500 });
+afterAll(() => sandbox.close());
+
+const scripts = (kind: string): readonly (readonly [string, Block])[] =>
+  blocks.filter(block => block.label.startsWith(`script ${kind} `)).map(block => [block.label, block]);
+const codecOf = (block: Block): DeviceCodec => ({ kind: "javascript", script: block.text });
+const bytesOf = (hex: string | undefined): Uint8Array => Buffer.from(hex ?? "", "hex");
+const decode = (codec: DeviceCodec, fPort: number, bytes: Uint8Array) =>
+  sandbox.decode(codec, { bytes, fPort, recvTimeMs: 1_770_000_000_000, variables: {} });
+
+describe("codecs in docs/codecs.md", () => {
+  test("every script says what it does", () => {
+    const labelled = blocks.filter(
+      block => block.language === "js" && /^script (decode|encode|fails) /.test(block.label),
+    );
+    expect(labelled).toHaveLength(blocks.filter(block => block.language === "js").length);
+  });
+
+  test.each(scripts("decode"))("%s", async (label, block) => {
+    const [, fPort, hex, object] = /^script decode (\d+) (\w+) => (.*)$/.exec(label) ?? [];
+    expect(await decode(codecOf(block), Number(fPort), bytesOf(hex))).toMatchObject({
+      kind: "decoded",
+      object: JSON.parse(object ?? ""),
+    });
+  });
+
+  test.each(scripts("encode"))("%s", async (label, block) => {
+    const [, fPort, object, chosenPort, hex] = /^script encode (\d+) (.*) => (\d+) (\w+)$/.exec(label) ?? [];
+    const input = { fPort: Number(fPort), object: JSON.parse(object ?? ""), variables: {} };
+    const outcome = await sandbox.encode(codecOf(block), input);
+    if (outcome.kind === "failed") throw new Error(outcome.message);
+    expect(outcome.fPort ?? Number(fPort)).toBe(Number(chosenPort));
+    expect(Buffer.from(outcome.bytes).toString("hex")).toBe(hex);
+  });
+
+  test.each(scripts("fails").map(([, block], index) => [index + 1, block] as const))(
+    "failing example %i fails",
+    async (_index, block) => {
+      expect(await decode(codecOf(block), 1, Uint8Array.of(0))).toMatchObject({ kind: "failed" });
+    },
+  );
+
+  test("the Cayenne LPP example decodes and encodes", async () => {
+    const [example] = blocks.filter(block => block.label.startsWith("cayenne "));
+    const hex = example?.label.split(" ")[1];
+    const object = JSON.parse(example?.text ?? "");
+    expect(await decode({ kind: "cayenne-lpp" }, 1, bytesOf(hex))).toMatchObject({ kind: "decoded", object });
+    const encoded = await sandbox.encode({ kind: "cayenne-lpp" }, { fPort: 1, object, variables: {} });
+    expect(encoded.kind === "encoded" && Buffer.from(encoded.bytes).toString("hex")).toBe(hex);
+  });
+
+  test("the Cayenne LPP types are those of the code", () => {
+    const source = readText("app-server/codec/cayenne-lpp.ts");
+    const types = [...source.matchAll(/^ {2}(?:single|named)\((\d+), "(\w+)"/gm)].map(
+      ([, code, name]) => `${code} ${name}`,
+    );
+    const rows = tableUnder(page, "Cayenne LPP").map(([code, name]) => `${code} ${plain(name)}`);
+    expect(rows).toEqual(types);
+  });
+
+  test("the functions are those that the sandbox looks for", () => {
+    const source = readText("app-server/codec/harness.ts");
+    const looked = [...source.matchAll(/^ {2}(\w+):\s*typeof \1 ===/gm)].map(match => match[1]);
+    const named = tableUnder(page, "JavaScript").flatMap(([, functions]) =>
+      codesIn(functions).map(code => code.split("(")[0]),
+    );
+    expect([...named, "normalizeUplink"].sort()).toEqual([...looked].sort());
+  });
+});
