@@ -19,13 +19,19 @@ export interface UdpAddress {
 export function openUdpPort(server: UdpAddress): DatagramPort {
   const socket = createSocket({ type: server.host.includes(":") ? "udp6" : "udp4", recvBufferSize: 1 << 20 });
   let closed = false;
+  let unsent = 0;
   let listener: (bytes: Uint8Array) => void = () => {};
   socket.on("message", bytes => listener(bytes));
   // Connection refused and the like are what a gateway sees of a server that is down.
   socket.on("error", () => {});
   return {
     send(bytes) {
-      if (!closed) socket.send(bytes, server.port, server.host, () => {});
+      if (closed) return;
+      unsent += 1;
+      socket.send(bytes, server.port, server.host, () => {
+        unsent -= 1;
+        if (closed && unsent === 0) socket.close();
+      });
     },
     onMessage(added) {
       listener = added;
@@ -33,7 +39,9 @@ export function openUdpPort(server: UdpAddress): DatagramPort {
     close() {
       if (closed) return;
       closed = true;
-      socket.close();
+      listener = () => {};
+      // What was handed over before is still sent: the host's name is looked up first.
+      if (unsent === 0) socket.close();
     },
   };
 }
