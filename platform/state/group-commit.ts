@@ -25,7 +25,8 @@ const maxOperations = 500;
 
 /**
  * Group commit: while one transaction is on its way to the disk, operations gather for the next, so that a busy store
- * pays one flush for many. A fault rejects every operation of its transaction, and `onFault` may forget what it cached.
+ * pays one flush for many. A fault rejects every operation of its transaction with what `onFault` makes of it, perhaps by a
+ * promise.
  */
 export function createGroupCommit(transact: Transact, onFault: (error: unknown) => unknown): GroupCommit {
   const waiting: Waiting[] = [];
@@ -40,7 +41,7 @@ export function createGroupCommit(transact: Transact, onFault: (error: unknown) 
         for (const operation of taken) operation.run();
       });
     } catch (error) {
-      const reason = onFault(error);
+      const reason = await onFault(error);
       // The transaction did not even begin: whoever waits would wait for ever.
       if (taken.length === 0) taken = waiting.splice(0);
       for (const operation of taken) operation.failed(reason);

@@ -45,6 +45,9 @@ export async function openTables(folder: string): Promise<Tables> {
     // The default resolves a write before it is flushed. Off, a commit is pages, fdatasync, then the meta page through a
     // descriptor opened with O_DSYNC, and only then does its promise resolve.
     overlappingSync: false,
+    // Its batches hang on a promise that nobody can catch, so that a full disk would end the process; the group commit
+    // gathers calls itself.
+    eventTurnBatching: false,
     permissionsMode: 0o600,
   } as const;
   const root = open<Buffer, Buffer>(options);

@@ -50,7 +50,6 @@ export interface LmdbStoreOptions {
 export async function openLmdbStore(options: LmdbStoreOptions): Promise<StateStore> {
   const { folder, log, metrics } = options;
   const fault = (error: unknown): unknown => {
-    swallowDetails(error, log);
     if (error instanceof UpchirpError) return error;
     metrics?.storeFaults.inc();
     log?.error({ err: error, folder }, "the state store failed");
@@ -63,9 +62,9 @@ export async function openLmdbStore(options: LmdbStoreOptions): Promise<StateSto
       // A child transaction, because lmdb-js keeps what a plain one wrote before its callback threw.
       await tables.root.childTransaction(work);
     },
-    error => {
+    async error => {
       operations.forget();
-      return fault(error);
+      return fault(await causeOf(error));
     },
   );
   const events = createListeners<number>(log);
@@ -241,10 +240,14 @@ async function openFolder(
   }
 }
 
-/** lmdb-js hands the cause of a failed commit over as a second promise, which rejects on its own. */
-function swallowDetails(error: unknown, log: Log | undefined): void {
-  if (!(error instanceof Error && "commitError" in error && error.commitError instanceof Promise)) return;
-  error.commitError.catch((cause: unknown) => log?.error({ err: cause }, "why the state store could not commit"));
+/**
+ * lmdb-js hands the cause of a failed commit over as a second promise, which it rejects in the same turn; left alone, that
+ * would end the process.
+ */
+async function causeOf(error: unknown): Promise<unknown> {
+  if (!(error instanceof Error && "commitError" in error && error.commitError instanceof Promise)) return error;
+  const cause = error.commitError.catch((reason: unknown) => reason);
+  return Promise.race([cause, new Promise(resolve => setImmediate(() => resolve(error)))]);
 }
 
 /** After these the environment answers nothing more until it is opened again, or never. */

@@ -7,6 +7,8 @@ import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { open } from "lmdb";
+import Type from "typebox";
+import Value from "typebox/value";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { parseDevEui } from "../../../lorawan/ids.ts";
 import { createMetrics } from "../../../platform/metrics.ts";
@@ -82,6 +84,44 @@ describe("a store whose process is killed", () => {
       await store.close();
     }
   });
+});
+
+describe.runIf(process.platform === "linux")("a store whose disk is full", () => {
+  test("refuses what it cannot keep, goes on, and has all the rest when there is room again", async () => {
+    const script = fileURLToPath(new URL("../../support/state-filler.ts", import.meta.url));
+    const limited = 'ulimit -f 4096 && exec "$0" "$@"';
+    // LMDB prints the cause to standard error by itself.
+    const child = spawn("/bin/sh", ["-c", limited, process.execPath, script, folder], {
+      stdio: ["ignore", "pipe", "ignore"],
+    });
+    children.add(child);
+    const [line] = await once(createInterface({ input: child.stdout }), "line");
+    const { committed, refused } = Value.Parse(fillerReport, JSON.parse(String(line)));
+    expect(committed.length).toBeGreaterThan(10);
+    for (const refusal of refused) expect(refusal).toMatchObject({ code: "state_unavailable", retryable: true });
+
+    const store = await openLmdbStore({ folder });
+    for (const n of committed) {
+      const devEui = devEuiOf(n);
+      expect(await store.device(devEui)).toMatchObject({ version: 1 });
+      const events = await store.readEvents(partitionOf(devEui), "", 10_000);
+      expect(events.filter(event => event.devEui === devEui)).toHaveLength(1);
+    }
+    for (const { n } of refused) {
+      const devEui = devEuiOf(n);
+      expect(await store.device(devEui)).toBeUndefined();
+      const change = { devEui, expectedVersion: 0, value: bytes("now"), devAddrs: [], events: [bytes("now")] };
+      expect(await store.commit(change)).toEqual({ kind: "committed", version: 1 });
+      const events = await store.readEvents(partitionOf(devEui), "", 10_000);
+      expect(events.filter(event => event.devEui === devEui).map(event => text(event.value))).toEqual(["now"]);
+    }
+    await store.close();
+  });
+});
+
+const fillerReport = Type.Object({
+  committed: Type.Array(Type.Number()),
+  refused: Type.Array(Type.Object({ n: Type.Number(), code: Type.String(), retryable: Type.Boolean() })),
 });
 
 describe("a folder", () => {
