@@ -1,0 +1,125 @@
+import { describe, expect, test } from "vitest";
+import { errorCodes, keysOf, programSources, unionOf } from "./error-codes.ts";
+import { codesIn, plain, readText, tableUnder } from "./markdown.ts";
+
+const page = readText("docs/errors.md");
+const sorted = (codes: Iterable<string>): readonly string[] => [...new Set(codes)].sort();
+const firstColumn = (heading: string): readonly string[] =>
+  tableUnder(page, heading).flatMap(([cell]) => codesIn(cell));
+const sourceOf = (path: string): string => programSources.find(source => source.path === path)?.text ?? "";
+
+/** Codes and statuses of `const name = { code: 409, other: { status: 404 } }`. */
+function statusesOf(name: string, text: string): readonly (readonly [string, string])[] {
+  const [, body = ""] = new RegExp(`const ${name}\\b[^=]*= \\{\\n([\\s\\S]*?)\\n\\}`).exec(text) ?? [];
+  return [...body.matchAll(/^ {2}(\w+): (?:\{ status: )?(\d{3})/gm)].map(match => [match[1] ?? "", match[2] ?? ""]);
+}
+
+describe("docs/errors.md", () => {
+  test("the scan finds codes that are literals, unions, keys of an object and inherited", () => {
+    const codes = errorCodes();
+    for (const code of ["invalid_config", "sql_conflict", "too_many_attempts", "request_refused"]) {
+      expect(codes).toContain(code);
+    }
+  });
+
+  test("lists the code of every fault that the program names, and no other", () => {
+    const codes = firstColumn("Faults");
+    expect(sorted(codes)).toEqual(sorted(errorCodes()));
+    expect(codes).toHaveLength(new Set(codes).size);
+  });
+
+  test("lists the code and status of every HTTP answer", () => {
+    const problem = sourceOf("app-server/api/problem.ts");
+    const named = [...problem.matchAll(/problem\((\d{3}), "(\w+)"/g)].map(
+      match => [match[2] ?? "", match[1] ?? ""] as const,
+    );
+    const statuses = [
+      ...statusesOf("statusOf", sourceOf("app-server/api/refusal.ts")),
+      ...statusesOf("conflictStatus", problem),
+      ...statusesOf("portProblems", problem),
+      ...named,
+      ["malformed_value", "400"],
+    ];
+    const rows = tableUnder(page, "HTTP answers").map(([code, status]) => `${plain(code)} ${status}`);
+    expect(sorted(rows)).toEqual(sorted(statuses.map(([code, status]) => `${code} ${status}`)));
+  });
+
+  test("lists the ends of an event stream", () => {
+    const [, codes = ""] = /end\(code: ([^,]*),/.exec(sourceOf("app-server/api/event-stream.ts")) ?? [];
+    expect(sorted(firstColumn("Ends of an event stream"))).toEqual(sorted(codes.match(/\w+/g) ?? []));
+  });
+
+  test("lists every code of a log event", () => {
+    expect(sorted(firstColumn("Log events"))).toEqual(sorted(unionOf("LogCode")));
+  });
+
+  test("says of exactly those codes that they are reserved which nothing sends", () => {
+    const others = programSources.filter(({ path }) => path !== "platform/state/network-event.ts");
+    const unsent = unionOf("LogCode").filter(code => !others.some(({ text }) => text.includes(`"${code}"`)));
+    const rows = tableUnder(page, "Log events");
+    const reserved = rows.filter(([, level]) => level === "reserved").map(([code]) => plain(code));
+    expect(sorted(reserved)).toEqual(sorted(unsent));
+  });
+
+  test("lists the reasons for which gateway packets are refused", () => {
+    const registry = sourceOf("network-server/gateway/registry.ts");
+    const [, counters = ""] = /const refusalCounters[^=]*= \{([^}]*)\}/.exec(registry) ?? [];
+    const values = [...counters.matchAll(/"(\w+)"/g)].map(match => match[1] ?? "");
+    expect(values).toHaveLength(keysOf("refusalCounters", registry).length);
+    expect(sorted(firstColumn("upchirp_gateway_refused_total"))).toEqual(
+      sorted([...unionOf("PacketFault"), ...values]),
+    );
+  });
+
+  test("lists the reasons for which receptions are refused", () => {
+    const kinds = [...sourceOf("lorawan/phy/frame.ts").matchAll(/readonly kind: "([^"]+)"/g)].map(
+      match => match[1] ?? "",
+    );
+    const dispatched = ["data", "join-request", "join-accept"];
+    const reasons = [
+      ...unionOf("RxpkFault"),
+      ...unionOf("FrameErrorCode"),
+      "downlink_heard",
+      ...kinds.filter(kind => !dispatched.includes(kind)),
+    ];
+    expect(sorted(firstColumn("upchirp_receptions_refused_total"))).toEqual(sorted(reasons));
+  });
+
+  test("lists the verdicts on uplinks and the outcomes of downlinks", () => {
+    const match = sourceOf("network-server/uplink/match.ts");
+    const [, verdicts = ""] = /type Verdict<Device> =([\s\S]*?\});\n/.exec(match) ?? [];
+    const kinds = [...verdicts.matchAll(/kind: "([^"]+)"/g)].map(found => found[1] ?? "");
+    expect(sorted(firstColumn("upchirp_uplinks_total"))).toEqual(sorted(kinds));
+    const [, outcome = ""] =
+      /type AnswerOutcome =([\s\S]*?\});\n/.exec(sourceOf("network-server/downlink/transmit.ts")) ?? [];
+    const results = [...outcome.matchAll(/kind: "([^"]+)"/g)].map(found => found[1] ?? "");
+    expect(sorted(firstColumn("upchirp_downlinks_total"))).toEqual(sorted(results));
+    const attempts = ["sent", ...unionOf("TransmissionFailure")];
+    expect(sorted(firstColumn("upchirp_downlink_attempts_total"))).toEqual(sorted(attempts));
+  });
+
+  test("lists the results of joins that the network server names itself", () => {
+    const join = sourceOf("network-server/uplink/join.ts");
+    const refused = [...join.matchAll(/refuse\(collection, "(\w+)"\)/g)].map(match => match[1] ?? "");
+    const listed = firstColumn("upchirp_joins_total").filter(result => /^[a-z]/.test(result));
+    expect(sorted(listed)).toEqual(sorted(["accepted", ...refused]));
+  });
+
+  test("lists the reasons for which commands are refused and events skipped", () => {
+    const [, reasons = ""] = /kind: "refused";\s*readonly reason: ([^;]*);/.exec(sourceOf("app-server/ports.ts")) ?? [];
+    expect(sorted(firstColumn("upchirp_commands_refused_total"))).toEqual(
+      sorted(["malformed", ...(reasons.match(/\w+/g) ?? [])]),
+    );
+    const [, skips = ""] = /reason: ("malformed"[^,)]*)/.exec(sourceOf("app-server/events.ts")) ?? [];
+    expect(sorted(firstColumn("upchirp_events_skipped_total"))).toEqual(sorted(skips.match(/\w+/g) ?? []));
+  });
+
+  test.each([
+    ["upchirp_mqtt_refused_total", "app-server/integration/", /(?:what: |#refuse\()"(\w+)"/g],
+    ["upchirp_gateway_oddities_total", "network-server/gateway/", /gatewayOddities\.inc\(\{ kind: "(\w+)"/g],
+  ])("lists the labels of %s", (heading, folder, pattern) => {
+    const sources = programSources.filter(({ path }) => path.startsWith(folder));
+    const labels = sources.flatMap(({ text }) => [...text.matchAll(pattern)].map(match => match[1] ?? ""));
+    expect(sorted(firstColumn(heading))).toEqual(sorted(labels));
+  });
+});
