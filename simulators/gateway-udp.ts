@@ -259,7 +259,7 @@ class Forwarder implements UdpGateway, Receiver {
     if (aheadUs === undefined) return "GPS_UNLOCKED";
     if (aheadUs < startDelayUs + marginUs + queueDelayUs) return "TOO_LATE";
     if (aheadUs > longestAdvanceUs) return "TOO_EARLY";
-    return nowUs + aheadUs;
+    return Math.round(nowUs + aheadUs);
   }
 
   #aheadUs(txpk: Txpk): number | undefined {

@@ -5,10 +5,12 @@ import type { Clock } from "../platform/clock.ts";
  * milliseconds and may wake early. The returned function cancels it.
  */
 export function atTime(clock: Clock, timeUs: number, action: () => void): () => void {
+  // Clocks count whole microseconds; a fraction would never be reached.
+  const dueUs = Math.ceil(timeUs);
   let cancel = (): void => {};
   const arm = (): void => {
-    cancel = clock.after(Math.max(0, (timeUs - clock.monotonicUs()) / 1000), () => {
-      if (clock.monotonicUs() < timeUs) arm();
+    cancel = clock.after(Math.max(0, (dueUs - clock.monotonicUs()) / 1000), () => {
+      if (clock.monotonicUs() < dueUs) arm();
       else action();
     });
   };
