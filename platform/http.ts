@@ -28,7 +28,7 @@ export interface HttpServer {
   close(): Promise<void>;
 }
 
-export interface ListenAddress {
+interface ListenAddress {
   readonly host: string;
   readonly port: number;
   /** What the operator changes to choose another port, like `http.port`. */
@@ -36,7 +36,7 @@ export interface ListenAddress {
 }
 
 /** RFC 9457, with Upchirp's stable `code`. */
-export interface ProblemDocument {
+interface ProblemDocument {
   readonly type: "about:blank";
   readonly title: string;
   readonly status: number;
@@ -85,7 +85,7 @@ function clientProblem(error: Readonly<Record<string, unknown>>): ProblemDocumen
 }
 
 /** What a client is told of an error: of our own faults nothing but that there is one, since the log has the rest. */
-export function problemOf(error: unknown): ProblemDocument {
+function problemOf(error: unknown): ProblemDocument {
   if (error instanceof MalformedValue) return problem(400, error.code, error.message);
   if (error instanceof SqlError && error.retryable) {
     return problem(503, error.code, "The database cannot answer now; try again.");

@@ -16,7 +16,7 @@ function distance(from: string, to: string): number {
 }
 
 /** The name that was probably meant, whatever its case and separators; undefined when none is near. */
-export function nearest(name: string, names: Iterable<string>): string | undefined {
+function nearest(name: string, names: Iterable<string>): string | undefined {
   let best: string | undefined;
   let bestDistance = Math.max(2, Math.floor(plain(name).length / 3)) + 1;
   for (const candidate of names) {

@@ -24,7 +24,7 @@ const guardScript = `
 trap '' HUP INT TERM
 exec 3<&0 </dev/null 9>>"$1/upchirp.lock"
 stale=$2
-if command -v flock >/dev/null && ! flock -w 5 9 2>/dev/null && ! flock -n 9; then
+if command -v flock >/dev/null && ! flock -w 3 9 2>/dev/null && ! flock -n 9; then
   echo 'another PostgreSQL, perhaps in another container, runs on this data folder' >&2
   exit 75
 fi

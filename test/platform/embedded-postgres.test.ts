@@ -4,6 +4,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { chmod, cp, mkdir, mkdtemp, readdir, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
 import Type from "typebox";
 import Value from "typebox/value";
 import { beforeAll, describe, expect, onTestFinished, test } from "vitest";
@@ -65,7 +66,7 @@ interface Holder {
 
 /** Runs the embedded server in a process of its own, so that this process can be killed. */
 async function startHolder(dataFolder: string, path = process.env.PATH): Promise<Holder> {
-  const program = join(import.meta.dirname, "../support/embedded-postgres-holder.ts");
+  const program = fileURLToPath(new URL("../support/embedded-postgres-holder.ts", import.meta.url));
   const child = spawn(process.execPath, [program, dataFolder], {
     stdio: ["pipe", "pipe", "inherit"],
     env: { PATH: path },

@@ -49,7 +49,7 @@ async function makeDatabase(kind: "empty" | "migrated"): Promise<TestDatabase> {
 export const startTestPostgres = (): Promise<TestDatabase> => makeDatabase("empty");
 
 /** A new database with every migration applied. */
-export const migratedDatabase = (): Promise<TestDatabase> => makeDatabase("migrated");
+const migratedDatabase = (): Promise<TestDatabase> => makeDatabase("migrated");
 
 /**
  * The catalog on a new, migrated database of its own. Inside a test it is closed and dropped with the test; in a
