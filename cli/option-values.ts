@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from "commander";
+import { UsageError } from "./errors.ts";
 
 /** Options of a command as the parser gives them. */
 export type OptionValues = Readonly<Record<string, unknown>>;
@@ -59,6 +60,14 @@ export const hexDigits =
       throw new InvalidArgumentError(`${digits} hex digits are expected.`);
     }
     return plain;
+  };
+
+/** As `hexDigits`, for keys: the parser would repeat what it refuses, and keys are never repeated. */
+export const secretHex =
+  (flag: string, digits: number) =>
+  (text: string): string => {
+    if (text.length === digits && /^[0-9a-fA-F]*$/.test(text)) return text.toLowerCase();
+    throw new UsageError(`${flag}: ${digits} hex digits are expected, and these are ${text.length} characters`);
   };
 
 export const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>

@@ -2,6 +2,15 @@ import { Command, CommanderError, type ParseOptions } from "commander";
 import { UpchirpError } from "../lorawan/errors.ts";
 import type { ProgramActions } from "./actions.ts";
 import { UsageError } from "./errors.ts";
+import { addEventsCommand } from "./events.ts";
+import { addQueueCommand } from "./queue.ts";
+import { addApiKeyCommands } from "./resources/api-key.ts";
+import { addApplicationCommands } from "./resources/application.ts";
+import { addDeviceCommands } from "./resources/device.ts";
+import { addGatewayCommands } from "./resources/gateway.ts";
+import { addProfileCommands } from "./resources/profile.ts";
+import { addTenantCommands } from "./resources/tenant.ts";
+import { addUserCommands } from "./resources/user.ts";
 import { addServerCommands } from "./server-commands.ts";
 import { processTerminal, type Terminal } from "./terminal.ts";
 
@@ -51,6 +60,8 @@ export function createProgram(actions: ProgramActions, terminal: Terminal = proc
     .configureOutput({
       writeOut: text => terminal.write(text),
       writeErr: text => terminal.writeError(text),
+      // A key in the wrong place is not repeated.
+      outputError: (text, write) => write(text.replace(/[0-9a-fA-F]{32,}/g, "...")),
       getOutHelpWidth: () => terminal.columns ?? 100,
       getErrHelpWidth: () => terminal.columns ?? 100,
       getOutHasColors: () => false,
@@ -60,5 +71,16 @@ export function createProgram(actions: ProgramActions, terminal: Terminal = proc
     .exitOverride();
   program.commandsGroup("Server:");
   addServerCommands(program, actions, terminal);
+  program.commandsGroup("What a running server knows:");
+  addGatewayCommands(program, terminal);
+  addProfileCommands(program, terminal);
+  addApplicationCommands(program, terminal);
+  addDeviceCommands(program, terminal);
+  addTenantCommands(program, terminal);
+  addUserCommands(program, terminal);
+  addApiKeyCommands(program, terminal);
+  program.commandsGroup("What devices say and are told:");
+  addEventsCommand(program, terminal);
+  addQueueCommand(program, terminal);
   return program;
 }

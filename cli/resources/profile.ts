@@ -1,0 +1,105 @@
+import type { Command } from "commander";
+import { regionNames } from "../../lorawan/region/region.ts";
+import { macVersions, regionalParametersRevisions } from "../../lorawan/version.ts";
+import { integerBetween } from "../option-values.ts";
+import type { Terminal } from "../terminal.ts";
+import { addResource } from "./commands.ts";
+import { describingFields, flagField, nameField } from "./common-fields.ts";
+import { type Field, type Named, type Resource, uuidOf } from "./resource.ts";
+
+export const profileNames: Named = {
+  noun: "device profile",
+  path: "/device-profiles",
+  idMember: "id",
+  nameMember: "name",
+  idOf: uuidOf,
+};
+
+const count = (name: string, path: string, least: number, most: number, description: string): Field => ({
+  flags: `--${name} <n>`,
+  description,
+  path,
+  parse: integerBetween(least, most),
+});
+
+const manySeconds = 2_147_483_647;
+
+const fields: readonly Field[] = [
+  nameField,
+  {
+    flags: "--region <region>",
+    description: "radio plan",
+    path: "region",
+    choices: regionNames,
+    isRequired: true,
+  },
+  ...describingFields,
+  { flags: "--region-config <id>", description: "which configuration of the region", path: "regionConfigId" },
+  { flags: "--mac-version <version>", description: "LoRaWAN version", path: "macVersion", choices: macVersions },
+  {
+    flags: "--regional-parameters <revision>",
+    description: "revision of the regional parameters",
+    path: "regionalParameters",
+    choices: regionalParametersRevisions,
+  },
+  {
+    flags: "--codec <kind>",
+    description: "how payloads become JSON",
+    path: "codec",
+    choices: ["none", "cayenne-lpp", "javascript"],
+  },
+  {
+    flags: "--codec-file <script.js>",
+    description: "JavaScript of The Things Stack or ChirpStack; implies --codec javascript",
+    path: "codecScript",
+    isFile: true,
+  },
+  flagField("otaa", "supportsOtaa", "devices join by themselves (yes unless said otherwise)"),
+  flagField("class-b", "supportsClassB", "devices support class B"),
+  flagField("class-c", "supportsClassC", "devices support class C"),
+  count("class-b-timeout", "classBTimeoutSeconds", 1, manySeconds, "seconds to wait for an answer in class B"),
+  count("class-c-timeout", "classCTimeoutSeconds", 1, manySeconds, "seconds to wait for an answer in class C"),
+  { flags: "--adr <algorithm>", description: "adaptive data rate", path: "adrAlgorithm", choices: ["default", "none"] },
+  count("uplink-interval", "expectedUplinkIntervalSeconds", 1, manySeconds, "seconds between uplinks, as expected"),
+  count(
+    "status-interval",
+    "deviceStatusIntervalSeconds",
+    0,
+    manySeconds,
+    "seconds between status requests; 0 is never",
+  ),
+  flagField("flush-queue-on-join", "flushQueueOnActivate", "a join empties the queue"),
+  count("confirmed-retries", "confirmedDownlinkRetries", 0, 15, "how often a confirmed downlink is repeated"),
+  count("abp-rx1-delay", "abpRx1DelaySeconds", 1, 15, "ABP: seconds to RX1"),
+  count("abp-rx1-dr-offset", "abpRx1DrOffset", 0, 7, "ABP: RX1 data rate offset"),
+  count("abp-rx2-data-rate", "abpRx2DataRate", 0, 15, "ABP: RX2 data rate"),
+  count("abp-rx2-frequency", "abpRx2FrequencyHz", 1_000_000, 2_000_000_000, "ABP: RX2 frequency in Hz"),
+];
+
+const profile: Resource = {
+  ...profileNames,
+  command: "profile",
+  summary: "device profiles: what kind of device it is",
+  columns: [
+    ["Name", "name"],
+    ["Region", "region"],
+    ["LoRaWAN", "macVersion"],
+    ["Codec", "codec"],
+    ["Id", "id"],
+  ],
+  fields,
+  tenant: "owner",
+  hasUpdate: true,
+  examples: {
+    create: [
+      "upchirp profile create --name thermometer --region EU868 --codec cayenne-lpp",
+      "upchirp profile create --name meter --region US915 --mac-version 1.0.3 --codec-file meter.js",
+    ],
+    update: ["upchirp profile update meter --codec-file meter.js"],
+  },
+  complete: async body =>
+    body.codecScript !== undefined && body.codec === undefined ? { ...body, codec: "javascript" } : body,
+};
+
+export const addProfileCommands = (program: Command, terminal: Terminal): Command =>
+  addResource(program, profile, terminal);

@@ -1,0 +1,71 @@
+import type { Command } from "commander";
+import { addApiOptions, connect } from "../api-options.ts";
+import { flagOption, type OptionValues, textOption } from "../option-values.ts";
+import { renderTable } from "../table.ts";
+import type { Terminal } from "../terminal.ts";
+import { addResource, examplesText, printJson } from "./commands.ts";
+import { describingFields, nameField } from "./common-fields.ts";
+import { resolveId, tenantNames, textMember } from "./lookup.ts";
+import type { Resource } from "./resource.ts";
+import { userNames } from "./user.ts";
+
+const tenant: Resource = {
+  ...tenantNames,
+  command: "tenant",
+  summary: "tenants: who owns gateways, applications and devices",
+  columns: [
+    ["Name", "name"],
+    ["Description", "description"],
+    ["Id", "id"],
+  ],
+  fields: [nameField, ...describingFields],
+  tenant: "none",
+  hasUpdate: true,
+  examples: {
+    create: ['upchirp tenant create --name "City of Gdansk"'],
+    update: ['upchirp tenant update Default --name "Our company"'],
+  },
+};
+
+export const tenantRoleNames: readonly string[] = ["admin", "device-manager", "gateway-manager", "viewer"];
+
+export function addTenantCommands(program: Command, terminal: Terminal): void {
+  const group = addResource(program, tenant, terminal);
+
+  addApiOptions(group.command("users").argument("<tenant>", "name or id"))
+    .summary("list who may do what in a tenant")
+    .description("Lists the users of a tenant and their roles.")
+    .action(async (text: string, values: OptionValues) => {
+      const client = connect(values, terminal);
+      const path = `/tenants/${await resolveId(client, tenantNames, text)}/users`;
+      const { items } = await client.list(path, undefined, Number.MAX_SAFE_INTEGER);
+      if (flagOption(values, "json")) return printJson(terminal, items);
+      const rows = items.map(member => [textMember(member, "email"), textMember(member, "role")]);
+      terminal.write(renderTable(terminal, ["User", "Role"], rows));
+    });
+
+  const add = group.command("add-user").argument("<tenant>", "name or id").argument("<user>", "email or id");
+  addApiOptions(add.requiredOption("--role <role>", tenantRoleNames.join(", ")))
+    .summary("give a user a role in a tenant")
+    .description("Gives a user a role in a tenant; an earlier role there is replaced.")
+    .addHelpText("after", examplesText(["upchirp tenant add-user Default ada@example.com --role viewer"]))
+    .action(async (text: string, user: string, values: OptionValues) => {
+      const client = connect(values, terminal);
+      const id = await resolveId(client, tenantNames, text);
+      const userId = await resolveId(client, userNames, user);
+      const role = textOption(values, "role");
+      await client.call("PUT", `/tenants/${id}/users/${userId}`, { body: { role } });
+      terminal.write(`${user} is ${role} in ${text}.\n`);
+    });
+
+  const remove = group.command("remove-user").argument("<tenant>", "name or id").argument("<user>", "email or id");
+  addApiOptions(remove)
+    .summary("take a user out of a tenant")
+    .description("Takes a user out of a tenant; the user stays.")
+    .action(async (text: string, user: string, values: OptionValues) => {
+      const client = connect(values, terminal);
+      const id = await resolveId(client, tenantNames, text);
+      await client.call("DELETE", `/tenants/${id}/users/${await resolveId(client, userNames, user)}`);
+      terminal.write(`${user} is no longer in ${text}.\n`);
+    });
+}
