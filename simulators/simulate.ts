@@ -1,4 +1,4 @@
-import { readFile, writeFile } from "node:fs/promises";
+import { readFile, rename, writeFile } from "node:fs/promises";
 import { connectAsync, type MqttClient } from "mqtt";
 import type { RegionName } from "../lorawan/region/region.ts";
 import { regionOf } from "../lorawan/region/regions.ts";
@@ -212,5 +212,9 @@ async function readState(file: string | undefined): Promise<FleetState | undefin
   return text === undefined ? undefined : parseFleetState(JSON.parse(text));
 }
 
-const writeState = (file: string, state: FleetState): Promise<void> =>
-  writeFile(file, JSON.stringify(state), { mode: 0o600 });
+/** Whole or not at all, and for its owner only. */
+async function writeState(file: string, state: FleetState): Promise<void> {
+  const unfinished = `${file}.new`;
+  await writeFile(unfinished, JSON.stringify(state), { mode: 0o600 });
+  await rename(unfinished, file);
+}
