@@ -4,10 +4,15 @@ import { type AesKey, parseAesKey } from "../lorawan/keys.ts";
 import type { KeyEnvelope } from "../platform/state/network-event.ts";
 import type { AppSKeyVault } from "./ports.ts";
 
-export interface VaultOptions {
+export interface KeyEncryptionKey {
   readonly kekLabel: string;
   /** 16, 24 or 32 bytes. */
   readonly kek: Uint8Array;
+}
+
+export interface VaultOptions extends KeyEncryptionKey {
+  /** Keys of the past, which sessions that began under them still need. */
+  readonly older?: readonly KeyEncryptionKey[];
 }
 
 /** Unwrapping a key costs two cipher objects; sessions use one key for thousands of uplinks. */
@@ -18,24 +23,26 @@ const maxOpened = 10_000;
  * An envelope with another label, or one that has been altered, stays closed. Throws MalformedValue for a KEK of the
  * wrong length.
  */
-export function createAppSKeyVault({ kekLabel, kek }: VaultOptions): AppSKeyVault {
+export function createAppSKeyVault({ kekLabel, kek, older = [] }: VaultOptions): AppSKeyVault {
   const opened = new Map<string, AesKey>();
-  assertUsable(kek);
+  const byLabel = new Map([...older, { kekLabel, kek }].map(entry => [entry.kekLabel, entry.kek]));
+  for (const known of byLabel.values()) assertUsable(known);
 
-  const openWrapped = (wrapped: string): AesKey | undefined => {
-    const known = opened.get(wrapped);
-    if (known !== undefined) return known;
+  const openWrapped = (key: Uint8Array, wrapped: string): AesKey | undefined => {
+    const cached = opened.get(wrapped);
+    if (cached !== undefined) return cached;
     if (!/^([0-9a-fA-F]{2})+$/.test(wrapped)) return undefined;
-    const key = unwrapKey(kek, Buffer.from(wrapped, "hex"));
-    if (key === undefined || key.length !== 16) return undefined;
+    const appSKey = unwrapKey(key, Buffer.from(wrapped, "hex"));
+    if (appSKey === undefined || appSKey.length !== 16) return undefined;
     if (opened.size >= maxOpened) opened.clear();
-    opened.set(wrapped, key);
-    return key;
+    opened.set(wrapped, appSKey);
+    return appSKey;
   };
 
   return {
     open(envelope: KeyEnvelope) {
-      if (envelope.kekLabel === kekLabel) return openWrapped(envelope.aesKey);
+      const known = byLabel.get(envelope.kekLabel ?? "");
+      if (known) return openWrapped(known, envelope.aesKey);
       if (envelope.kekLabel !== undefined && envelope.kekLabel !== "") return undefined;
       return /^[0-9a-fA-F]{32}$/.test(envelope.aesKey) ? parseAesKey(envelope.aesKey) : undefined;
     },

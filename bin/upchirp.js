@@ -12,4 +12,5 @@ if (major < 22 || (major === 22 && minor < 18)) {
 }
 const source = new URL("../upchirp.ts", import.meta.url);
 const compiled = new URL("../dist/upchirp.js", import.meta.url);
-await import((existsSync(source) ? source : compiled).href);
+const { main } = await import((existsSync(source) ? source : compiled).href);
+await main(process.argv);

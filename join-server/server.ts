@@ -1,6 +1,6 @@
 import type { FastifyInstance } from "fastify";
 import { wrapKey } from "../lorawan/backend/key-envelope.ts";
-import type { JoinAns, JoinReq } from "../lorawan/backend/messages.ts";
+import type { JoinAns, JoinReq, RejoinAns, RejoinReq } from "../lorawan/backend/messages.ts";
 import type { DevEui, JoinEui } from "../lorawan/ids.ts";
 import { parseAesKey } from "../lorawan/keys.ts";
 import type { MasterKeys } from "../platform/key-file.ts";
@@ -15,6 +15,7 @@ import { joinServerRoutes } from "./routes.ts";
 export interface JoinServer {
   /** For a network server in the same process. */
   join(request: JoinReq): Promise<JoinAns>;
+  rejoin(request: RejoinReq): Promise<RejoinAns>;
   /** For the API: keys go in and never come out. */
   readonly rootKeys: {
     put(devEui: DevEui, keys: { readonly nwkKey: string; readonly appKey?: string }): Promise<void>;
@@ -33,7 +34,7 @@ export interface JoinServerOptions {
   readonly masterKeys: MasterKeys;
   readonly config: JoinServerConfig;
   /** What AppSKeys are wrapped under for the application server (TS002 13). */
-  readonly appSKeyKek: { readonly label: string; readonly kek: Uint8Array };
+  readonly appSKeyKek: { readonly kekLabel: string; readonly kek: Uint8Array };
 }
 
 export function createJoinServer({ sql, masterKeys, config, appSKeyKek }: JoinServerOptions): JoinServer {
@@ -41,7 +42,7 @@ export function createJoinServer({ sql, masterKeys, config, appSKeyKek }: JoinSe
   const nonces = createNonceStore(sql);
   const answerer = createJoinAnswerer(store, nonces);
   const appSKeyWrap: KeyWrap["appSKey"] = key => ({
-    KEKLabel: appSKeyKek.label,
+    KEKLabel: appSKeyKek.kekLabel,
     AESKey: Buffer.from(wrapKey(appSKeyKek.kek, key)).toString("hex"),
   });
   const inProcess: KeyWrap = {
@@ -50,6 +51,7 @@ export function createJoinServer({ sql, masterKeys, config, appSKeyKek }: JoinSe
   };
   return {
     join: request => answerer.join(request, inProcess),
+    rejoin: request => answerer.rejoin(request, inProcess),
     rootKeys: {
       put: (devEui, keys) =>
         store.put(devEui, {

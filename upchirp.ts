@@ -1,0 +1,135 @@
+import { readFileSync } from "node:fs";
+import type { ProgramActions, StartOptions } from "./cli/actions.ts";
+import { runDemo } from "./cli/demo.ts";
+import { createProgram } from "./cli/program.ts";
+import {
+  type Config,
+  configSchema,
+  connectDatabase,
+  type Installation,
+  localTokenFile,
+  masterKeyFile,
+  migrationsFolder,
+  reencryptRootKeys,
+  startInstallation,
+} from "./compose.ts";
+import { systemClock } from "./platform/clock.ts";
+import { exampleConfig, printConfig } from "./platform/config/print.ts";
+import { loadConfig } from "./platform/config.ts";
+import { addMasterKey } from "./platform/key-file.ts";
+import { stopOnSignals } from "./platform/lifecycle.ts";
+import { createLog, type Log } from "./platform/log.ts";
+import { migrate } from "./platform/migrate.ts";
+
+/** Runs the command line; `argv` is that of the process. */
+export async function main(argv: readonly string[]): Promise<void> {
+  await createProgram(actions).parseAsync(argv);
+}
+
+const version = packageVersion();
+
+const actions: ProgramActions = {
+  version,
+  async start(options) {
+    const { installation } = await start(options);
+    process.stdout.write(readyText(installation));
+  },
+  async demo(options) {
+    const { installation, config } = await start(options);
+    process.stdout.write(readyText(installation));
+    const stopping = new AbortController();
+    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => stopping.abort());
+    await runDemo({
+      signal: stopping.signal,
+      apiUrl: `http://127.0.0.1:${installation.httpPort}`,
+      token: readFileSync(localTokenFile(config.dataFolder), "utf8").trim(),
+      udpPort: installation.udpPort,
+      stateFile: `${config.dataFolder}/simulated-devices.json`,
+      ...(installation.mqttPort !== undefined && { mqttPort: installation.mqttPort }),
+      write: text => void process.stdout.write(text),
+    });
+  },
+  async migrate(options) {
+    const config = configOf(options);
+    const log = createLog(config.log);
+    const { sql, close } = await connectDatabase(config, { log, clock: systemClock, onFatal: fail(log) });
+    try {
+      await migrate(sql, migrationsFolder, log);
+      process.stdout.write("The database is up to date.\n");
+    } finally {
+      await close();
+    }
+  },
+  async rotateKeys(options) {
+    const config = configOf(options);
+    const log = createLog(config.log);
+    addMasterKey(masterKeyFile(config));
+    const { sql, close } = await connectDatabase(config, { log, clock: systemClock, onFatal: fail(log) });
+    try {
+      const done = await reencryptRootKeys(config, sql, count =>
+        process.stdout.write(`${count} devices encrypted anew\n`),
+      );
+      process.stdout.write(`Done: the root keys of ${done} devices are under the new key. Back up the key file.\n`);
+    } finally {
+      await close();
+    }
+  },
+  printConfig: options => printConfig(configSchema, configOf(options)),
+  exampleConfig: () => exampleConfig(configSchema),
+};
+
+function configOf(options: StartOptions): Config {
+  return loadConfig(configSchema, {
+    ...(options.configFile !== undefined && { file: options.configFile }),
+    env: process.env,
+    overrides: options.overrides,
+  });
+}
+
+async function start(options: StartOptions): Promise<{ installation: Installation; config: Config }> {
+  const config = configOf(options);
+  const log = createLog(config.log);
+  const installation = await startInstallation(config, { log, clock: systemClock, version, onFatal: fail(log) });
+  stopOnSignals(installation.lifecycle, log, process);
+  return { installation, config };
+}
+
+/** Ends the process at once: everything that was promised is on disk, and the supervisor starts a new one. */
+const fail = (log: Log) => (reason: string) => {
+  log.fatal({ reason }, "cannot go on");
+  process.exit(1);
+};
+
+function readyText({ httpPort, udpPort, mqttPort, administrator }: Installation): string {
+  const lines = [
+    "",
+    `Upchirp ${version} is ready.`,
+    `  gateways  UDP ${udpPort} (Semtech UDP)`,
+    `  HTTP      http://localhost:${httpPort}/api/docs (API; also /healthz, /readyz, /metrics, MQTT over WebSocket at /mqtt)`,
+    ...(mqttPort === undefined ? [] : [`  MQTT      TCP ${mqttPort}`]),
+    ...(administrator
+      ? [
+          "",
+          `An administrator has been created. The password is shown now and never again:`,
+          `  e-mail    ${administrator.email}`,
+          `  password  ${administrator.password}`,
+        ]
+      : []),
+    "",
+    "",
+  ];
+  return lines.join("\n");
+}
+
+function packageVersion(): string {
+  // In a checkout package.json stands beside this file, in the published package one folder above.
+  for (const place of ["./package.json", "../package.json"]) {
+    try {
+      const parsed: unknown = JSON.parse(readFileSync(new URL(place, import.meta.url), "utf8"));
+      if (typeof parsed === "object" && parsed !== null && "version" in parsed) return String(parsed.version);
+    } catch {
+      // The other place has it.
+    }
+  }
+  return "0.0.0";
+}
