@@ -38,6 +38,8 @@ export class DeviceJoin {
   #lastJoinNonce: number | undefined;
   #attempt = 0;
   #sentDevNonce: number | undefined;
+  /** Of the last request: the session begins where the accept came. */
+  #sentDataRate = 0;
   #joined: ((session: DeviceSession) => void) | undefined;
   #cancel = (): void => {};
 
@@ -72,7 +74,7 @@ export class DeviceJoin {
     const { credentials, region, emit, radio } = this.#options;
     const accept = openJoinAccept(transmission.phyPayload, credentials, devNonce);
     if (accept === undefined || !this.#mayFollow(accept)) return;
-    const session = joinedSession(region, accept, this.#sessionDataRate(), this.#channels());
+    const session = joinedSession(region, accept, this.#dataRateOfSession(), this.#channels());
     const joined = this.#joined;
     this.#lastJoinNonce = accept.joinNonce;
     this.stop();
@@ -95,6 +97,7 @@ export class DeviceJoin {
     const devNonce = this.#takeDevNonce();
     this.#sentDevNonce = devNonce;
     const { frequencyHz, dataRate } = this.#channel();
+    this.#sentDataRate = dataRate;
     emit({ kind: "join-requested", devNonce });
     radio.transmit({
       phyPayload: encodeJoinRequest(credentials, devNonce),
@@ -117,7 +120,7 @@ export class DeviceJoin {
   #takeDevNonce(): number {
     if (!this.#counts) return this.#options.random.between(0, 0xffff);
     const devNonce = this.#nextDevNonce;
-    this.#nextDevNonce += 1;
+    this.#nextDevNonce = (devNonce + 1) & 0xffff;
     return devNonce;
   }
 
@@ -125,7 +128,11 @@ export class DeviceJoin {
     return this.#options.channels ?? new Set(this.#options.region.defaultChannels.keys());
   }
 
-  #sessionDataRate(): number {
+  #dataRateOfSession(): number {
+    return Math.min(this.#sentDataRate, this.#firstDataRate());
+  }
+
+  #firstDataRate(): number {
     return this.#options.dataRate ?? this.#options.region.maxAdrDataRate;
   }
 
@@ -133,7 +140,7 @@ export class DeviceJoin {
   #channel(): { readonly frequencyHz: number; readonly dataRate: number } {
     const { region, random } = this.#options;
     const channel = random.pick([...this.#channels()].flatMap(number => region.defaultChannels[number] ?? []));
-    const highest = Math.min(channel.maxDataRate, Math.max(channel.minDataRate, this.#sessionDataRate()));
+    const highest = Math.min(channel.maxDataRate, Math.max(channel.minDataRate, this.#firstDataRate()));
     const span = highest - channel.minDataRate + 1;
     return {
       frequencyHz: channel.uplinkFrequencyHz,

@@ -1,4 +1,4 @@
-import type { Region } from "../lorawan/region/region.ts";
+import type { Channel, Region } from "../lorawan/region/region.ts";
 import type { MacVersion } from "../lorawan/version.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Air, AirReception } from "./air.ts";
@@ -251,9 +251,13 @@ export class Device {
     const { parameters } = session;
     const { dataRate } = parameters;
     const channels = channelPlanOf(parameters);
-    const usable = parameters.enabledChannels.flatMap(number => channels[number] ?? []);
-    const fitting = usable.filter(({ minDataRate, maxDataRate }) => minDataRate <= dataRate && dataRate <= maxDataRate);
-    const { uplinkFrequencyHz } = this.#random.pick(fitting);
+    const enabled = parameters.enabledChannels.flatMap(number => channels[number] ?? []);
+    const carries = (channel: Channel): boolean => channel.minDataRate <= dataRate && dataRate <= channel.maxDataRate;
+    const fitting = enabled.filter(carries);
+    // After a step back no enabled channel may carry the data rate; a default one does.
+    const usable =
+      fitting.length > 0 ? fitting : region.defaultChannels.filter(known => known !== undefined).filter(carries);
+    const { uplinkFrequencyHz } = this.#random.pick(usable);
     const { phyPayload, fCnt, confirmed, payload } = uplink;
     uplink.attempt += 1;
     const port = uplink.fPort === undefined ? {} : { fPort: uplink.fPort };

@@ -123,8 +123,5 @@ export function modulationOfTxpk({ modu, datr }: Txpk): Modulation | undefined {
   if (modu === "FSK" && typeof datr === "number") return { kind: "fsk", bitRate: datr };
   const match = modu === "LORA" && typeof datr === "string" ? /^SF(\d+)BW(\d+)$/.exec(datr) : null;
   if (match === null) return undefined;
-  // 2.4 GHz has 812.5 kHz and its like, which the name rounds down.
-  const bandwidthKHz = Number(match[2]);
-  const bandwidthHz = bandwidthKHz === 812 ? 812_500 : bandwidthKHz * 1000;
-  return { kind: "lora", spreadingFactor: Number(match[1]), bandwidthHz };
+  return { kind: "lora", spreadingFactor: Number(match[1]), bandwidthHz: Number(match[2]) * 1000 };
 }
