@@ -1,6 +1,6 @@
-import type { JoinReq, ResultCode } from "../lorawan/backend/messages.ts";
+import type { JoinReq, RejoinReq, ResultCode } from "../lorawan/backend/messages.ts";
 import { FrameError } from "../lorawan/errors.ts";
-import { type JoinEui, parseDevAddr, parseNetId } from "../lorawan/ids.ts";
+import { type DevEui, type JoinEui, parseDevAddr, parseNetId } from "../lorawan/ids.ts";
 import { type AesKey, deriveJoinServerKeys, deriveSessionKeys10, deriveSessionKeys11 } from "../lorawan/keys.ts";
 import { decodeFrame } from "../lorawan/phy/codec.ts";
 import type { JoinAcceptContent, JoinRequest } from "../lorawan/phy/frame.ts";
@@ -18,6 +18,8 @@ export interface JoinNonces {
   readonly joinNonce: number;
   /** Highest one that came under the rule of rising DevNonces. */
   readonly lastDevNonce?: number;
+  /** Highest RJcount1 of a Rejoin-Request of type 1 (TS001-1.1 6.2.4.2). */
+  readonly lastRjCount1?: number;
   /** Bit n is set when DevNonce n was used; trailing zero bytes may be missing. */
   readonly usedDevNonces: Uint8Array;
 }
@@ -46,7 +48,7 @@ export interface Acceptance {
       };
 }
 
-const refused = (resultCode: ResultCode, description: string): Refusal => ({
+export const refused = (resultCode: ResultCode, description: string): Refusal => ({
   kind: "refused",
   resultCode,
   description,
@@ -82,13 +84,22 @@ export function acceptJoin(
 ): Acceptance | Refusal {
   const taken = takeDevNonce(nonces, frame.devNonce, hasRisingDevNonce(request.MACVersion));
   if ("kind" in taken) return taken;
-  const joinNonce = nonces.joinNonce + 1;
-  if (joinNonce > 0xff_ffff)
-    return refused("JoinReqFailed", "every JoinNonce of this device is used up: renew its keys");
+  const joinNonce = nextJoinNonce(nonces);
+  if (typeof joinNonce === "object") return joinNonce;
   const content = contentOf(request, joinNonce);
-  const session = content.optNeg ? session11(keys, frame, content) : session10(keys, frame, content);
-  return "resultCode" in session ? session : { kind: "accepted", nonces: { ...taken, joinNonce }, ...session };
+  const session = content.optNeg
+    ? session11(keys, { ...frame, nonce: frame.devNonce, joinReqType: 0xff }, content)
+    : session10(keys, frame, content);
+  return "resultCode" in session
+    ? session
+    : { kind: "accepted", nonces: { ...nonces, ...taken, joinNonce }, ...session };
 }
+
+/** JoinNonces are counted over joins and rejoins of one JoinEUI (C26). */
+export const nextJoinNonce = ({ joinNonce }: JoinNonces): number | Refusal =>
+  joinNonce < 0xff_ffff
+    ? joinNonce + 1
+    : refused("JoinReqFailed", "every JoinNonce of this device is used up: renew its keys");
 
 type SessionPart = Pick<Acceptance, "phyPayload" | "appSKey" | "networkKeys">;
 
@@ -106,11 +117,21 @@ function session10(keys: RootKeyPair, frame: JoinRequest, content: JoinAcceptCon
   return { phyPayload, appSKey, networkKeys: { kind: "1.0", nwkSKey } };
 }
 
-function session11(keys: RootKeyPair, frame: JoinRequest, content: JoinAcceptContent): SessionPart | Refusal {
+/** What a LoRaWAN 1.1 session is derived from, beside the root keys and the accept's content. */
+export interface JoinOrRejoin {
+  readonly joinEui: JoinEui;
+  readonly devEui: DevEui;
+  /** DevNonce, or RJcount0 or RJcount1. */
+  readonly nonce: number;
+  readonly joinReqType: 0xff | 0 | 1 | 2;
+}
+
+/** TS001-1.1 6.2.3: an accept that answers a Rejoin-Request is encrypted under JSEncKey. */
+export function session11(keys: RootKeyPair, asked: JoinOrRejoin, content: JoinAcceptContent): SessionPart | Refusal {
   const { nwkKey, appKey } = keys;
   if (!appKey) return refused("JoinReqFailed", "a LoRaWAN 1.1 device needs an AppKey beside its NwkKey");
-  const { joinEui, devEui, devNonce } = frame;
-  const { jsIntKey } = deriveJoinServerKeys({ nwkKey, devEui });
+  const { joinEui, devEui, nonce: devNonce, joinReqType } = asked;
+  const { jsIntKey, jsEncKey } = deriveJoinServerKeys({ nwkKey, devEui });
   const { appSKey, ...network } = deriveSessionKeys11({
     nwkKey,
     appKey,
@@ -119,13 +140,14 @@ function session11(keys: RootKeyPair, frame: JoinRequest, content: JoinAcceptCon
     devNonce,
   });
   const phyPayload = sealJoinAccept(content, {
-    encryptionKey: nwkKey,
-    mic: { kind: "1.1", key: jsIntKey, joinReqType: 0xff, joinEui, devNonce },
+    encryptionKey: joinReqType === 0xff ? nwkKey : jsEncKey,
+    mic: { kind: "1.1", key: jsIntKey, joinReqType, joinEui, devNonce },
   });
   return { phyPayload, appSKey, networkKeys: { kind: "1.1", ...network } };
 }
 
-function contentOf(request: JoinReq, joinNonce: number): JoinAcceptContent {
+/** The Join-Accept's content as the network server wants it. Throws MalformedValue. */
+export function contentOf(request: JoinReq | RejoinReq, joinNonce: number): JoinAcceptContent {
   const dlSettings = hexBytes(request.DLSettings)[0] ?? 0;
   return {
     joinNonce,
@@ -163,8 +185,8 @@ function takeDevNonce(nonces: JoinNonces, devNonce: number, rising: boolean): Ta
   return { ...(lastDevNonce !== undefined && { lastDevNonce }), usedDevNonces: used };
 }
 
-const plainHex = (text: string): string => text.replace(/^0x/i, "").toLowerCase();
-const hexBytes = (text: string): Uint8Array => Uint8Array.from(Buffer.from(plainHex(text), "hex"));
+export const plainHex = (text: string): string => text.replace(/^0x/i, "").toLowerCase();
+export const hexBytes = (text: string): Uint8Array => Uint8Array.from(Buffer.from(plainHex(text), "hex"));
 
 /** The JoinEUI that nonces are counted under. */
 export const nonceScopeOf = (frame: JoinRequest): JoinEui => frame.joinEui;

@@ -22,5 +22,6 @@ export interface NonceStore {
     joinEui: JoinEui,
     decide: (nonces: JoinNonces) => Decision,
   ): Promise<Decision>;
+  /** DevNonces and RJcount1 may come again, for a device that lost them; the JoinNonce goes on. */
   forgetDevNonces(devEui: DevEui, joinEui: JoinEui): Promise<void>;
 }

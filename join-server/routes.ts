@@ -2,11 +2,13 @@ import { createHash, timingSafeEqual } from "node:crypto";
 import type { FastifyInstance } from "fastify";
 import { Compile } from "typebox/compile";
 import { wrapKey } from "../lorawan/backend/key-envelope.ts";
-import { joinReqSchema } from "../lorawan/backend/messages.ts";
+import { type JoinReq, joinReqSchema, type RejoinReq, rejoinReqSchema } from "../lorawan/backend/messages.ts";
 import type { JoinAnswerer, KeyWrap } from "./answer.ts";
 import type { JoinServerClientConfig } from "./config.ts";
+import { plainHex } from "./join.ts";
 
 const joinReq = Compile(joinReqSchema);
+const rejoinReq = Compile(rejoinReqSchema);
 
 /**
  * TS002-1.1.0 over HTTP: JSON is posted to one path, and every answer is status 200 with a result code, faults of the
@@ -22,17 +24,23 @@ export function joinServerRoutes(
       const client = clientOf(clients, request.headers.authorization);
       if (!client) return reply.code(401).send({ Result: { ResultCode: "UnknownSender" } });
       const message = request.body;
-      if (!joinReq.Check(message)) {
-        return { Result: { ResultCode: "MalformedMessage", Description: "this is no JoinReq of TS002-1.1.0" } };
-      }
-      // C70: whoever holds the token speaks for its NetID alone.
-      if (message.SenderID.toLowerCase() !== client.netId.toLowerCase()) {
-        return { Result: { ResultCode: "UnknownSender", Description: "SenderID is not the NetID of this client" } };
-      }
-      return answerer.join(message, { appSKey: appSKeyWrap, networkKey: networkKeyWrap(client) });
+      const wrap = { appSKey: appSKeyWrap, networkKey: networkKeyWrap(client) };
+      if (joinReq.Check(message)) return isFrom(client, message) ? answerer.join(message, wrap) : strangeSender;
+      if (rejoinReq.Check(message)) return isFrom(client, message) ? answerer.rejoin(message, wrap) : strangeSender;
+      return {
+        Result: { ResultCode: "MalformedMessage", Description: "this is no JoinReq or RejoinReq of TS002-1.1.0" },
+      };
     });
   };
 }
+
+/** C70: whoever holds the token speaks for its NetID alone. */
+const isFrom = (client: JoinServerClientConfig, message: JoinReq | RejoinReq): boolean =>
+  plainHex(message.SenderID) === plainHex(client.netId);
+
+const strangeSender = {
+  Result: { ResultCode: "UnknownSender", Description: "SenderID is not the NetID of this client" },
+};
 
 function clientOf(
   clients: readonly JoinServerClientConfig[],

@@ -1,4 +1,4 @@
-import type { JoinAns, JoinReq } from "../lorawan/backend/messages.ts";
+import type { JoinAns, JoinReq, RejoinAns, RejoinReq } from "../lorawan/backend/messages.ts";
 import type { ApplicationId, DevEui, DeviceProfileId, GatewayId, JoinEui, TenantId } from "../lorawan/ids.ts";
 import type { RegionName } from "../lorawan/region/region.ts";
 import type { MacVersion, RegionalParametersRevision } from "../lorawan/version.ts";
@@ -76,6 +76,7 @@ export interface Catalog {
 /** A Join Server, called directly or over TS002. */
 export interface JoinServerClient {
   join(request: JoinReq): Promise<JoinAns>;
+  rejoin(request: RejoinReq): Promise<RejoinAns>;
 }
 
 /** Opens the AppSKey of devices whose Join Server shares a key-encryption key with this installation. */

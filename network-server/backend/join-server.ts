@@ -1,5 +1,5 @@
 import { Compile } from "typebox/compile";
-import { joinAnsSchema } from "../../lorawan/backend/messages.ts";
+import { joinAnsSchema, rejoinAnsSchema } from "../../lorawan/backend/messages.ts";
 import { UpchirpError } from "../../lorawan/errors.ts";
 import type { JoinServerClient } from "../ports.ts";
 
@@ -9,12 +9,13 @@ export class JoinServerUnavailable extends UpchirpError {
 }
 
 export interface HttpJoinServerOptions {
-  /** Where JoinReq messages are posted to, for example https://join.example/ts002. */
+  /** Where JoinReq and RejoinReq messages are posted to, for example https://join.example/ts002. */
   readonly url: string;
   readonly token: string;
 }
 
 const joinAns = Compile(joinAnsSchema);
+const rejoinAns = Compile(rejoinAnsSchema);
 /** RX2 of a Join-Accept opens after 6 s: an answer after 4 s is of no more use to anyone. */
 const timeoutMs = 4_000;
 
@@ -23,12 +24,25 @@ export const createHttpJoinServer = ({ url, token }: HttpJoinServerOptions): Joi
   async join(request) {
     const answer = await post(url, token, request);
     if (!joinAns.Check(answer)) throw new JoinServerUnavailable("the Join Server's answer is no JoinAns", { url });
-    if (answer.TransactionID !== request.TransactionID) {
-      throw new JoinServerUnavailable("the Join Server answered another transaction", { url });
-    }
+    checkTransaction(url, request, answer);
+    return answer;
+  },
+  async rejoin(request) {
+    const answer = await post(url, token, request);
+    if (!rejoinAns.Check(answer)) throw new JoinServerUnavailable("the Join Server's answer is no RejoinAns", { url });
+    checkTransaction(url, request, answer);
     return answer;
   },
 });
+
+interface Transacted {
+  readonly TransactionID: number;
+}
+
+function checkTransaction(url: string, request: Transacted, answer: Transacted): void {
+  if (answer.TransactionID === request.TransactionID) return;
+  throw new JoinServerUnavailable("the Join Server answered another transaction", { url });
+}
 
 async function post(url: string, token: string, body: unknown): Promise<unknown> {
   try {

@@ -1,6 +1,6 @@
 import { parseNetworkEvent } from "../../app-server/event-record.ts";
 import { createAppSKeyVault } from "../../app-server/vault.ts";
-import { createJoinAnswerer } from "../../join-server/answer.ts";
+import { createJoinAnswerer, type KeyWrap } from "../../join-server/answer.ts";
 import { wrapKey } from "../../lorawan/backend/key-envelope.ts";
 import {
   type DevEui,
@@ -72,6 +72,10 @@ export async function createScenario(options: ScenarioOptions = {}) {
   const joinStores = memoryJoinStores();
   const answerer = createJoinAnswerer(joinStores.rootKeys, joinStores.nonces);
   const kek = new Uint8Array(32).fill(7);
+  const wrap: KeyWrap = {
+    appSKey: key => ({ KEKLabel: "test", AESKey: hex(wrapKey(kek, key)) }),
+    networkKey: key => ({ AESKey: hex(key) }),
+  };
   const vault = createAppSKeyVault({ kekLabel: "test", kek });
   const hub = createHub();
   const air = createAir(clock, { seed: options.seed ?? 1, shadowingDb: 0, fadingDb: 0 });
@@ -89,11 +93,8 @@ export async function createScenario(options: ScenarioOptions = {}) {
       catalog,
       store,
       joinServer: {
-        join: request =>
-          answerer.join(request, {
-            appSKey: key => ({ KEKLabel: "test", AESKey: hex(wrapKey(kek, key)) }),
-            networkKey: key => ({ AESKey: hex(key) }),
-          }),
+        join: request => answerer.join(request, wrap),
+        rejoin: request => answerer.rejoin(request, wrap),
       },
       vault,
       socket: hub.server,

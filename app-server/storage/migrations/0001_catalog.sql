@@ -130,6 +130,8 @@ create table join_nonces (
   join_eui text not null,
   join_nonce integer not null default 0,
   last_dev_nonce integer,
+  -- Of Rejoin-Requests of type 1, which the Join Server alone counts (TS001-1.1 6.2.4.2).
+  last_rj_count1 integer,
   -- Bit n is set when DevNonce n was used: bounded, and nothing is ever forgotten (LoRaWAN up to 1.0.3).
   used_dev_nonces bytea not null default '',
   primary key (dev_eui, join_eui)
