@@ -255,7 +255,8 @@ const hopeless = /MDB_(PANIC|CORRUPTED|INVALID|VERSION_MISMATCH|PAGE_NOTFOUND)/;
 
 function asStoreError(error: unknown): StateStoreError {
   const reason = error instanceof Error ? error.message : String(error);
-  return hopeless.test(reason)
+  // A stored number that is shorter than it should be.
+  return error instanceof RangeError || hopeless.test(reason)
     ? new StateStoreError("state_corrupt", `The state store is damaged: ${reason}`)
     : new StateStoreError("state_unavailable", `The state store did not answer: ${reason}`);
 }

@@ -14,7 +14,7 @@ import { parseDevEui } from "../../../lorawan/ids.ts";
 import { createMetrics } from "../../../platform/metrics.ts";
 import { openLmdbStore } from "../../../platform/state/lmdb.ts";
 import { partitionOf, type StateStore } from "../../../platform/state/store.ts";
-import { bytes, devEuiOf, text } from "../../contracts/state-store-values.ts";
+import { bytes, devAddrOf, devEuiOf, text } from "../../contracts/state-store-values.ts";
 
 let folder: string;
 const children = new Set<ChildProcessByStdio<null, Readable, null>>();
@@ -32,6 +32,14 @@ function startWriter(...args: readonly string[]): ChildProcessByStdio<null, Read
   const child = spawn(process.execPath, [script, folder, ...args], { stdio: ["ignore", "pipe", "inherit"] });
   children.add(child);
   return child;
+}
+
+/** Writes past the store, which must be closed. */
+async function put(table: string, key: Buffer, value: Buffer): Promise<void> {
+  const binary = { encoding: "binary", keyEncoding: "binary" } as const;
+  const root = open<Buffer, Buffer>({ path: folder, ...binary });
+  await root.openDB<Buffer, Buffer>(table, binary).put(key, value);
+  await root.close();
 }
 
 async function kill(child: ChildProcessByStdio<null, Readable, null>): Promise<void> {
@@ -181,16 +189,29 @@ describe("a folder", () => {
     await expect(openLmdbStore({ folder })).rejects.toMatchObject({ code: "state_corrupt", retryable: false });
   });
 
-  const withFormat = async (version: string): Promise<void> => {
-    const root = open<Buffer, Buffer>({ path: folder, encoding: "binary", keyEncoding: "binary" });
-    await root
-      .openDB<Buffer, Buffer>("meta", { encoding: "binary", keyEncoding: "binary" })
-      .put(Buffer.from("format"), Buffer.from(version));
-    await root.close();
-  };
+  const withFormat = (version: string): Promise<void> => put("meta", Buffer.from("format"), Buffer.from(version));
 });
 
 describe("a store", () => {
+  test("keeps nothing of a commit that cannot be completed", async () => {
+    const devEui = devEuiOf(1);
+    const partition = partitionOf(devEui);
+    await (await openLmdbStore({ folder })).close();
+    // Events come after the document in a commit, and this partition's counter is no number.
+    await put("trimmed", Buffer.from([partition]), Buffer.from([1]));
+    const store = await openLmdbStore({ folder });
+    const change = { devEui, expectedVersion: 0, value: bytes("x"), devAddrs: [devAddrOf(1)], wakeAtMs: 1 };
+    await expect(store.commit({ ...change, events: [bytes("event")] })).rejects.toMatchObject({
+      code: "state_corrupt",
+      retryable: false,
+    });
+    expect(await store.device(devEui)).toBeUndefined();
+    expect(await store.devicesByDevAddr(devAddrOf(1))).toEqual([]);
+    expect(await store.dueDevices(1, 1)).toEqual([]);
+    expect(await store.commit(change)).toEqual({ kind: "committed", version: 1 });
+    await store.close();
+  });
+
   test("counts conflicts", async () => {
     const metrics = createMetrics();
     const store = await openLmdbStore({ folder, metrics });
