@@ -35,11 +35,15 @@ const actions: ProgramActions = {
     process.stdout.write(readyText(installation));
   },
   async demo(options) {
-    const { installation, config } = await start(options);
+    // What the demo shows is what it prints; a log level that was asked for comes later and wins.
+    const { installation, config } = await start({
+      ...options,
+      overrides: [["log.level", "warn"], ...options.overrides],
+    });
     process.stdout.write(readyText(installation));
     const stopping = new AbortController();
     for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => stopping.abort());
-    await runDemo({
+    const demo = runDemo({
       signal: stopping.signal,
       apiUrl: `http://127.0.0.1:${installation.httpPort}`,
       token: readFileSync(localTokenFile(config.dataFolder), "utf8").trim(),
@@ -47,6 +51,10 @@ const actions: ProgramActions = {
       stateFile: `${config.dataFolder}/simulated-devices.json`,
       ...(installation.mqttPort !== undefined && { mqttPort: installation.mqttPort }),
       write: text => void process.stdout.write(text),
+    });
+    await demo.catch(async (error: unknown) => {
+      await installation.lifecycle.stop();
+      throw error;
     });
   },
   async migrate(options) {

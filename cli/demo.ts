@@ -29,6 +29,9 @@ const eventSchema = Type.Object({
   dr: Type.Optional(Type.Integer()),
   object: Type.Optional(Type.Unknown()),
   description: Type.Optional(Type.String()),
+  margin: Type.Optional(Type.Integer()),
+  batteryLevel: Type.Optional(Type.Number()),
+  batteryLevelUnavailable: Type.Optional(Type.Boolean()),
 });
 
 /** Simulated devices around a running server; prints their joins and readings until the signal. */
@@ -65,10 +68,10 @@ export async function runDemo(options: DemoOptions): Promise<void> {
 
 /** The application that the simulated devices are put into. */
 async function demoApplication(api: ApiClient): Promise<string> {
-  const found = await itemNamed(api, "/api/applications", applicationName);
+  const found = await itemNamed(api, "/applications", applicationName);
   if (found) return found;
-  const tenantId = await itemNamed(api, "/api/tenants", "Default");
-  const created = await api.record("POST", "/api/applications", { body: { tenantId, name: applicationName } });
+  const tenantId = await itemNamed(api, "/tenants", "Default");
+  const created = await api.record("POST", "/applications", { body: { tenantId, name: applicationName } });
   return String(created.id);
 }
 
@@ -81,7 +84,7 @@ async function itemNamed(api: ApiClient, path: string, name: string): Promise<st
 
 /** Subscribes as any program would, with a login that is made anew for each demo. */
 async function watch(options: DemoOptions, api: ApiClient, applicationId: string, port: number): Promise<MqttClient> {
-  const logins = `/api/applications/${applicationId}/mqtt-credentials`;
+  const logins = `/applications/${applicationId}/mqtt-credentials`;
   if (await hasLogin(api, logins)) await api.call("DELETE", `${logins}/${username}`);
   const { password } = await api.record("POST", logins, { body: { username } });
   const topic = `application/${applicationId}/device/+/event/+`;
@@ -114,5 +117,7 @@ function lineOf(topic: string, json: string): string {
 function textOf(kind: string, event: Type.Static<typeof eventSchema>): string {
   if (kind === "up") return `${JSON.stringify(event.object ?? {})}  (frame ${event.fCnt}, DR${event.dr})`;
   if (kind === "join") return `joined as ${event.devAddr}`;
+  if (kind === "status")
+    return `battery ${event.batteryLevelUnavailable ? "unknown" : `${event.batteryLevel} %`}, margin ${event.margin} dB`;
   return event.description ?? "";
 }

@@ -28,9 +28,11 @@ const line = /^([0-9a-f]{8}):([0-9a-f]{64})$/;
  */
 export function parseMasterKeys(text: string, source: string): MasterKeys {
   const entries = text
-    .split(/[\n,]/)
+    .split("\n")
+    .filter(entry => !entry.startsWith("#"))
+    .flatMap(entry => entry.split(","))
     .map(entry => entry.trim())
-    .filter(entry => entry !== "" && !entry.startsWith("#"));
+    .filter(entry => entry !== "");
   const keys = entries.map(entry => {
     const match = line.exec(entry);
     if (!match?.[1] || !match[2]) {
