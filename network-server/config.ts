@@ -3,6 +3,13 @@ import { type RegionName, regionNames } from "../lorawan/region/region.ts";
 
 const extraChannel = Type.Object({
   frequencyHz: Type.Integer({ minimum: 100_000_000, maximum: 2_600_000_000, description: "Centre frequency in Hz." }),
+  downlinkFrequencyHz: Type.Optional(
+    Type.Integer({
+      minimum: 100_000_000,
+      maximum: 2_600_000_000,
+      description: "RX1 frequency of this channel in Hz; the uplink's when absent.",
+    }),
+  ),
   minDataRate: Type.Integer({ minimum: 0, maximum: 15, default: 0 }),
   maxDataRate: Type.Integer({ minimum: 0, maximum: 15, default: 5 }),
 });
@@ -32,12 +39,40 @@ const regionConfig = Type.Object({
     default: [],
     description: "Channels beside the default ones, as the gateways listen to them (dynamic plans).",
   }),
+  maxDutyCycleExponent: Type.Optional(
+    Type.Integer({
+      minimum: 0,
+      maximum: 15,
+      description: "Devices keep all their airtime under 1 / 2^n (DutyCycleReq); left as it is when absent.",
+    }),
+  ),
+  uplinkDwellTime: Type.Optional(
+    Type.Boolean({
+      description: "400 ms limit for uplinks (TxParamSetupReq: AS923, AU915); left as it is when absent.",
+    }),
+  ),
+  downlinkDwellTime: Type.Optional(
+    Type.Boolean({ description: "400 ms limit for downlinks (TxParamSetupReq); left as it is when absent." }),
+  ),
+  maxEirpDbm: Type.Optional(
+    Type.Number({
+      minimum: 8,
+      maximum: 36,
+      description: "Highest EIRP of devices in dBm (TxParamSetupReq); the region's own when absent.",
+    }),
+  ),
   subBand: Type.Integer({
     minimum: 0,
     maximum: 12,
     default: 0,
     description: "Sub-band of a fixed plan, from 1; 0 takes the one that the device joins in.",
   }),
+  preferredWindow: Type.Optional(
+    Type.Union([Type.Literal("rx1"), Type.Literal("rx2"), Type.Literal("best")], {
+      default: "rx1",
+      description: "Receive window tried first; best takes RX2 where RX1 is weak and RX2's link budget is better.",
+    }),
+  ),
   installationMarginDb: Type.Number({
     minimum: 0,
     maximum: 40,
@@ -65,6 +100,12 @@ export const networkServerConfigSchema = Type.Object({
     default: 200,
     description: "Longest time that copies of a frame are waited for.",
   }),
+  enforceDutyCycle: Type.Optional(
+    Type.Boolean({
+      default: true,
+      description: "Keep gateways within the duty cycle of each sub-band; false where the gateways mind it themselves.",
+    }),
+  ),
   joinServer: Type.Optional(
     Type.Object({
       url: Type.String({ pattern: "^https?://", description: "TS002 address of a Join Server in another process." }),

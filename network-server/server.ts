@@ -7,6 +7,7 @@ import type { StateStore } from "../platform/state/store.ts";
 import type { NetworkServerConfig } from "./config.ts";
 import type { NetworkContext } from "./context.ts";
 import { type Activation, activate, currentSession, deactivate, maxPayloadOf } from "./control.ts";
+import { createSchedule } from "./downlink/schedule.ts";
 import { createTransmitter } from "./downlink/transmit.ts";
 import { createGatewayRegistry, type GatewayRegistry } from "./gateway/registry.ts";
 import type { GatewayStatus } from "./gateway/types.ts";
@@ -66,7 +67,8 @@ export async function startNetworkServer(options: NetworkServerOptions): Promise
     metrics,
     randomUint16: () => randomBytes(2).readUInt16BE(0),
   });
-  const context = contextOf(options, work, createTransmitter({ transport, clock, metrics }));
+  const schedule = createSchedule({ metrics, dutyCycle: options.config.enforceDutyCycle ?? true });
+  const context = contextOf(options, work, createTransmitter({ transport, clock, metrics, schedule }));
   const network = createNetwork(context, options.config.deduplicationWindowMs);
   await network.completeAbandoned();
   const stopSweeping = every(clock, sweepIntervalMs, () => work.run(() => network.completeAbandoned()));

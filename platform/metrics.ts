@@ -31,6 +31,19 @@ export function createMetrics() {
 
     downlinks: counter("downlinks_total", "Downlink frames by result.", ["result"]),
     downlinkAttempts: counter("downlink_attempts_total", "Transmissions asked of gateways, by outcome.", ["outcome"]),
+    downlinksNotScheduled: counter(
+      "downlinks_not_scheduled_total",
+      "Transmissions that were not asked of a gateway, by reason: no time left, its radio or its duty cycle is taken.",
+      ["reason"],
+    ),
+    downlinkAirtime: counter("downlink_airtime_seconds_total", "Air time of downlinks, by sub-band in MHz.", [
+      "sub_band",
+    ]),
+    downlinkLead: histogram(
+      "downlink_lead_seconds",
+      "Time between handing a downlink to a gateway and its start on the air.",
+      [0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4],
+    ),
     macCommands: counter("mac_commands_total", "MAC commands by direction and name.", ["direction", "name"]),
 
     storeConflicts: counter("store_conflicts_total", "Commits that another commit overtook."),

@@ -1,21 +1,29 @@
+import type { GatewayId } from "../../lorawan/ids.ts";
 import { airtimeUs } from "../../lorawan/phy/airtime.ts";
 import type { Modulation } from "../../lorawan/region/region.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { Metrics } from "../../platform/metrics.ts";
 import type { TxInfo, TxModulation } from "../../platform/state/network-event.ts";
 import type { GatewayTransport, Reception, Transmission, TransmissionFailure } from "../gateway/types.ts";
+import type { DownlinkPriority } from "./duty-cycle.ts";
 import { rankGateways } from "./gateway-choice.ts";
-import { createTimeline } from "./timeline.ts";
+import { priorityOf } from "./priority.ts";
+import { createSchedule, type Schedule } from "./schedule.ts";
+import { orderWindows, type PreferredWindow } from "./window-choice.ts";
 import type { ReceiveWindow } from "./windows.ts";
 
 /** A finished frame that must reach a class A device in one of its windows. */
 export interface Answer {
   readonly downlinkId: number;
   readonly phyPayload: Uint8Array;
-  /** Windows that the frame fits into, in the order of preference. */
+  /** Windows that the frame fits into. */
   readonly windows: readonly ReceiveWindow[];
   /** Every copy of the uplink that is answered. */
   readonly receptions: readonly Reception[];
+  /** `rx1` by default. */
+  readonly preferredWindow?: PreferredWindow;
+  /** Its place in the duty cycle; what the frame itself says by default. */
+  readonly priority?: DownlinkPriority;
 }
 
 export type AnswerOutcome =
@@ -37,48 +45,76 @@ export interface TransmitterOptions {
   readonly transport: GatewayTransport;
   readonly clock: Clock;
   readonly metrics: Metrics;
+  /** False leaves the duty cycle to the gateways; true by default. */
+  readonly dutyCycle?: boolean;
+  /** To share the gateways' time with other classes; an own one by default. */
+  readonly schedule?: Schedule;
 }
 
-/** Shorter than this before its time, a frame would reach the gateway too late to be sent. */
-const leadUs = 40_000;
+/** Bounds of what a transport says it needs: some forwarders acknowledge only what they have sent. */
+const shortestLeadMs = 40;
+const longestLeadMs = 400;
 
-export function createTransmitter({ transport, clock, metrics }: TransmitterOptions): Transmitter {
-  const timeline = createTimeline();
+export function createTransmitter(options: TransmitterOptions): Transmitter {
+  const { transport, clock, metrics } = options;
+  const schedule = options.schedule ?? createSchedule(options);
+
+  const neededLeadMs = (gatewayId: GatewayId): number =>
+    Math.min(longestLeadMs, Math.max(shortestLeadMs, transport.leadMs?.(gatewayId) ?? 0));
 
   async function attempt(
     answer: Answer,
+    priority: DownlinkPriority,
     window: ReceiveWindow,
     reception: Reception,
   ): Promise<TransmissionFailure | undefined> {
+    const { gatewayId } = reception;
     const nowUs = clock.monotonicUs();
-    if (reception.receivedAtUs + window.delayUs - nowUs < leadUs) return "TOO_LATE";
+    const startUs = reception.receivedAtUs - (reception.lateByUs ?? 0) + window.delayUs;
+    const leadMs = (startUs - nowUs) / 1000;
+    if (leadMs < neededLeadMs(gatewayId)) {
+      metrics.downlinksNotScheduled.inc({ reason: "TOO_LATE" });
+      return "TOO_LATE";
+    }
     const counterUs = (reception.counterUs + window.delayUs) >>> 0;
     const durationUs = airtimeUs(window.modulation, answer.phyPayload.length, { crc: false });
-    const release = timeline.reserve(reception.gatewayId, counterUs, durationUs, nowUs);
-    if (!release) return "COLLISION_PACKET";
+    const { subBand } = window;
+    const slot = { startUs, durationUs, counterUs };
+    const claimed = schedule.claim({ gatewayId, slot, priority, ...(subBand && { subBand }) }, nowUs);
+    if (claimed.kind === "refused") return claimed.reason;
+    metrics.downlinkLead.observe(leadMs / 1000);
     const outcome = await transport.transmit(transmissionOf(answer, window, reception, counterUs));
-    if (outcome.kind === "sent") return undefined;
-    release();
-    return outcome.reason;
+    metrics.downlinkAttempts.inc({ outcome: outcome.kind === "sent" ? "sent" : outcome.reason });
+    if (outcome.kind === "sent") metrics.downlinkAirtime.inc({ sub_band: subBandName(window) }, durationUs / 1e6);
+    // The gateway may be sending all the same.
+    else if (outcome.reason !== "NO_TX_ACK") claimed.release();
+    return outcome.kind === "sent" ? undefined : outcome.reason;
   }
 
   return {
     async answer(answer) {
+      const priority = answer.priority ?? priorityOf(answer.phyPayload);
       const ranked = rankGateways(answer.receptions, reception => transport.reaches(reception.gatewayId), {
-        reservedUs: reception => timeline.reservedUs(reception.gatewayId, clock.monotonicUs()),
+        reservedUs: reception => schedule.reservedUs(reception.gatewayId, clock.monotonicUs()),
       });
       const attempts: FailedAttempt[] = [];
-      for (const window of answer.windows) {
+      for (const window of orderWindows(answer.windows, answer.preferredWindow ?? "rx1", ranked[0])) {
         for (const reception of ranked) {
-          const reason = await attempt(answer, window, reception);
-          metrics.downlinkAttempts.inc({ outcome: reason ?? "sent" });
+          const reason = await attempt(answer, priority, window, reception);
           if (!reason) return { kind: "sent", reception, window, txInfo: txInfoOf(window) };
           attempts.push({ gatewayId: reception.gatewayId, window: window.name, reason });
+          // It may be on the air: a second gateway in the same window would drown it.
+          if (reason === "NO_TX_ACK") break;
         }
       }
       return { kind: "failed", attempts };
     },
   };
+}
+
+/** Like `868.0-868.6`, in MHz. */
+function subBandName({ subBand }: ReceiveWindow): string {
+  return subBand ? `${subBand.fromHz / 1e6}-${subBand.toHz / 1e6}` : "none";
 }
 
 const transmissionOf = (

@@ -1,5 +1,5 @@
 import type { MacParameters } from "../../lorawan/mac/state.ts";
-import type { Modulation, Region } from "../../lorawan/region/region.ts";
+import type { Modulation, Region, SubBand } from "../../lorawan/region/region.ts";
 
 /** A time and a channel in which a class A device listens after an uplink. */
 export interface ReceiveWindow {
@@ -11,6 +11,8 @@ export interface ReceiveWindow {
   /** Most FRMPayload bytes with empty FOpts. */
   readonly maxPayload: number;
   readonly eirpDbm: number;
+  /** Whose duty cycle applies; absent where the region has none. */
+  readonly subBand?: SubBand;
 }
 
 export interface AnsweredUplink {
@@ -57,6 +59,7 @@ function windows(
   const rx1FrequencyHz = region.rx1FrequencyHz(parameters.channels, uplink.frequencyHz);
   const window = (name: ReceiveWindow["name"], delayUs: number, frequencyHz: number, dataRate: number) => {
     const modulation = region.dataRates[dataRate]?.modulation;
+    const subBand = subBandOf(region, frequencyHz);
     return modulation
       ? [
           {
@@ -70,6 +73,7 @@ function windows(
               repeater: false,
             }),
             eirpDbm: gatewayEirpDbm(region, frequencyHz),
+            ...(subBand && { subBand }),
           },
         ]
       : [];
@@ -81,8 +85,10 @@ function windows(
   ];
 }
 
-/** What a gateway may radiate there: the sub-band's limit, else the region's. */
-function gatewayEirpDbm(region: Region, frequencyHz: number): number {
-  const subBand = region.subBands.find(band => frequencyHz >= band.fromHz && frequencyHz < band.toHz);
-  return subBand?.maxEirpDbm ?? region.maxEirpDbm;
-}
+/** The sub-band that a downlink on this frequency falls into, or undefined. */
+export const subBandOf = (region: Region, frequencyHz: number): SubBand | undefined =>
+  region.subBands.find(band => frequencyHz >= band.fromHz && frequencyHz < band.toHz);
+
+/** What a gateway may radiate there: the sub-band's limit, else the region's (C43). */
+export const gatewayEirpDbm = (region: Region, frequencyHz: number): number =>
+  subBandOf(region, frequencyHz)?.maxEirpDbm ?? region.maxEirpDbm;

@@ -17,6 +17,8 @@ export interface Reception {
   readonly receivedAtUs: number;
   /** Wall clock of the server, milliseconds. */
   readonly receivedAtMs: number;
+  /** How much longer this frame was on its way from the gateway than its quickest ones; see lateness.ts. */
+  readonly lateByUs?: number;
   /** GPS time at the end of the frame, milliseconds since the GPS epoch, from gateways that have it. */
   readonly gpsTimeMs?: number;
   /** In the application contract's form; `context` inside is what the gateway wants echoed. */
@@ -74,6 +76,8 @@ export interface GatewayTransport {
   reaches(gatewayId: GatewayId): boolean;
   /** Resolves once the gateway has answered or will not; never rejects. */
   transmit(transmission: Transmission): Promise<TransmissionOutcome>;
+  /** How long before its time a downlink must leave here to reach this gateway in time; absent where nobody knows. */
+  leadMs?(gatewayId: GatewayId): number;
 }
 
 /** The state the server keeps of each gateway, known or not; JSON in the state store. */
