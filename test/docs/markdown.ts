@@ -32,19 +32,19 @@ export const blocksOf = (markdown: string): readonly Block[] =>
     ([, label = "", language = "", text = ""]) => ({ label, language, text }),
   );
 
-/** Cells of the first table under a heading, without its header rows. Throws when there is none. */
-export function tableUnder(markdown: string, heading: string): readonly (readonly string[])[] {
+/** Rows of the first table under a heading as they stand there, without its header. Throws when there is none. */
+export function rawRows(markdown: string, heading: string): readonly string[] {
   const lines = markdown.split("\n");
   const start = lines.findIndex(line => /^#+ /.test(line) && line.replace(/^#+ /, "") === heading);
   const first = start < 0 ? -1 : lines.findIndex((line, index) => index > start && line.startsWith("|"));
   if (first < 0) throw new Error(`there is no table under the heading "${heading}"`);
-  const rows: (readonly string[])[] = [];
-  for (const line of lines.slice(first)) {
-    if (!line.startsWith("|")) break;
-    rows.push(cellsOf(line));
-  }
-  return rows.slice(2);
+  const after = lines.findIndex((line, index) => index > first && !line.startsWith("|"));
+  return lines.slice(first + 2, after < 0 ? undefined : after);
 }
+
+/** Cells of the same rows. */
+export const tableUnder = (markdown: string, heading: string): readonly (readonly string[])[] =>
+  rawRows(markdown, heading).map(cellsOf);
 
 /** A `|` inside a cell is written `\|`. */
 const cellsOf = (line: string): readonly string[] =>

@@ -1,9 +1,10 @@
-// Writes the tables of docs/configuration.md anew from the schema: node test/docs/configuration.ts
+// Writes the tables that come from the code anew, options and metrics: node test/docs/tables.ts
 import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { configSchema } from "../../compose.ts";
 import { entryRows, optionRows } from "./configuration-table.ts";
 import { readText } from "./markdown.ts";
+import { metricRows } from "./metrics-table.ts";
 
 /** The page with other rows in the first table under a heading. */
 function withRows(page: string, heading: string, rows: readonly string[]): string {
@@ -14,8 +15,9 @@ function withRows(page: string, heading: string, rows: readonly string[]): strin
   return page.slice(0, first) + rows.map(line => `${line}\n`).join("") + page.slice(first + (table[2]?.length ?? 0));
 }
 
+const write = (path: string, text: string): void =>
+  writeFileSync(fileURLToPath(new URL(`../../${path}`, import.meta.url)), text);
+
 const withOptions = withRows(readText("docs/configuration.md"), "Options", optionRows(configSchema));
-writeFileSync(
-  fileURLToPath(new URL("../../docs/configuration.md", import.meta.url)),
-  withRows(withOptions, "Entries of lists", entryRows(configSchema)),
-);
+write("docs/configuration.md", withRows(withOptions, "Entries of lists", entryRows(configSchema)));
+write("docs/operations.md", withRows(readText("docs/operations.md"), "Metrics", await metricRows()));
