@@ -67,7 +67,8 @@ export const secretHex =
   (flag: string, digits: number) =>
   (text: string): string => {
     if (text.length === digits && /^[0-9a-fA-F]*$/.test(text)) return text.toLowerCase();
-    throw new UsageError(`${flag}: ${digits} hex digits are expected, and these are ${text.length} characters`);
+    const found = text.length === digits ? "one of these is none" : `these are ${text.length} characters`;
+    throw new UsageError(`${flag}: ${digits} hex digits are expected, and ${found}`);
   };
 
 export const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>

@@ -1,6 +1,7 @@
 import { Command, CommanderError, type ParseOptions } from "commander";
 import { UpchirpError } from "../lorawan/errors.ts";
 import type { ProgramActions } from "./actions.ts";
+import { addDecodeCommand } from "./decode-command.ts";
 import { UsageError } from "./errors.ts";
 import { addEventsCommand } from "./events.ts";
 import { addQueueCommand } from "./queue.ts";
@@ -82,5 +83,7 @@ export function createProgram(actions: ProgramActions, terminal: Terminal = proc
   program.commandsGroup("What devices say and are told:");
   addEventsCommand(program, terminal);
   addQueueCommand(program, terminal);
+  program.commandsGroup("Tools:");
+  addDecodeCommand(program, terminal);
   return program;
 }

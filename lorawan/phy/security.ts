@@ -56,6 +56,23 @@ export function verifyUplinkMicForwarding(
   return equal(aes.cmac(context.fNwkSIntKey, b0, message).subarray(0, 2), frame.mic.subarray(2));
 }
 
+export interface DownlinkMicContext {
+  readonly version11: boolean;
+  /** All 32 bits of the counter that this frame uses. */
+  readonly fCnt: number;
+  readonly sNwkSIntKey: AesKey;
+  /** LoRaWAN 1.1: FCntUp of the confirmed uplink that this frame acknowledges. */
+  readonly confFCnt: number;
+}
+
+/** The device's check of a downlink (TS001-1.0.4 4.4, TS001-1.1 4.4.1). For tests and tools. */
+export function verifyDownlinkMic(phyPayload: Uint8Array, frame: DataFrame, context: DownlinkMicContext): boolean {
+  const message = phyPayload.subarray(0, phyPayload.length - micBytes);
+  const block = micBlock("down", frame.devAddr, context.fCnt, message.length);
+  if (context.version11 && frame.ack) write16(block, 1, context.confFCnt);
+  return equal(aes.cmac(context.sNwkSIntKey, block, message).subarray(0, micBytes), frame.mic);
+}
+
 function uplinkMic(message: Uint8Array, devAddr: DevAddr, ack: boolean, context: UplinkMicContext): Uint8Array {
   const block = micBlock("up", devAddr, context.fCnt, message.length);
   const forwarding = aes.cmac(context.fNwkSIntKey, block, message);
