@@ -98,6 +98,15 @@ describe("docs/errors.md", () => {
     expect(sorted(firstColumn("upchirp_downlink_attempts_total"))).toEqual(sorted(attempts));
   });
 
+  test("lists the reasons for which transmissions are not asked for", () => {
+    const [, refusals = ""] =
+      /kind: "refused"; readonly reason: ([^}]*)\}/.exec(sourceOf("network-server/downlink/schedule.ts")) ?? [];
+    const transmit = sourceOf("network-server/downlink/transmit.ts");
+    const own = [...transmit.matchAll(/downlinksNotScheduled\.inc\(\{ reason: "(\w+)"/g)].map(match => match[1] ?? "");
+    const reasons = [...own, ...(refusals.match(/\w+/g) ?? [])];
+    expect(sorted(firstColumn("upchirp_downlinks_not_scheduled_total"))).toEqual(sorted(reasons));
+  });
+
   test("lists the results of joins that the network server names itself", () => {
     const join = sourceOf("network-server/uplink/join.ts");
     const refused = [...join.matchAll(/refuse\(collection, "(\w+)"\)/g)].map(match => match[1] ?? "");

@@ -10,9 +10,12 @@ export interface NumberedTest {
 /** Numbers of behaviours that a page lists. */
 export const checkCount = 75;
 
-const title = /(?<!describe)\(\s*(["'`])((?:C\d+ )+)((?:\\.|(?!\1).)*)\1/g;
+const title = /\(\s*(["'`])((?:C\d+ )+)((?:\\.|(?!\1).)*)\1/g;
 
-/** Tests whose names begin with `C<number> `, by number, in the order of their files. Several numbers may stand in a row. */
+/**
+ * Tests and groups of tests whose names begin with `C<number> `, by number, in the order of their files. Several numbers may
+ * stand in a row.
+ */
 export function numberedTests(): ReadonlyMap<number, readonly NumberedTest[]> {
   const found = new Map<number, NumberedTest[]>();
   // These are about documents, not about the server.
