@@ -91,7 +91,7 @@ async function refusalOf(response: Response, url: string): Promise<RefusedReques
   const { status } = response;
   if (!/\bjson\b/.test(response.headers.get("content-type") ?? "")) return unexpected(url);
   const sentence = problemSentence(await jsonOf(response, url), status);
-  if (status === 401) return new RefusedRequest(status, `the server at ${url} does not accept the token given`);
+  if (status === 401) return new RefusedRequest(status, `the server at ${url} does not accept the API key given`);
   return new RefusedRequest(status, sentence);
 }
 

@@ -39,6 +39,7 @@ async function sentValue(
   tenantId: string | undefined,
 ): Promise<unknown> {
   if (typeof value !== "string") return value;
+  if (value === field.nullWord) return null;
   if (field.isFile === true) return textOfFile(value);
   if (field.reference === undefined) return value;
   return resolveId(client, field.reference, value, tenantId === undefined ? {} : { tenantId });

@@ -18,8 +18,8 @@ const gatewayNames: Named = {
 };
 
 /** `54.35,18.65` or `54.35,18.65,40`, in degrees and metres; `none` takes a location away. */
-function locationOf(text: string): ApiRecord | null {
-  if (text === "none") return null;
+function locationOf(text: string): ApiRecord | "none" {
+  if (text === "none") return text;
   const [latitude = "", longitude = "", altitude = "0", ...more] = text.split(",");
   if (more.length > 0) throw new InvalidArgumentError("latitude,longitude[,altitude] is expected.");
   return { latitude: decimal(latitude), longitude: decimal(longitude), altitude: decimal(altitude) };
@@ -71,9 +71,10 @@ const gateway: Resource = {
     flagField("disabled", "isDisabled", "what it sends is refused"),
     {
       flags: "--location <lat,lon[,metres]>",
-      description: "where it stands; none",
+      description: "where it stands, in degrees; or none",
       path: "location",
       parse: locationOf,
+      nullWord: "none",
     },
     { flags: "--antenna-gain <db>", description: "antenna gain in dB", path: "antennaGainDb", parse: decimal },
     {

@@ -15,6 +15,8 @@ export interface Field {
   readonly choices?: readonly string[];
   /** Must be given to create. */
   readonly isRequired?: boolean;
+  /** A parsed value that stands for null, which the option parser cannot carry. */
+  readonly nullWord?: string;
   /** Only one of the two commands has it; without it both have. */
   readonly only?: "create" | "update";
   /** The value is the name or id of one of these, and its id is sent. */
