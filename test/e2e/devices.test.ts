@@ -1,0 +1,154 @@
+import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { connectAsync } from "mqtt";
+import Type from "typebox";
+import Value from "typebox/value";
+import { expect, onTestFinished, test } from "vitest";
+import { regionOf } from "../../lorawan/region/regions.ts";
+import { systemClock } from "../../platform/clock.ts";
+import { openUdpPort } from "../../simulators/datagram.ts";
+import type { DeviceEvent } from "../../simulators/device-events.ts";
+import { createFleet, describeFleet, type Fleet } from "../../simulators/fleet.ts";
+import { provision } from "../../simulators/provision.ts";
+import { startUpchirp, temporaryFolder, type UpchirpProcess } from "../support/upchirp-process.ts";
+
+const seed = 7;
+const size = { seed, devices: 4, gateways: 1 };
+
+/** A fleet that speaks to the server over real UDP, with everything that its devices report. */
+async function startFleet(server: UpchirpProcess) {
+  const region = regionOf("EU868", "RP002-1.0.4");
+  const described = describeFleet(size);
+  const access = { token: server.token() };
+  const shape = { ...described, region, macVersion: "1.0.4" as const };
+  const { applicationId } = await provision({ ...shape, apiUrl: server.apiUrl, access });
+  const events: { readonly devEui: string; readonly event: DeviceEvent }[] = [];
+  let port = server.udpPort;
+  const fleet: Fleet = createFleet({
+    ...size,
+    clock: systemClock,
+    region,
+    macVersion: "1.0.4",
+    connect: () => followingPort(() => port),
+    intervalSeconds: 3,
+    startWithinSeconds: 1,
+    confirmedShare: 0.5,
+    listener: (device, event) => events.push({ devEui: device.credentials.devEui, event }),
+  });
+  onTestFinished(() => fleet.stop());
+  fleet.start();
+  return {
+    fleet,
+    applicationId,
+    events,
+    moveTo(next: UpchirpProcess) {
+      port = next.udpPort;
+    },
+  };
+}
+
+/** A gateway's way to a server whose port changes when it is started again on a free one. */
+function followingPort(portNow: () => number): ReturnType<typeof openUdpPort> {
+  let port = portNow();
+  let listener: (bytes: Uint8Array) => void = () => {};
+  let current = openUdpPort({ host: "127.0.0.1", port });
+  const follow = () => {
+    if (portNow() === port) return current;
+    port = portNow();
+    current.close();
+    current = openUdpPort({ host: "127.0.0.1", port });
+    current.onMessage(bytes => listener(bytes));
+    return current;
+  };
+  current.onMessage(bytes => listener(bytes));
+  return {
+    send: bytes => follow().send(bytes),
+    onMessage(added) {
+      listener = added;
+    },
+    close: () => current.close(),
+  };
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise(resolve => setTimeout(resolve, 50));
+}
+
+const mqttLogin = Type.Object({ password: Type.String() });
+
+async function loginFor(server: UpchirpProcess, applicationId: string): Promise<string> {
+  const answer = await fetch(`${server.apiUrl}/api/applications/${applicationId}/mqtt-credentials`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${server.token()}`, "content-type": "application/json" },
+    body: JSON.stringify({ username: "reader" }),
+  });
+  return Value.Parse(mqttLogin, await answer.json()).password;
+}
+
+const uplink = Type.Object({
+  deduplicationId: Type.String(),
+  deviceInfo: Type.Object({ devEui: Type.String() }),
+  fCnt: Type.Integer(),
+  object: Type.Record(Type.String(), Type.Unknown()),
+  rxInfo: Type.Array(Type.Object({ gatewayId: Type.String() })),
+});
+
+test("kill -9 in the middle: devices go on without a new join, and no counter goes back", {
+  timeout: 120_000,
+}, async () => {
+  const folder = temporaryFolder();
+  const first = await startUpchirp(folder);
+  const { fleet, events, moveTo, applicationId } = await startFleet(first);
+  const joins = () => events.filter(({ event }) => event.kind === "joined").length;
+  const sent = () => events.filter(({ event }) => event.kind === "uplink-sent").length;
+  await until(() => joins() === size.devices && sent() >= 12);
+
+  first.child.kill("SIGKILL");
+  await first.exited;
+  const second = await startUpchirp(folder);
+  moveTo(second);
+  const password = await loginFor(second, applicationId);
+  const client = await connectAsync(`mqtt://127.0.0.1:${second.mqttPort}`, { username: "reader", password });
+  onTestFinished(() => client.endAsync(true));
+  const heard: { devEui: string; fCnt: number }[] = [];
+  client.on("message", (_topic, payload) => {
+    const { deviceInfo, fCnt } = Value.Parse(uplink, JSON.parse(payload.toString()));
+    heard.push({ devEui: deviceInfo.devEui, fCnt });
+  });
+  await client.subscribeAsync(`application/${applicationId}/device/+/event/up`, { qos: 1 });
+  await until(() => new Set(heard.map(({ devEui }) => devEui)).size === size.devices && heard.length >= 12);
+
+  expect(joins()).toBe(size.devices);
+  expect(fleet.statistics().violations).toEqual([]);
+  for (const devEui of new Set(heard.map(event => event.devEui))) {
+    const counters = heard.filter(event => event.devEui === devEui).map(event => event.fCnt);
+    expect(counters).toEqual([...new Set(counters)].sort((left, right) => left - right));
+  }
+});
+
+const hasMosquitto = ["/usr/bin/mosquitto_sub", "/usr/local/bin/mosquitto_sub"].some(path => existsSync(path));
+if (!hasMosquitto && process.env.CI === "true") throw new Error("mosquitto_sub is needed where CI=true");
+
+test.skipIf(!hasMosquitto)(
+  "a client that others wrote prints decoded readings (skipped without mosquitto_sub)",
+  async () => {
+    const server = await startUpchirp(temporaryFolder());
+    const { applicationId } = await startFleet(server);
+    const password = await loginFor(server, applicationId);
+    const args = ["-h", "127.0.0.1", "-p", String(server.mqttPort), "-u", "reader", "-P", password];
+    const topic = "application/+/device/+/event/up";
+    const reader = spawn("mosquitto_sub", [...args, "-t", topic.replace("+", applicationId), "-C", "4", "-W", "60"]);
+    let text = "";
+    reader.stdout.on("data", chunk => {
+      text += chunk;
+    });
+    const code = await new Promise(resolve => reader.once("exit", resolve));
+    expect(code).toBe(0);
+    const events = text
+      .trim()
+      .split("\n")
+      .map(line => Value.Parse(uplink, JSON.parse(line)));
+    expect(events).toHaveLength(4);
+    for (const event of events) expect(Object.keys(event.object).length).toBeGreaterThan(0);
+  },
+);

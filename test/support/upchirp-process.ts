@@ -1,0 +1,86 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { onTestFinished } from "vitest";
+
+const program = fileURLToPath(new URL("../../bin/upchirp.js", import.meta.url));
+
+export interface UpchirpProcess {
+  readonly child: ChildProcess;
+  readonly apiUrl: string;
+  readonly udpPort: number;
+  readonly mqttPort: number;
+  /** The command line's API key. */
+  token(): string;
+  /** Everything on standard output and standard error so far. */
+  output(): string;
+  /** Resolves with the exit code, or null when a signal ended the process. */
+  readonly exited: Promise<number | null>;
+}
+
+/** A folder that is gone after the test. */
+export function temporaryFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), "upchirp-test-"));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** Runs the command line as a user does. */
+export function runUpchirp(args: readonly string[], cwd?: string) {
+  const child = spawn(process.execPath, [program, ...args], {
+    stdio: ["ignore", "pipe", "pipe"],
+    ...(cwd !== undefined && { cwd }),
+  });
+  let text = "";
+  const waiting = new Set<() => void>();
+  const take = (chunk: Buffer): void => {
+    text += chunk.toString();
+    for (const check of waiting) check();
+  };
+  child.stdout.on("data", take);
+  child.stderr.on("data", take);
+  const exited = new Promise<number | null>(resolve => child.once("exit", resolve));
+  onTestFinished(async () => {
+    if (child.exitCode === null && child.signalCode === null) child.kill("SIGKILL");
+    await exited;
+  });
+  /** Resolves when the output matches; rejects when the process ends before. */
+  const seen = (pattern: RegExp): Promise<RegExpExecArray> =>
+    new Promise((resolve, reject) => {
+      const check = (): void => {
+        const match = pattern.exec(text);
+        if (!match) return;
+        waiting.delete(check);
+        resolve(match);
+      };
+      waiting.add(check);
+      check();
+      void exited.then(code => reject(new Error(`ended with ${code} before ${pattern} was seen:\n${text}`)));
+    });
+  return { child, exited, seen, output: () => text };
+}
+
+/** Starts a server on free ports of the loopback interface and waits until it says that it is ready. */
+export async function startUpchirp(dataFolder: string, args: readonly string[] = []): Promise<UpchirpProcess> {
+  const run = runUpchirp([
+    "start",
+    ...["--data", dataFolder, "--udp-port", "0", "--http-port", "0", "--mqtt-port", "0"],
+    ...["--set", "networkServer.udp.bind=127.0.0.1", "--set", "http.bind=127.0.0.1"],
+    ...["--set", "appServer.mqtt.broker.bind=127.0.0.1"],
+    ...args,
+  ]);
+  const [, udp] = await run.seen(/UDP (\d+)/);
+  const [, http] = await run.seen(/http:\/\/localhost:(\d+)/);
+  const [, mqtt] = await run.seen(/MQTT {6}TCP (\d+)/);
+  return {
+    child: run.child,
+    exited: run.exited,
+    output: run.output,
+    apiUrl: `http://127.0.0.1:${http}`,
+    udpPort: Number(udp),
+    mqttPort: Number(mqtt),
+    token: () => readFileSync(join(dataFolder, "command-line-token"), "utf8").trim(),
+  };
+}
