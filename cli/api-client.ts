@@ -34,7 +34,8 @@ export interface ApiAddress {
   readonly url: string;
   /** Asked for when the first request is made. */
   token(): Promise<string>;
-  readonly interrupted: AbortSignal;
+  /** Ends requests under way. */
+  readonly interrupted?: AbortSignal;
 }
 
 const Page = Type.Object({
@@ -112,15 +113,13 @@ export function createApiClient({ url, token, interrupted }: ApiAddress): ApiCli
     const headers: Record<string, string> = { authorization: `Bearer ${secret}` };
     if (request.body !== undefined) headers["content-type"] = "application/json";
     const body = request.body === undefined ? {} : { body: JSON.stringify(request.body) };
-    const response = await fetch(addressOf(url, path, request.query), { method, headers, signal, ...body }).catch(
-      () => {
-        if (signal.aborted) throw new CommandFailed("no_server", "interrupted");
-        throw new CommandFailed(
-          "no_server",
-          `no server answers at ${url}; start one with \`npx upchirp start\`, or name it with --url`,
-        );
-      },
-    );
+    const init = { method, headers, ...body, ...(signal && { signal }) };
+    const response = await fetch(addressOf(url, path, request.query), init).catch(() => {
+      throw new CommandFailed(
+        "no_server",
+        `no server answers at ${url}; start one with \`npx upchirp start\`, or name it with --url`,
+      );
+    });
     if (!response.ok) throw await refusalOf(response, url);
     return response;
   }

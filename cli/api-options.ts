@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Command } from "commander";
-import { type ApiClient, createApiClient } from "./api-client.ts";
+import { type ApiAddress, type ApiClient, createApiClient } from "./api-client.ts";
 import { CommandFailed, UsageError } from "./errors.ts";
 import { type OptionValues, textOption } from "./option-values.ts";
 import type { Terminal } from "./terminal.ts";
@@ -34,14 +34,16 @@ async function tokenIn(folder: string): Promise<string> {
   return text.trim();
 }
 
-/** A client for the server that the options, the environment or the data folder name. Throws UsageError for a URL that is none. */
-export function connect(values: OptionValues, terminal: Terminal): ApiClient {
-  const { env, interrupted } = terminal;
+/** The server that the options, the environment or the data folder name. Throws UsageError for a URL that is none. */
+export function serverOf(values: OptionValues, { env }: Terminal): ApiAddress {
   const url = textOption(values, "url") ?? (env.UPCHIRP_URL || defaultUrl);
   if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) {
     throw new UsageError(`${url} is no URL of a server; it looks like ${defaultUrl}`);
   }
   const given = textOption(values, "token") ?? (env.UPCHIRP_TOKEN || undefined);
   const token = async () => given ?? tokenIn(textOption(values, "data") ?? "./data");
-  return createApiClient({ url: url.replace(/\/+$/, ""), token, interrupted });
+  return { url: url.replace(/\/+$/, ""), token };
 }
+
+export const connect = (values: OptionValues, terminal: Terminal): ApiClient =>
+  createApiClient(serverOf(values, terminal));

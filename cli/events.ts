@@ -1,5 +1,5 @@
 import { type Command, Option } from "commander";
-import { sleep } from "../platform/clock.ts";
+import type { Clock } from "../platform/clock.ts";
 import type { ApiClient, ApiRequest } from "./api-client.ts";
 import { addApiOptions, connect } from "./api-options.ts";
 import { CommandFailed } from "./errors.ts";
@@ -63,6 +63,17 @@ async function follow(response: Response, isJson: boolean, terminal: Terminal): 
   }
 }
 
+const pause = (clock: Clock, delayMs: number, interrupted: AbortSignal): Promise<void> =>
+  new Promise(resolve => {
+    const cancel = clock.after(delayMs, done);
+    function done(): void {
+      cancel();
+      interrupted.removeEventListener("abort", done);
+      resolve();
+    }
+    interrupted.addEventListener("abort", done);
+  });
+
 /** Follows for ever, over lost connections; the first one must succeed. */
 async function followAlways(client: ApiClient, values: OptionValues, terminal: Terminal): Promise<void> {
   const { interrupted, clock } = terminal;
@@ -84,7 +95,7 @@ async function followAlways(client: ApiClient, values: OptionValues, terminal: T
     }
     if (interrupted.aborted) return;
     if (response !== undefined) terminal.writeError("The connection was lost; trying again.\n");
-    await sleep(clock, delayMs);
+    await pause(clock, delayMs, interrupted);
     delayMs = Math.min(2 * delayMs, longestDelayMs);
   }
 }

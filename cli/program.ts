@@ -13,6 +13,7 @@ import { addProfileCommands } from "./resources/profile.ts";
 import { addTenantCommands } from "./resources/tenant.ts";
 import { addUserCommands } from "./resources/user.ts";
 import { addServerCommands } from "./server-commands.ts";
+import { addSimulateCommand } from "./simulate.ts";
 import { processTerminal, type Terminal } from "./terminal.ts";
 
 const exitCodes = { failure: 1, usage: 2 } as const;
@@ -85,5 +86,6 @@ export function createProgram(actions: ProgramActions, terminal: Terminal = proc
   addQueueCommand(program, terminal);
   program.commandsGroup("Tools:");
   addDecodeCommand(program, terminal);
+  addSimulateCommand(program, terminal);
   return program;
 }

@@ -10,7 +10,7 @@ export interface Terminal {
   readonly isTty: boolean;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;
-  /** Ends commands that go on for ever. */
+  /** Ends commands that go on for long. */
   readonly interrupted: AbortSignal;
   readStandardInput(): Promise<string>;
   setExitCode(code: number): void;
@@ -22,6 +22,7 @@ export function processTerminal(): Terminal {
   stdout.on("error", (error: NodeJS.ErrnoException) => {
     process.exit(error.code === "EPIPE" ? 0 : 1);
   });
+  let interruption: AbortSignal | undefined;
   return {
     write: text => void stdout.write(text),
     writeError: text => void stderr.write(text),
@@ -29,7 +30,15 @@ export function processTerminal(): Terminal {
     isTty: stdout.isTTY === true,
     env: process.env,
     clock: systemClock,
-    interrupted: new AbortController().signal,
+    // Taken over from the system only for commands that ask; a second Ctrl+C ends those too.
+    get interrupted() {
+      if (interruption === undefined) {
+        const controller = new AbortController();
+        interruption = controller.signal;
+        for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, () => controller.abort());
+      }
+      return interruption;
+    },
     readStandardInput: () => textOf(stdin),
     setExitCode: code => {
       process.exitCode = code;
