@@ -94,6 +94,11 @@ const rules: readonly Rule[] = [
   ...role("join-server", ["join.ts"], []),
   ...role("app-server", ["events.ts", "uplink.ts", "downlink.ts"], ["api", "codec", "integration", "storage"]),
   {
+    zone: "cli",
+    members: inside("cli/"),
+    allowed: [/^cli\//, /^platform\//, /^lorawan\//, /^simulators\//, /^node:/, /^[a-z@][^.]*$/],
+  },
+  {
     zone: "simulators",
     members: inside("simulators/"),
     allowed: [
