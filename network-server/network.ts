@@ -1,12 +1,18 @@
 import { FrameError } from "../lorawan/errors.ts";
+import type { DevAddr } from "../lorawan/ids.ts";
 import { decodeFrame } from "../lorawan/phy/codec.ts";
+import type { JoinRequest } from "../lorawan/phy/frame.ts";
 import type { NetworkContext } from "./context.ts";
 import { loadDevice } from "./device-documents.ts";
 import type { GatewayEvents, Reception } from "./gateway/types.ts";
+import { createLatenessJudge, isLate } from "./lateness.ts";
+import { createSerial } from "./serial.ts";
 import { completeUplink } from "./uplink/complete.ts";
 import { createDataUplinks } from "./uplink/data.ts";
 import { type Collection, createCollector } from "./uplink/dedup.ts";
 import { createJoins } from "./uplink/join.ts";
+import { createJoinGuard } from "./uplink/join-limit.ts";
+import { createRejoins } from "./uplink/rejoin.ts";
 
 /** The network server between its ports: what gateways hear goes in, events and transmissions come out. */
 export interface Network extends GatewayEvents {
@@ -20,16 +26,29 @@ export function createNetwork(context: NetworkContext, deduplicationWindowMs: nu
     metrics: context.metrics,
     longestWindowMs: deduplicationWindowMs,
   });
+  const lateness = createLatenessJudge();
+  /** Frames that a gateway held come many at once; those of one device are taken one after another, in their order (C74). */
+  const held = createSerial<DevAddr>();
   const dataUplinks = createDataUplinks(context);
-  const joins = createJoins(context);
+  const guard = createJoinGuard(context.clock);
+  const joins = createJoins(context, guard);
+  const rejoins = createRejoins(context, guard);
 
   function dispatch(collection: Collection): void {
     const frame = decodeFrame(collection.first.phyPayload);
     if (frame instanceof FrameError) refuse(collection, frame.code);
-    else if (frame.kind === "join-request") context.background(() => joins.handle(collection, frame));
+    else if (frame.kind === "join-request") context.background(() => joinRequest(collection, frame));
+    else if (frame.kind === "rejoin-request") context.background(() => rejoins.handle(collection, frame));
     else if (frame.kind === "data" && frame.direction === "up") {
-      context.background(() => dataUplinks.handle(collection, frame));
+      const handle = () => dataUplinks.handle(collection, frame);
+      context.background(isLate(collection.first) ? () => held.run(frame.devAddr, handle) : handle);
     } else refuse(collection, frame.kind === "data" || frame.kind === "join-accept" ? "downlink_heard" : frame.kind);
+  }
+
+  /** A device whose request nobody can answer has long tried again: the old request must not replace what came of that. */
+  async function joinRequest(collection: Collection, frame: JoinRequest): Promise<void> {
+    if (isLate(collection.first) && (await collection.collected).every(isLate)) refuse(collection, "late_join");
+    else await joins.handle(collection, frame);
   }
 
   const refuse = (collection: Collection, reason: string): void => {
@@ -38,8 +57,10 @@ export function createNetwork(context: NetworkContext, deduplicationWindowMs: nu
   };
 
   return {
-    reception(reception: Reception) {
+    reception(heard: Reception) {
       context.metrics.receptions.inc();
+      const reception = lateness.judge(heard);
+      if (isLate(reception)) context.metrics.heldFrames.inc();
       const collection = collector.add(reception);
       if (collection) dispatch(collection);
     },

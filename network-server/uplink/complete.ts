@@ -11,6 +11,7 @@ import { sendPlanned, sentItem } from "../downlink/send.ts";
 import { dataWindows } from "../downlink/windows.ts";
 import { droppedEvent, type EventOrigin, logEvent, statusEvent, uplinkEvent } from "../events.ts";
 import type { Reception } from "../gateway/types.ts";
+import { isLate } from "../lateness.ts";
 import type { DeviceConfig } from "../ports.ts";
 import { regionConfigFor } from "../region-config.ts";
 import { regionOfSession, type Session } from "../session.ts";
@@ -107,18 +108,9 @@ function factsOf(open: OpenUplink, receptions: readonly Reception[]): UplinkFact
   };
 }
 
-/** A gateway that held a frame back, for an hour perhaps, cannot be answered through (C74). */
-const heldBackAfterMs = 5_000;
-
+/** A frame that every gateway held back cannot be answered: the device listens no more (C74). */
 export const isAnswerable = (receptions: readonly Reception[]): boolean =>
-  receptions.some(reception => {
-    const heardAtMs = reception.rxInfo.gwTime === undefined ? Number.NaN : Date.parse(reception.rxInfo.gwTime);
-    // A gateway without a set clock says nothing about lateness, nor does one whose clock is ahead.
-    return !(reception.receivedAtMs - heardAtMs > heldBackAfterMs) || heardAtMs < clockNeverSetBeforeMs;
-  });
-
-/** Forwarders on gateways whose clock was never set report the seventies. */
-const clockNeverSetBeforeMs = Date.UTC(2015, 0, 1);
+  receptions.some(reception => !isLate(reception));
 
 function planAnswer(
   context: NetworkContext,
