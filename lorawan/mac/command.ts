@@ -8,7 +8,7 @@ import {
   type Fields,
   type Message,
 } from "./message.ts";
-import type { MacState, WantedMacParameters } from "./state.ts";
+import type { MacParameters, MacState, WantedMacParameters } from "./state.ts";
 
 /** What a command may know of the world beside the session's state. */
 export interface CommandContext {
@@ -27,6 +27,8 @@ export interface CommandContext {
   };
   /** 0 is never. */
   readonly deviceStatusIntervalSeconds: number;
+  /** What a device that was activated by personalisation was built with; absent for one that joined. */
+  readonly builtWith?: MacParameters;
 }
 
 export type CommandEvent =

@@ -1,5 +1,5 @@
-import { codecOnly } from "./command.ts";
-import { type Message, unsigned } from "./message.ts";
+import { type NetworkInitiatedCommand, refused } from "./command.ts";
+import { encodeMessage, eraseMessage, type Message, unsigned } from "./message.ts";
 
 export type ForceRejoinReq = {
   /** Seconds between repeats: 32 x 2^period + a random part. */
@@ -29,5 +29,19 @@ export const forceRejoinReq: Message<ForceRejoinReq> = {
   },
 };
 
-// LoRaWAN 1.1 5.13: an order that somebody gives once, not a parameter, and without an answer.
-export const forceRejoin = codecOnly({ cid: 0x0e, since: "1.1.0", down: forceRejoinReq });
+/**
+ * LoRaWAN 1.1 5.13: has no answer but the Rejoin-Request, which makes a new session. Until then it is sent again with each
+ * downlink, as often as any request.
+ */
+export const forceRejoin: NetworkInitiatedCommand = {
+  kind: "network-initiated",
+  cid: forceRejoinReq.cid,
+  since: "1.1.0",
+  down: eraseMessage(forceRejoinReq),
+  sticky: false,
+  endsAfterMaxTries: true,
+  wanted: ({ forceRejoin: order }) => (order ? [encodeMessage(forceRejoinReq, { ...order })] : []),
+  answerCount: () => 0,
+  accept: state => refused(state, "ForceRejoinReq has no answer"),
+  sent: state => state,
+};

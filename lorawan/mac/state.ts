@@ -64,6 +64,16 @@ export interface MacState {
   readonly pingSlotPeriodicity?: number;
   /** DeviceModeInd (1.1). */
   readonly deviceClass?: "A" | "C";
+  /** ForceRejoinReq (1.1) to be sent until the device rejoins. */
+  readonly forceRejoin?: ForceRejoinOrder;
+}
+
+export interface ForceRejoinOrder {
+  /** 32 s times 2^period, and up to 32 s more, between repeats of the Rejoin-Request. */
+  readonly period: number;
+  readonly maxRetries: number;
+  readonly rejoinType: 0 | 2;
+  readonly dataRate: number;
 }
 
 export interface LinkAdrRefusals {

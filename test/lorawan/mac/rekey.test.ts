@@ -14,3 +14,8 @@ test("C64 RekeyInd is confirmed every time it comes", () => {
     expect(needsDownlink).toBe(true);
   }
 });
+
+test("C64 RekeyInd is ignored from a device that never joined", () => {
+  const personalised = contextOf({ macVersion: "1.1.0", builtWith: stateOf().current });
+  expect(heard("0b01", stateOf(), personalised)).toMatchObject({ answers: [], events: [], needsDownlink: false });
+});
