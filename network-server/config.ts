@@ -61,6 +61,34 @@ const regionConfig = Type.Object({
       description: "Highest EIRP of devices in dBm (TxParamSetupReq); the region's own when absent.",
     }),
   ),
+  rejoinMaxTimeExponent: Type.Optional(
+    Type.Integer({
+      minimum: 0,
+      maximum: 15,
+      description: "LoRaWAN 1.1 devices rejoin at least every 2^(n+10) s (RejoinParamSetupReq); needs the count too.",
+    }),
+  ),
+  rejoinMaxCountExponent: Type.Optional(
+    Type.Integer({
+      minimum: 0,
+      maximum: 15,
+      description: "LoRaWAN 1.1 devices rejoin at least every 2^(n+4) uplinks (RejoinParamSetupReq); needs the time too.",
+    }),
+  ),
+  adrAckLimitExponent: Type.Optional(
+    Type.Integer({
+      minimum: 0,
+      maximum: 15,
+      description: "ADR_ACK_LIMIT of LoRaWAN 1.1 devices is 2^n uplinks (ADRParamSetupReq); 64 when absent.",
+    }),
+  ),
+  adrAckDelayExponent: Type.Optional(
+    Type.Integer({
+      minimum: 0,
+      maximum: 15,
+      description: "ADR_ACK_DELAY of LoRaWAN 1.1 devices is 2^n uplinks (ADRParamSetupReq); 32 when absent.",
+    }),
+  ),
   subBand: Type.Integer({
     minimum: 0,
     maximum: 12,

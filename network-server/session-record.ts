@@ -1,7 +1,7 @@
 import Type, { type Static } from "typebox";
 import { Compile } from "typebox/compile";
 import { UpchirpError } from "../lorawan/errors.ts";
-import type { DevAddr, GatewayId } from "../lorawan/ids.ts";
+import type { DevAddr, GatewayId, JoinEui } from "../lorawan/ids.ts";
 import { regionNames } from "../lorawan/region/region.ts";
 import { macVersions, regionalParametersRevisions } from "../lorawan/version.ts";
 import type { KeyEnvelope, RxInfo, TxInfo } from "../platform/state/network-event.ts";
@@ -14,6 +14,7 @@ export const storedFormat = 1;
 
 const hexKey = Type.String({ pattern: "^[0-9a-f]{32}$" });
 const devAddr = Type.Unsafe<DevAddr>(Type.String({ pattern: "^[0-9a-f]{8}$" }));
+const joinEui = Type.Unsafe<JoinEui>(Type.String({ pattern: "^[0-9a-f]{16}$" }));
 const literals = <const Values extends readonly string[]>(values: Values) =>
   Type.Unsafe<Values[number]>(Type.Union(values.map(value => Type.Literal(value))));
 
@@ -65,6 +66,14 @@ const macState = Type.Object({
   channelsUncertain: Type.Optional(Type.Boolean()),
   pingSlotPeriodicity: Type.Optional(Type.Integer()),
   deviceClass: Type.Optional(literals(["A", "C"])),
+  forceRejoin: Type.Optional(
+    Type.Object({
+      period: Type.Integer(),
+      maxRetries: Type.Integer(),
+      rejoinType: Type.Union([Type.Literal(0), Type.Literal(2)]),
+      dataRate: Type.Integer(),
+    }),
+  ),
 });
 
 const adrSample = Type.Object({
@@ -73,6 +82,9 @@ const adrSample = Type.Object({
   snrDb: Type.Number(),
   gatewayCount: Type.Integer(),
 });
+
+/** What was heard since the parameters that ADR sets hold: the first counter, and how many frames. */
+const adrSince = Type.Object({ fCnt: Type.Integer(), heard: Type.Integer() });
 
 const session = Type.Object({
   devAddr,
@@ -92,8 +104,15 @@ const session = Type.Object({
   aFCntDown: Type.Integer(),
   /** 1.1: counter of the last confirmed downlink, which an uplink ACK is signed with. */
   confFCntDown: Type.Integer(),
+  /** 1.1: the counter that the last accepted uplink's ACK was signed with, for a repeat of that uplink. */
+  lastConfFCnt: Type.Optional(Type.Integer()),
+  /** Of the join that made this session; absent after an activation by personalisation. */
+  joinEui: Type.Optional(joinEui),
+  /** 1.1: last counter of a Rejoin-Request of type 0 or 2; absent before the first. */
+  rjCount0: Type.Optional(Type.Integer()),
   mac: macState,
   adrHistory: Type.Array(adrSample),
+  adrSince: Type.Optional(adrSince),
   /** A confirmed downlink that the device has not acknowledged. */
   awaitedAck: Type.Optional(Type.Object({ queueItemId: Type.String(), fCntDown: Type.Integer() })),
   /** A MIC that was accepted last, so that a repeat of the same frame is told from a replay. */
@@ -139,6 +158,7 @@ export type StoredSession = Immutable<Static<typeof session>>;
 export type StoredState = Immutable<Static<typeof deviceState>>;
 export type OpenUplink = Immutable<Static<typeof openUplink>>;
 export type AdrSample = Immutable<Static<typeof adrSample>>;
+export type AdrSince = Immutable<Static<typeof adrSince>>;
 
 /** Bytes in the store that this version cannot read; the device must join again or the program be updated. */
 export class UnreadableSession extends UpchirpError {

@@ -26,6 +26,7 @@ export function createMetrics() {
 
     uplinks: counter("uplinks_total", "Distinct uplink frames by verdict.", ["verdict"]),
     joins: counter("joins_total", "Join-requests by result.", ["result"]),
+    rejoins: counter("rejoins_total", "Rejoin-requests by result.", ["result"]),
     lateCopies: counter("late_copies_total", "Frame copies that came after their window had closed."),
     heldFrames: counter("held_frames_total", "Frame copies that a gateway had held back, too old to be answered."),
     copies: histogram("frame_copies", "Copies merged into one uplink.", [1, 2, 3, 4, 6, 8, 12, 16]),

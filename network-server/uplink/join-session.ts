@@ -1,5 +1,5 @@
 import type { JoinAns } from "../../lorawan/backend/messages.ts";
-import type { DevAddr } from "../../lorawan/ids.ts";
+import type { DevAddr, JoinEui } from "../../lorawan/ids.ts";
 import type { MacState } from "../../lorawan/mac/state.ts";
 import type { MacVersion } from "../../lorawan/version.ts";
 import type { KeyEnvelope } from "../../platform/state/network-event.ts";
@@ -8,29 +8,40 @@ import type { Session } from "../session.ts";
 
 type BackendEnvelope = NonNullable<JoinAns["AppSKey"]>;
 
+/** The part of a JoinAns or RejoinAns that a session is made of. */
+export type JoinServerAnswer = Pick<
+  JoinAns,
+  "Result" | "PHYPayload" | "AppSKey" | "NwkSKey" | "FNwkSIntKey" | "SNwkSIntKey" | "NwkSEncKey"
+>;
+
+/** What a Join-Accept gives a device, beside the keys. */
+export interface Assignment {
+  readonly joinEui: JoinEui;
+  readonly devAddr: DevAddr;
+  readonly regionConfigId: string;
+  /** As the device has it once it has read the Join-Accept (C30). */
+  readonly mac: MacState;
+}
+
 /** Undefined when a key is missing or wrapped under a KEK that is not ours. */
 export function sessionFromJoin(
   vault: AppSKeyVault,
   device: DeviceConfig,
-  radio: { readonly regionConfigId: string },
-  devAddr: DevAddr,
-  answer: JoinAns,
-  mac: MacState,
+  assignment: Assignment,
+  answer: JoinServerAnswer,
 ): Session | undefined {
   const keys = networkKeys(vault, device.profile.macVersion, answer);
   if (!keys || !answer.AppSKey) return undefined;
   return {
-    devAddr,
+    ...assignment,
     regionalParameters: device.profile.regionalParameters,
     region: device.profile.region,
-    regionConfigId: radio.regionConfigId,
     ...keys,
     appSKey: envelopeOf(answer.AppSKey),
     fCntUp: 0,
     nFCntDown: 0,
     aFCntDown: 0,
     confFCntDown: 0,
-    mac,
     adrHistory: [],
   };
 }
@@ -38,7 +49,11 @@ export function sessionFromJoin(
 type NetworkKeysAndVersion = Pick<Session, "macVersion" | "fNwkSIntKey" | "sNwkSIntKey" | "nwkSEncKey">;
 
 // TS002 13.1: a 1.0.x answer has one NwkSKey; three keys mean that LoRaWAN 1.1 was negotiated.
-function networkKeys(vault: AppSKeyVault, version: MacVersion, answer: JoinAns): NetworkKeysAndVersion | undefined {
+function networkKeys(
+  vault: AppSKeyVault,
+  version: MacVersion,
+  answer: JoinServerAnswer,
+): NetworkKeysAndVersion | undefined {
   const open = (envelope: BackendEnvelope | undefined): string | undefined => {
     const key = envelope && vault.open(envelopeOf(envelope));
     return key && Buffer.from(key).toString("hex");
