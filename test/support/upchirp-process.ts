@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { onTestFinished } from "vitest";
 
-const program = fileURLToPath(new URL("../../bin/upchirp.js", import.meta.url));
+const checkout = fileURLToPath(new URL("../../bin/upchirp.js", import.meta.url));
 
 export interface UpchirpProcess {
   readonly child: ChildProcess;
@@ -28,11 +28,8 @@ export function temporaryFolder(): string {
 }
 
 /** Runs the command line as a user does. */
-export function runUpchirp(args: readonly string[], cwd?: string) {
-  const child = spawn(process.execPath, [program, ...args], {
-    stdio: ["ignore", "pipe", "pipe"],
-    ...(cwd !== undefined && { cwd }),
-  });
+export function runUpchirp(args: readonly string[], program = checkout) {
+  const child = spawn(process.execPath, [program, ...args], { stdio: ["ignore", "pipe", "pipe"] });
   let text = "";
   const waiting = new Set<() => void>();
   const take = (chunk: Buffer): void => {
@@ -63,14 +60,21 @@ export function runUpchirp(args: readonly string[], cwd?: string) {
 }
 
 /** Starts a server on free ports of the loopback interface and waits until it says that it is ready. */
-export async function startUpchirp(dataFolder: string, args: readonly string[] = []): Promise<UpchirpProcess> {
-  const run = runUpchirp([
-    "start",
-    ...["--data", dataFolder, "--udp-port", "0", "--http-port", "0", "--mqtt-port", "0"],
-    ...["--set", "networkServer.udp.bind=127.0.0.1", "--set", "http.bind=127.0.0.1"],
-    ...["--set", "appServer.mqtt.broker.bind=127.0.0.1"],
-    ...args,
-  ]);
+export async function startUpchirp(
+  dataFolder: string,
+  args: readonly string[] = [],
+  program = checkout,
+): Promise<UpchirpProcess> {
+  const run = runUpchirp(
+    [
+      "start",
+      ...["--data", dataFolder, "--udp-port", "0", "--http-port", "0", "--mqtt-port", "0"],
+      ...["--set", "networkServer.udp.bind=127.0.0.1", "--set", "http.bind=127.0.0.1"],
+      ...["--set", "appServer.mqtt.broker.bind=127.0.0.1"],
+      ...args,
+    ],
+    program,
+  );
   const [, udp] = await run.seen(/UDP (\d+)/);
   const [, http] = await run.seen(/http:\/\/localhost:(\d+)/);
   const [, mqtt] = await run.seen(/MQTT {6}TCP (\d+)/);
