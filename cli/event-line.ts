@@ -45,7 +45,7 @@ const texts: Readonly<Record<string, (event: JsonObject) => string>> = {
 const printable = (line: string): string => line.replace(/\p{Cc}+/gu, " ").trimEnd();
 
 const timeWidth = 8;
-const nameWidth = 16;
+const nameWidth = 24;
 const kindWidth = 6;
 
 /** One line for people: time of day (UTC), device, kind, what it says. */

@@ -111,7 +111,7 @@ function addUnknown(group: Command, terminal: Terminal): void {
       const { items } = await connect(values, terminal).list("/gateways/unknown", undefined, Number.MAX_SAFE_INTEGER);
       if (flagOption(values, "json")) return printJson(terminal, items);
       if (items.length === 0) {
-        terminal.write("No unknown gateway has been heard. Its packet forwarder points at this machine?\n");
+        terminal.write("No unknown gateway has been heard; does its packet forwarder point at this machine?\n");
         return;
       }
       const members = ["gatewayId", "remoteAddress", "firstSeenAt", "lastSeenAt"];

@@ -28,7 +28,7 @@ describe("a line for an event", () => {
     ["status", { ...uplink, margin: 5, batteryLevel: 99.5 }, "battery 99.5 %, margin 5 dB"],
     ["status", { ...uplink, margin: 5, batteryLevelUnavailable: true }, "battery not known, margin 5 dB"],
   ])("%s", (kind, event, content) => {
-    expect(eventLine(kind, event)).toBe(`12:34:56  north-wall        ${kind.padEnd(6)}  ${content}`);
+    expect(eventLine(kind, event)).toBe(`12:34:56  ${"north-wall".padEnd(24)}  ${kind.padEnd(6)}  ${content}`);
   });
 
   test("is made of anything", () => {
