@@ -10,7 +10,7 @@ export interface ApiRequest {
   readonly body?: unknown;
 }
 
-export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
+type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 
 export interface ApiClient {
   /** The answer's JSON; undefined for an answer without content. Throws CommandFailed. */
@@ -25,7 +25,7 @@ export interface ApiClient {
   open(path: string, query: ApiRequest["query"], signal: AbortSignal): Promise<Response>;
 }
 
-export interface ApiList {
+interface ApiList {
   readonly items: readonly ApiRecord[];
   readonly hasMore: boolean;
 }
@@ -52,7 +52,7 @@ const Problem = Type.Object({
 const pageSize = 1000;
 
 /** A problem document as one sentence, with the fields that it names: `... (keys.appKey: must match pattern)`. */
-export function problemSentence(document: unknown, status: number): string {
+function problemSentence(document: unknown, status: number): string {
   if (!Value.Check(Problem, document)) return `the server answers ${status}`;
   const faults = (document.errors ?? []).map(({ path, message }) => {
     const field = path

@@ -71,7 +71,7 @@ const commandText = (fields: Readonly<Record<string, unknown>>): string =>
     .join(", ");
 
 /** For people: one line a field, then what the keys opened. */
-export function renderExplanation(terminal: Terminal, explanation: Explanation): string {
+function renderExplanation(terminal: Terminal, explanation: Explanation): string {
   const { title, bytes, fields, mic, commands, payload, notes } = explanation;
   const shown: (readonly [string, string])[] = fields.map(({ name, value, note }) => [
     name,

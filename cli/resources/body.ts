@@ -26,7 +26,7 @@ export function addFieldOptions(command: Command, fields: readonly Field[], acti
   return command;
 }
 
-export async function textOfFile(path: string): Promise<string> {
+async function textOfFile(path: string): Promise<string> {
   return readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
     throw new CommandFailed("unreadable_file", `${path} cannot be read (${error.code ?? "error"})`);
   });
@@ -46,7 +46,7 @@ async function sentValue(
 }
 
 /** `value` put at `path` of an object, of which a copy is given. */
-export function withMember(object: ApiRecord, path: string, value: unknown): ApiRecord {
+function withMember(object: ApiRecord, path: string, value: unknown): ApiRecord {
   const [first = "", ...rest] = path.split(".");
   if (rest.length === 0) return { ...object, [first]: value };
   const inner = object[first];
