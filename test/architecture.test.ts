@@ -12,7 +12,7 @@ const filesUnder = (folder: string): readonly string[] =>
     .filter(name => /\.tsx?$/.test(name) && !name.endsWith(".d.ts"))
     .map(name => join(folder, name));
 
-const sources = [...sourceFolders.flatMap(filesUnder), "upchirp.ts"];
+const sources = [...sourceFolders.flatMap(filesUnder), "compose.ts", "upchirp.ts"];
 const everything = [...sources, ...filesUnder("test")];
 const textOf = new Map(everything.map(file => [file, readFileSync(join(root, file), "utf8")]));
 
@@ -60,7 +60,7 @@ const role = (name: string, core: readonly string[], adapters: readonly string[]
     allowed: [
       /^lorawan\//,
       /^platform\//,
-      new RegExp(`^${name}/(ports|context|session|session-record|config)\\.ts$`),
+      new RegExp(`^${name}/(ports|catalog-ports|context|session|session-record|config)\\.ts$`),
       new RegExp(`^${name}/${folder}/`),
       /^[^./]*$/,
       /^@/,
