@@ -104,7 +104,7 @@ export async function createScenario(options: ScenarioOptions = {}) {
     });
   const server = await start();
 
-  const addGateway = async (changes: Partial<UdpGatewayOptions> = {}) => {
+  const addGateway = async (changes: Partial<UdpGatewayOptions> = {}, config: Partial<GatewayConfig> = {}) => {
     const gatewayId = parseGatewayId((gateways.size + 1).toString(16).padStart(16, "a"));
     gateways.set(gatewayId, {
       gatewayId,
@@ -114,6 +114,7 @@ export async function createScenario(options: ScenarioOptions = {}) {
       antennaGainDb: 0,
       sourceRule: { kind: "any" },
       rateLimit: 1_000_000,
+      ...config,
     });
     const gateway = createUdpGateway({
       air,
@@ -202,14 +203,24 @@ const defaultProfile = (region: RegionName): DeviceProfileConfig => ({
   abp: { rx1DelaySeconds: 1, rx1DrOffset: 0 },
 });
 
+interface Faults {
+  loseToGateways: boolean;
+  /** What becomes of a datagram on its way: none is loss, more than one are those that were held before. */
+  toGateways?: ((bytes: Uint8Array) => readonly Uint8Array[]) | undefined;
+  toServer?: ((bytes: Uint8Array) => readonly Uint8Array[]) | undefined;
+}
+
 /** A network in memory: datagrams arrive in the next turn of the promise queue. */
 function createHub() {
   let deliver: (bytes: Uint8Array, from: SourceAddress) => void = () => {};
   const gateways = new Map<number, (bytes: Uint8Array) => void>();
-  const faults = { loseToGateways: false };
+  const faults: Faults = { loseToGateways: false };
   const server: DatagramPort = {
     send(bytes, to) {
-      if (!faults.loseToGateways) queueMicrotask(() => gateways.get(to.port)?.(bytes));
+      if (faults.loseToGateways) return;
+      queueMicrotask(() => {
+        for (const passed of faults.toGateways?.(bytes) ?? [bytes]) gateways.get(to.port)?.(passed);
+      });
     },
     onMessage(listener) {
       deliver = listener;
@@ -224,7 +235,9 @@ function createHub() {
     return {
       send(bytes) {
         const copy = Uint8Array.from(bytes);
-        queueMicrotask(() => deliver(copy, { address: "127.0.0.1", port }));
+        queueMicrotask(() => {
+          for (const passed of faults.toServer?.(copy) ?? [copy]) deliver(passed, { address: "127.0.0.1", port });
+        });
       },
       onMessage: listener => gateways.set(port, listener),
       close: () => gateways.set(port, () => {}),
