@@ -13,6 +13,7 @@ import {
   reencryptRootKeys,
   startInstallation,
 } from "./compose.ts";
+import { UpchirpError } from "./lorawan/errors.ts";
 import { systemClock } from "./platform/clock.ts";
 import { exampleConfig, printConfig } from "./platform/config/print.ts";
 import { loadConfig } from "./platform/config.ts";
@@ -95,11 +96,24 @@ function configOf(options: StartOptions): Config {
 }
 
 async function start(options: StartOptions): Promise<{ installation: Installation; config: Config }> {
+  refuseOtherRoles(options.roles);
   const config = configOf(options);
   const log = createLog(config.log);
   const installation = await startInstallation(config, { log, clock: systemClock, version, onFatal: fail(log) });
   stopOnSignals(installation.lifecycle, log, process);
   return { installation, config };
+}
+
+const allRoles = ["network-server", "join-server", "app-server"];
+
+/** Roles that run apart need a shared state store, which this version does not have. */
+function refuseOtherRoles(roles: readonly string[]): void {
+  if (roles.length === 0 || allRoles.every(role => roles.includes(role))) return;
+  throw new UnsupportedRoles(`this version runs ${allRoles.join(", ")} together in one process: leave --role out`);
+}
+
+class UnsupportedRoles extends UpchirpError {
+  readonly code = "unsupported_roles";
 }
 
 /** Ends the process at once: everything that was promised is on disk, and the supervisor starts a new one. */

@@ -1,6 +1,6 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { type DevEui, type GatewayId, parseNetId } from "../lorawan/ids.ts";
-import type { Clock } from "../platform/clock.ts";
+import { type Clock, sleep } from "../platform/clock.ts";
 import type { Log } from "../platform/log.ts";
 import type { Metrics } from "../platform/metrics.ts";
 import type { StateStore } from "../platform/state/store.ts";
@@ -52,6 +52,9 @@ export interface SessionView {
 /** How often uplinks are looked for that another process accepted and did not complete. */
 const sweepIntervalMs = 5_000;
 
+/** Longer than a gateway takes to answer, shorter than people wait: what is lost then is the report, not the frame. */
+const closingMs = 2_000;
+
 export async function startNetworkServer(options: NetworkServerOptions): Promise<NetworkServer> {
   const { catalog, store, clock, log, metrics, socket } = options;
   const gateways = createGatewayRegistry({ catalog, store, clock, log, metrics });
@@ -76,7 +79,7 @@ export async function startNetworkServer(options: NetworkServerOptions): Promise
     ...controlOf(context, gateways),
     async close() {
       stopSweeping();
-      await work.idle();
+      await Promise.race([work.idle(), sleep(clock, closingMs)]);
       await transport.close();
       await gateways.stop();
     },
