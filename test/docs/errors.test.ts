@@ -8,6 +8,9 @@ const firstColumn = (heading: string): readonly string[] =>
   tableUnder(page, heading).flatMap(([cell]) => codesIn(cell));
 const sourceOf = (path: string): string => programSources.find(source => source.path === path)?.text ?? "";
 
+const literals = (text: string, pattern: RegExp): readonly string[] =>
+  [...text.matchAll(pattern)].map(match => match[1] ?? "");
+
 /** Codes and statuses of `const name = { code: 409, other: { status: 404 } }`. */
 function statusesOf(name: string, text: string): readonly (readonly [string, string])[] {
   const [, body = ""] = new RegExp(`const ${name}\\b[^=]*= \\{\\n([\\s\\S]*?)\\n\\}`).exec(text) ?? [];
@@ -72,17 +75,14 @@ describe("docs/errors.md", () => {
   });
 
   test("lists the reasons for which receptions are refused", () => {
-    const kinds = [...sourceOf("lorawan/phy/frame.ts").matchAll(/readonly kind: "([^"]+)"/g)].map(
-      match => match[1] ?? "",
-    );
-    const dispatched = ["data", "join-request", "join-accept"];
-    const reasons = [
-      ...unionOf("RxpkFault"),
-      ...unionOf("FrameErrorCode"),
-      "downlink_heard",
-      ...kinds.filter(kind => !dispatched.includes(kind)),
-    ];
-    expect(sorted(firstColumn("upchirp_receptions_refused_total"))).toEqual(sorted(reasons));
+    const network = sourceOf("network-server/network.ts");
+    const kinds = literals(sourceOf("lorawan/phy/frame.ts"), /readonly kind: "([^"]+)"/g);
+    const dispatched = literals(network, /frame\.kind === "([^"]+)"/g);
+    const refusals = literals(network, /refuse\(collection, ([^\n]*)/g).flatMap(text => literals(text, /"([^"]+)"/g));
+    const named = refusals.filter(reason => !kinds.includes(reason));
+    const reasons = [...unionOf("RxpkFault"), ...unionOf("FrameErrorCode"), ...named];
+    const others = kinds.filter(kind => !dispatched.includes(kind));
+    expect(sorted(firstColumn("upchirp_receptions_refused_total"))).toEqual(sorted([...reasons, ...others]));
   });
 
   test("lists the verdicts on uplinks and the outcomes of downlinks", () => {
@@ -107,11 +107,17 @@ describe("docs/errors.md", () => {
     expect(sorted(firstColumn("upchirp_downlinks_not_scheduled_total"))).toEqual(sorted(reasons));
   });
 
-  test("lists the results of joins that the network server names itself", () => {
-    const join = sourceOf("network-server/uplink/join.ts");
-    const refused = [...join.matchAll(/refuse\(collection, "(\w+)"\)/g)].map(match => match[1] ?? "");
-    const listed = firstColumn("upchirp_joins_total").filter(result => /^[a-z]/.test(result));
-    expect(sorted(listed)).toEqual(sorted(["accepted", ...refused]));
+  test("lists the results of joins and rejoins that the network server names itself", () => {
+    const resultsIn = (file: string): readonly string[] =>
+      literals(
+        sourceOf(`network-server/uplink/${file}`),
+        /(?:refuse\(collection, |refused: |refusal = |return )"(\w+)"/g,
+      );
+    const listed = (heading: string) => firstColumn(heading).filter(result => /^[a-z]/.test(result));
+    const joins = ["accepted", ...resultsIn("join.ts"), ...resultsIn("join-steps.ts")];
+    expect(sorted(listed("upchirp_joins_total"))).toEqual(sorted(joins));
+    const rejoins = resultsIn("rejoin.ts").filter(result => !joins.includes(result));
+    expect(sorted(listed("upchirp_rejoins_total"))).toEqual(sorted(rejoins));
   });
 
   test("lists the reasons for which commands are refused and events skipped", () => {

@@ -47,7 +47,7 @@ export const tableUnder = (markdown: string, heading: string): readonly (readonl
   rawRows(markdown, heading).map(cellsOf);
 
 /** A `|` inside a cell is written `\|`. */
-const cellsOf = (line: string): readonly string[] =>
+export const cellsOf = (line: string): readonly string[] =>
   line
     .split(/(?<!\\)\|/)
     .slice(1, -1)
