@@ -4,21 +4,25 @@ import type { RadioParameters } from "./device-state.ts";
 const adrAckLimit = 64;
 const adrAckDelay = 32;
 
-const lowestDataRate = (region: Region): number =>
-  region.dataRates.find(dataRate => dataRate?.uplink === true)?.index ?? 0;
+/** With the dwell-time limit on uplinks the slowest rates carry nothing. */
+export const lowestDataRate = (region: Region, dwellTime: boolean): number =>
+  region.dataRates.find(
+    rate => rate?.uplink === true && region.maxPayload(rate.index, { direction: "up", dwellTime, repeater: false }) > 0,
+  )?.index ?? 0;
 
 const defaultChannels = (region: Region): readonly number[] => [...region.defaultChannels.keys()];
 
 const hasDefaults = (region: Region, parameters: RadioParameters): boolean =>
   parameters.txPowerIndex === 0 &&
-  parameters.dataRate <= lowestDataRate(region) &&
+  parameters.dataRate <= lowestDataRate(region, parameters.uplinkDwellTime) &&
   parameters.nbTrans === 1 &&
   defaultChannels(region).every(number => parameters.enabledChannels.includes(number));
 
 /** Power first, then one data rate at a time, at last every default channel and a single transmission. */
 function stepBack(region: Region, parameters: RadioParameters): RadioParameters {
   if (parameters.txPowerIndex !== 0) return { ...parameters, txPowerIndex: 0 };
-  if (parameters.dataRate > lowestDataRate(region)) return { ...parameters, dataRate: parameters.dataRate - 1 };
+  if (parameters.dataRate > lowestDataRate(region, parameters.uplinkDwellTime))
+    return { ...parameters, dataRate: parameters.dataRate - 1 };
   const enabled = new Set([...parameters.enabledChannels, ...defaultChannels(region)]);
   const enabledChannels = [...enabled].sort((one, other) => one - other);
   return { ...parameters, nbTrans: 1, enabledChannels };

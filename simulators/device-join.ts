@@ -2,6 +2,7 @@ import type { Region } from "../lorawan/region/region.ts";
 import type { MacVersion } from "../lorawan/version.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { AirReception } from "./air.ts";
+import { lowestDataRate } from "./device-adr.ts";
 import type { DeviceEvent } from "./device-events.ts";
 import type { DeviceRadio } from "./device-radio.ts";
 import { type DeviceSession, joinedSession } from "./device-state.ts";
@@ -141,7 +142,11 @@ export class DeviceJoin {
     const { region, random } = this.#options;
     const channel = random.pick([...this.#channels()].flatMap(number => region.defaultChannels[number] ?? []));
     const highest = Math.min(channel.maxDataRate, Math.max(channel.minDataRate, this.#firstDataRate()));
-    const span = highest - channel.minDataRate + 1;
+    const lowest = Math.min(
+      highest,
+      Math.max(channel.minDataRate, lowestDataRate(region, region.dwellTimeAtStart.uplink)),
+    );
+    const span = highest - lowest + 1;
     return {
       frequencyHz: channel.uplinkFrequencyHz,
       dataRate: highest - (Math.floor(this.#attempt / 2) % span),

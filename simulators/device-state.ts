@@ -94,8 +94,8 @@ export function defaultParameters(
     channels: storedChannels(region.defaultChannels),
     enabledChannels: ascending(enabled),
     maxDutyCycleExponent: 0,
-    uplinkDwellTime: false,
-    downlinkDwellTime: false,
+    uplinkDwellTime: region.dwellTimeAtStart.uplink,
+    downlinkDwellTime: region.dwellTimeAtStart.downlink,
     maxEirpDbm: region.maxEirpDbm,
   };
 }

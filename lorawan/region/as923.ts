@@ -37,12 +37,19 @@ const as923Group = ({ name, first, offsetHz, band }: Group): RegionDefinition =>
     maxEirpDbm: 14,
     txPowerOffsetsDb: twoDbSteps(5),
     txParamSetup: true,
+    // Later documents than RP002-1.0.1 leave it to the country; devices go on with the limit on uplinks.
+    dwellTimeAtStart: { uplink: true, downlink: false },
     subBands: [{ ...band, dutyCycle: 0.01, maxEirpDbm: 16 }],
     beacon: { frequenciesHz: [923_400_000 + offsetHz], dataRate: 3 },
     pingSlotFrequenciesHz: [923_400_000 + offsetHz],
   },
   changes: [
     { from: "RP001-1.0.2-B", facts: { maxEirpDbm: 16, txPowerOffsetsDb: twoDbSteps(7) } },
+    {
+      from: "RP001-1.0.2-B",
+      until: "RP001-1.0.2-B",
+      facts: { dwellTimeAtStart: { uplink: true, downlink: true } },
+    },
     {
       // RP002-1.0.4 2.10.7: offsets 6 and 7 raise the rate beyond DR5; devices without DR6 and DR7 keep away from them.
       from: "RP002-1.0.0",

@@ -70,6 +70,7 @@ const changes: readonly RegionChange[] = [
       // Index 15 means "as it is" in LinkADRReq and never names a power.
       txPowerOffsetsDb: twoDbSteps(14),
       txParamSetup: true,
+      dwellTimeAtStart: { uplink: true, downlink: false },
     },
   },
   {
@@ -81,6 +82,7 @@ const changes: readonly RegionChange[] = [
       dataRates: [...uplinks, undefined, ...downlinkDataRates],
       txPowerOffsetsDb: twoDbSteps(10),
       txParamSetup: false,
+      dwellTimeAtStart: { uplink: false, downlink: false },
     },
   },
   { from: "RP001-1.1-B", facts: { beacon: { frequenciesHz: downlinks500KHz, dataRate: 8 } } },

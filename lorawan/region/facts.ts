@@ -63,6 +63,8 @@ export interface RegionFacts {
   /** Index is TXPower: dB to add to the maximum EIRP. */
   readonly txPowerOffsetsDb: readonly number[];
   readonly txParamSetup: boolean;
+  /** Dwell-time limits of a device that nobody has told anything; none where absent. */
+  readonly dwellTimeAtStart?: { readonly uplink: boolean; readonly downlink: boolean };
   readonly subBands: readonly SubBand[];
   readonly beacon: { readonly frequenciesHz: readonly number[]; readonly dataRate: number };
   /** The default ping-slot data rate is the beacon's (RP002-1.0.4 2.3). */

@@ -98,6 +98,8 @@ export interface Region {
   readonly subBands: readonly SubBand[];
   /** TxParamSetupReq exists here (C60). */
   readonly txParamSetup: boolean;
+  /** Dwell-time limits that a device keeps before any TxParamSetupReq. */
+  readonly dwellTimeAtStart: { readonly uplink: boolean; readonly downlink: boolean };
   /** Class B beacon and default ping slot; no frequencies where they depend on the channel a device joined on. */
   readonly beacon: { readonly frequenciesHz: readonly number[]; readonly dataRate: number };
   readonly pingSlot: { readonly frequenciesHz: readonly number[]; readonly dataRate: number };

@@ -76,6 +76,7 @@ const buildRegion = (definition: RegionDefinition, revision: RegionalParametersR
     maxAdrDataRate: facts.maxAdrDataRate,
     subBands: facts.subBands,
     txParamSetup: facts.txParamSetup,
+    dwellTimeAtStart: facts.dwellTimeAtStart ?? { uplink: false, downlink: false },
     beacon: facts.beacon,
     pingSlot: { frequenciesHz: facts.pingSlotFrequenciesHz, dataRate: facts.beacon.dataRate },
     txPowerDbm: (txPowerIndex, maxEirpDbm) => {
