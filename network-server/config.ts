@@ -72,7 +72,8 @@ const regionConfig = Type.Object({
     Type.Integer({
       minimum: 0,
       maximum: 15,
-      description: "LoRaWAN 1.1 devices rejoin at least every 2^(n+4) uplinks (RejoinParamSetupReq); needs the time too.",
+      description:
+        "LoRaWAN 1.1 devices rejoin at least every 2^(n+4) uplinks (RejoinParamSetupReq); needs the time too.",
     }),
   ),
   adrAckLimitExponent: Type.Optional(

@@ -1,12 +1,12 @@
 import { UpchirpError } from "../lorawan/errors.ts";
 import type { DevAddr, DevEui } from "../lorawan/ids.ts";
-import { initialMacState } from "../lorawan/mac/engine.ts";
+import type { Region } from "../lorawan/region/region.ts";
 import { isVersion11 } from "../lorawan/version.ts";
 import type { KeyEnvelope } from "../platform/state/network-event.ts";
 import type { NetworkContext } from "./context.ts";
 import { loadDevice, updateDevice } from "./device-documents.ts";
-import type { DeviceConfig } from "./ports.ts";
-import { networkParameters, regionConfigFor, regionForProfile } from "./region-config.ts";
+import type { DeviceConfig, DeviceProfileConfig } from "./ports.ts";
+import { isDownlinkRate, personalisedMacState, regionConfigFor, regionForProfile } from "./region-config.ts";
 import { regionOfSession, type Session } from "./session.ts";
 
 /** Keys and counters of an activation by personalisation; keys are hex. In 1.0.x the three network keys are one. */
@@ -76,24 +76,28 @@ export function maxPayloadOf(session: Session): number {
 function personalised(context: NetworkContext, device: DeviceConfig, activation: Activation): Session {
   const { profile } = device;
   const region = regionForProfile(profile);
-  const config = regionConfigFor(context.regionConfigs, profile);
-  const wanted = networkParameters(config, region);
-  const { channels } = region.plan === "fixed" ? wanted : { channels: region.defaultChannels };
+  checkReceiveWindows(profile, region);
   return {
     ...activation,
     macVersion: profile.macVersion,
     regionalParameters: profile.regionalParameters,
     region: profile.region,
-    regionConfigId: config.id,
+    regionConfigId: regionConfigFor(context.regionConfigs, profile, device).id,
     confFCntDown: 0,
     adrHistory: [],
-    mac: initialMacState(region, {
-      rx1DelaySeconds: profile.abp.rx1DelaySeconds,
-      rx1DrOffset: profile.abp.rx1DrOffset,
-      rx2DataRate: profile.abp.rx2DataRate ?? region.rx2.dataRate,
-      rx2FrequencyHz: profile.abp.rx2FrequencyHz ?? region.rx2.frequencyHz,
-      channels,
-      enabledChannels: channels.flatMap((channel, index) => (channel ? [index] : [])),
-    }),
+    mac: personalisedMacState(region, profile),
   };
+}
+
+function checkReceiveWindows({ abp, region: name }: DeviceProfileConfig, region: Region): void {
+  if (abp.rx1DrOffset > region.maxRx1DrOffset) {
+    throw new InvalidActivation(
+      `${name} has RX1DROffset 0 to ${region.maxRx1DrOffset}, and the device profile says ${abp.rx1DrOffset}`,
+    );
+  }
+  if (abp.rx2DataRate !== undefined && !isDownlinkRate(region, abp.rx2DataRate)) {
+    throw new InvalidActivation(
+      `DR${abp.rx2DataRate}, which the device profile has for RX2, is no downlink of ${name}`,
+    );
+  }
 }

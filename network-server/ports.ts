@@ -14,6 +14,23 @@ export interface DeviceConfig {
   /** The device may start again at counter 0 (ABP after a restart); reported when used (C19). */
   readonly resetsFCnt: boolean;
   readonly profile: DeviceProfileConfig;
+  /** Goes before the profile's. */
+  readonly mac?: MacWishes;
+}
+
+/**
+ * What a device, or every device of a profile, shall use instead of what the region's configuration says. Whoever writes
+ * it keeps to the ranges that the configuration has.
+ */
+export interface MacWishes {
+  readonly rx1DelaySeconds?: number;
+  readonly rx1DrOffset?: number;
+  readonly rx2DataRate?: number;
+  readonly rx2FrequencyHz?: number;
+  readonly maxDutyCycleExponent?: number;
+  readonly uplinkDwellTime?: boolean;
+  readonly downlinkDwellTime?: boolean;
+  readonly maxEirpDbm?: number;
 }
 
 export interface DeviceProfileConfig {
@@ -30,6 +47,10 @@ export interface DeviceProfileConfig {
   readonly classCTimeoutSeconds: number;
   /** `none` leaves the device alone. */
   readonly adrAlgorithm: "default" | "none";
+  /** Data rates that ADR keeps to, where the region's channels carry them. */
+  readonly adrMinDataRate?: number;
+  readonly adrMaxDataRate?: number;
+  readonly mac?: MacWishes;
   readonly expectedUplinkIntervalSeconds: number;
   /** DevStatusReq this often; 0 is never. */
   readonly deviceStatusIntervalSeconds: number;

@@ -1,8 +1,10 @@
-import type { MacParameters } from "../lorawan/mac/state.ts";
+import { initialMacState } from "../lorawan/mac/engine.ts";
+import { isWireFrequency } from "../lorawan/mac/message.ts";
+import type { MacParameters, MacState } from "../lorawan/mac/state.ts";
 import type { Channel, ChannelPlan, Region, RegionName } from "../lorawan/region/region.ts";
 import { regionOf } from "../lorawan/region/regions.ts";
 import type { RegionConfig } from "./config.ts";
-import type { DeviceProfileConfig } from "./ports.ts";
+import type { DeviceConfig, DeviceProfileConfig } from "./ports.ts";
 
 /** Channels that eight-channel gateways of a region listen to out of the box, beside the region's default ones. */
 const usualExtraChannels: Partial<Record<RegionName, readonly number[]>> = {
@@ -23,50 +25,80 @@ export function defaultRegionConfig(region: RegionName): RegionConfig {
   };
 }
 
-/** The configuration that a device's profile names, else the first of its region, else the region's default. */
-export function regionConfigFor(configs: readonly RegionConfig[], profile: DeviceProfileConfig): RegionConfig {
+/**
+ * The configuration that a device's profile names, else the first of its region, else the region's default; what the
+ * profile and then the device itself wish goes before it.
+ */
+export function regionConfigFor(
+  configs: readonly RegionConfig[],
+  profile: DeviceProfileConfig,
+  device: Pick<DeviceConfig, "mac"> = {},
+): RegionConfig {
   const ofRegion = configs.filter(config => config.region === profile.region);
-  return (
-    ofRegion.find(config => config.id === profile.regionConfigId) ?? ofRegion[0] ?? defaultRegionConfig(profile.region)
-  );
+  const config =
+    ofRegion.find(({ id }) => id === profile.regionConfigId) ?? ofRegion[0] ?? defaultRegionConfig(profile.region);
+  return { ...config, ...profile.mac, ...device.mac };
 }
 
 export const regionForProfile = (profile: DeviceProfileConfig): Region =>
   regionOf(profile.region, profile.regionalParameters);
 
+/** Members that may be absent leave the device as it is. */
 export interface NetworkParameters
   extends Pick<
-    MacParameters,
-    "rx1DelaySeconds" | "rx1DrOffset" | "rx2DataRate" | "rx2FrequencyHz" | "channels" | "enabledChannels"
-  > {}
+      MacParameters,
+      "rx1DelaySeconds" | "rx1DrOffset" | "rx2DataRate" | "rx2FrequencyHz" | "channels" | "enabledChannels"
+    >,
+    Partial<Pick<MacParameters, "maxDutyCycleExponent" | "uplinkDwellTime" | "downlinkDwellTime" | "maxEirpDbm">> {}
 
 /**
- * What the network wants every device of this configuration to use.
+ * What the network wants every device of this configuration to use. A value that this revision of the region lacks, or
+ * that no command carries, gives way to the region's own: a device with an old revision is served all the same.
  * @param joinChannel number of the channel that a join came on: with `subBand` 0 it tells which sub-band the gateways hear.
  */
 export function networkParameters(config: RegionConfig, region: Region, joinChannel?: number): NetworkParameters {
   const channels = region.plan === "dynamic" ? withExtraChannels(region, config) : region.defaultChannels;
+  const { rx2DataRate, rx2FrequencyHz, maxDutyCycleExponent } = config;
+  const { uplinkDwellTime, downlinkDwellTime, maxEirpDbm } = region.txParamSetup ? config : {};
   return {
     rx1DelaySeconds: config.rx1DelaySeconds,
-    rx1DrOffset: config.rx1DrOffset,
-    rx2DataRate: config.rx2DataRate ?? region.rx2.dataRate,
-    rx2FrequencyHz: config.rx2FrequencyHz ?? region.rx2.frequencyHz,
+    rx1DrOffset: Math.min(config.rx1DrOffset, region.maxRx1DrOffset),
+    rx2DataRate: isDownlinkRate(region, rx2DataRate) ? rx2DataRate : region.rx2.dataRate,
+    rx2FrequencyHz:
+      rx2FrequencyHz !== undefined && isWireFrequency(rx2FrequencyHz) ? rx2FrequencyHz : region.rx2.frequencyHz,
     channels,
     enabledChannels: enabledChannels(config, region, channels, joinChannel),
+    ...(maxDutyCycleExponent !== undefined && { maxDutyCycleExponent }),
+    ...(uplinkDwellTime !== undefined && { uplinkDwellTime }),
+    ...(downlinkDwellTime !== undefined && { downlinkDwellTime }),
+    ...(maxEirpDbm !== undefined && { maxEirpDbm }),
   };
+}
+
+export const isDownlinkRate = (region: Region, dataRate: number | undefined): dataRate is number =>
+  dataRate !== undefined && region.dataRates[dataRate]?.downlink === true;
+
+/** What a device that was activated by personalisation starts with: what its profile says that it was built with. */
+export function personalisedMacState(region: Region, { abp }: Pick<DeviceProfileConfig, "abp">): MacState {
+  const channels = region.defaultChannels;
+  return initialMacState(region, {
+    rx1DelaySeconds: abp.rx1DelaySeconds,
+    rx1DrOffset: abp.rx1DrOffset,
+    rx2DataRate: abp.rx2DataRate ?? region.rx2.dataRate,
+    rx2FrequencyHz: abp.rx2FrequencyHz ?? region.rx2.frequencyHz,
+    channels,
+    enabledChannels: definedIn(channels),
+  });
 }
 
 function withExtraChannels(region: Region, config: RegionConfig): ChannelPlan {
   const channels: (Channel | undefined)[] = [...region.defaultChannels];
   for (const extra of config.extraChannels) {
+    const { frequencyHz, downlinkFrequencyHz = frequencyHz, minDataRate, maxDataRate } = extra;
     if (channels.length >= region.maxChannels) break;
-    if (channels.some(channel => channel?.uplinkFrequencyHz === extra.frequencyHz)) continue;
-    channels.push({
-      uplinkFrequencyHz: extra.frequencyHz,
-      downlinkFrequencyHz: extra.frequencyHz,
-      minDataRate: extra.minDataRate,
-      maxDataRate: extra.maxDataRate,
-    });
+    if (channels.some(channel => channel?.uplinkFrequencyHz === frequencyHz)) continue;
+    if (!isWireFrequency(frequencyHz) || !isWireFrequency(downlinkFrequencyHz)) continue;
+    channels.push({ uplinkFrequencyHz: frequencyHz, downlinkFrequencyHz, minDataRate, maxDataRate });
   }
   return channels;
 }
@@ -77,15 +109,24 @@ function enabledChannels(
   channels: ChannelPlan,
   joinChannel: number | undefined,
 ): readonly number[] {
-  const all = channels.flatMap((channel, index) => (channel ? [index] : []));
+  const all = definedIn(channels);
   if (region.plan === "dynamic") return all;
-  if (config.subBand > 0) return ascending(region.subBandChannels(config.subBand));
-  if (joinChannel === undefined) return all;
-  for (let subBand = 1; ; subBand += 1) {
-    const members = region.subBandChannels(subBand);
-    if (members.size === 0) return all;
-    if (members.has(joinChannel)) return ascending(members);
-  }
+  const subBands = subBandsOf(region);
+  const chosen = subBands[config.subBand - 1] ?? subBands.find(members => members.has(joinChannel ?? -1));
+  return chosen ? [...chosen].sort((left, right) => left - right) : all;
 }
 
-const ascending = (numbers: ReadonlySet<number>): readonly number[] => [...numbers].sort((left, right) => left - right);
+const definedIn = (channels: ChannelPlan): readonly number[] =>
+  channels.flatMap((channel, index) => (channel ? [index] : []));
+
+/** Of a fixed plan, in their order: between them they have every channel. */
+export function subBandsOf(region: Region): readonly ReadonlySet<number>[] {
+  const subBands: ReadonlySet<number>[] = [];
+  let channels = 0;
+  while (region.plan === "fixed" && channels < region.defaultChannels.length) {
+    const members = region.subBandChannels(subBands.length + 1);
+    subBands.push(members);
+    channels += members.size;
+  }
+  return subBands;
+}

@@ -66,12 +66,20 @@ export function unsigned(name: string, value: number, bits: number): number {
 
 const highFrequencyHz = 2_400_000_000;
 
+const stepOf = (frequencyHz: number): number => (frequencyHz >= highFrequencyHz ? 200 : 100);
+
+/** A MAC command can carry this frequency. */
+export const isWireFrequency = (frequencyHz: number): boolean => {
+  const steps = frequencyHz / stepOf(frequencyHz);
+  return Number.isInteger(steps) && steps > 0 && steps < 2 ** 24;
+};
+
 /**
  * 24 bits, little-endian, in steps of 100 Hz (TS001-1.0.4 5.6); from 2.4 GHz on in steps of 200 Hz (RP002-1.0.4, ISM2400).
  * Throws MalformedValue.
  */
 export function writeFrequency(payload: DataView, offset: number, name: string, frequencyHz: number): void {
-  const stepHz = frequencyHz >= highFrequencyHz ? 200 : 100;
+  const stepHz = stepOf(frequencyHz);
   const steps = frequencyHz / stepHz;
   if (!Number.isInteger(steps))
     throw new MalformedValue(`${name} is a multiple of ${stepHz} Hz`, { name, frequencyHz });

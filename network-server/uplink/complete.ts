@@ -71,7 +71,7 @@ async function complete(
   if (!active || !open || frame instanceof FrameError || frame?.kind !== "data") return undefined;
   const heard = receptions.length > 0 ? { ...open, receptions: receptions.map(summaryOf) } : open;
   const region = regionOfSession(active);
-  const regionConfig = regionConfigFor(context.regionConfigs, device.profile);
+  const regionConfig = regionConfigFor(context.regionConfigs, device.profile, device);
   const applied = applyUplink(active, frame, factsOf(heard, receptions), region, regionConfig, device.profile);
   const origin: EventOrigin = { device, atMs: open.receivedAtMs, deduplicationId: open.deduplicationId };
   const acknowledged = judgeAck(
