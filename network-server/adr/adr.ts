@@ -10,7 +10,10 @@ export interface AdrInput {
   readonly nbTrans: number;
   /** Oldest first, under the present parameters only. */
   readonly history: readonly AdrSample[];
-  /** Data rates that all enabled channels carry. */
+  /** Uplinks since the present parameters hold, by their counters, and how many of them were heard. */
+  readonly sentCount: number;
+  readonly heardCount: number;
+  /** What the enabled channels carry and the device profile allows. */
   readonly minDataRate: number;
   readonly maxDataRate: number;
   readonly installationMarginDb: number;
@@ -20,7 +23,7 @@ export interface AdrInput {
 
 export interface AdrDecision {
   readonly wanted: Required<Pick<WantedMacParameters, "dataRate" | "txPowerIndex" | "nbTrans">>;
-  /** For people, for example "SNR max 7.2 dB over 20, margin 12.1 dB: DR5, power 2, 1 repeat". */
+  /** For people, for example "margin 12.1 dB over 20 uplinks: DR5, power 2, 1 transmission". */
   readonly reason: string;
 }
 

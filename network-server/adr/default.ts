@@ -2,12 +2,18 @@ import { demodulationFloor } from "../link-margin.ts";
 import type { AdrAlgorithm, AdrDecision, AdrInput } from "./adr.ts";
 import { adrHistoryLength } from "./adr.ts";
 
-/** What a step of data rate or of TXPower is worth. */
-const stepDb = 3;
+/** Less than this is not worth a step, whatever the step costs. */
+const leastStepDb = 3;
 /** A worse link is answered sooner than a better one is used. */
-const samplesToRecover = 4;
+const samplesToRecover = 6;
 /** Recovery waits for a margin this far below the wanted one, so that noise does not swing the device. */
 const hysteresisDb = 3;
+/** An improvement stays this far away from what would make the device recover again. */
+const steadinessDb = 1;
+/** Loss is seen at once, and its absence only over many frames. */
+const framesToTrust = 60;
+/** A repetition is given up when the frames lost without it would still be fewer than this. */
+const bearableLoss = 0.05;
 
 /**
  * Spends a margin first on data rate, then on power; gives back power, then data rate, when the link got worse, instead
@@ -15,57 +21,72 @@ const hysteresisDb = 3;
  */
 export const defaultAdr: AdrAlgorithm = input => {
   const { history } = input;
+  const bounded = Math.min(Math.max(input.dataRate, input.minDataRate), input.maxDataRate);
+  if (bounded !== input.dataRate) {
+    const range = `DR${input.minDataRate} to DR${input.maxDataRate}`;
+    return { wanted: { ...wantedOf(input), dataRate: bounded }, reason: `DR${input.dataRate} is not within ${range}` };
+  }
   const keep: AdrDecision = { wanted: wantedOf(input), reason: `${history.length} uplinks heard: nothing changes yet` };
   const floor = floorOf(input, input.dataRate);
   if (floor === undefined || history.length === 0) return keep;
-  const recent = history.slice(-samplesToRecover);
-  const best = Math.max(...history.map(sample => sample.snrDb));
-  const recentBest = Math.max(...recent.map(sample => sample.snrDb));
-  const margin = best - floor - input.installationMarginDb;
-  const recentMargin = recentBest - floor - input.installationMarginDb;
+  const margins = history.map(sample => sample.snrDb - floor - input.installationMarginDb);
+  const margin = Math.max(...margins);
+  const recent = Math.max(...margins.slice(-samplesToRecover));
+  const spendable = Math.min(margin, leastOfRuns(margins) + hysteresisDb - steadinessDb);
 
-  if (history.length >= adrHistoryLength && margin >= stepDb) return improve(input, best, margin);
-  if (history.length >= samplesToRecover && recentMargin <= -hysteresisDb)
-    return recover(input, recentBest, recentMargin);
+  if (history.length >= adrHistoryLength && spendable >= leastStepDb) return improve(input, spendable, margin);
+  if (history.length >= samplesToRecover && recent <= -hysteresisDb) return recover(input, recent);
   if (history.length < adrHistoryLength) return keep;
-  return decided(input, { ...wantedOf(input), nbTrans: repeatsFor(input) }, best, margin);
+  return decided(input, wantedOf(input), margin);
 };
 
-function improve(input: AdrInput, best: number, margin: number): AdrDecision {
-  let { dataRate, txPowerIndex } = input;
-  let left = margin;
-  while (dataRate < input.maxDataRate && left >= costDb(input, dataRate, dataRate + 1)) {
-    left -= costDb(input, dataRate, dataRate + 1);
-    dataRate += 1;
-  }
-  while (txPowerIndex < input.region.maxTxPowerIndex && left >= stepDb) {
-    left -= stepDb;
-    txPowerIndex += 1;
-  }
-  return decided(input, { dataRate, txPowerIndex, nbTrans: repeatsFor(input) }, best, margin);
+/** The worst that recovery would have looked at in this history: how far the link swings by itself. */
+function leastOfRuns(margins: readonly number[]): number {
+  const runs = Math.max(1, margins.length - samplesToRecover + 1);
+  const best = (start: number): number => Math.max(...margins.slice(start, start + samplesToRecover));
+  return Math.min(...Array.from({ length: runs }, (_, start) => best(start)));
 }
 
-function recover(input: AdrInput, best: number, margin: number): AdrDecision {
+function improve(input: AdrInput, spendable: number, margin: number): AdrDecision {
   let { dataRate, txPowerIndex } = input;
-  let missing = -margin;
+  let left = spendable;
+  const take = (stepDb: number): boolean => {
+    const costDb = Math.max(stepDb, leastStepDb);
+    if (left < costDb) return false;
+    left -= costDb;
+    return true;
+  };
+  while (dataRate < input.maxDataRate && take(dataRateStepDb(input, dataRate))) dataRate += 1;
+  while (txPowerIndex < input.region.maxTxPowerIndex && take(powerStepDb(input, txPowerIndex))) txPowerIndex += 1;
+  return decided(input, { ...wantedOf(input), dataRate, txPowerIndex }, margin);
+}
+
+function recover(input: AdrInput, margin: number): AdrDecision {
+  let { dataRate, txPowerIndex } = input;
+  // Nearly all of it: the last decibel is no reason for another step.
+  let missing = -margin - steadinessDb;
   while (txPowerIndex > 0 && missing > 0) {
     txPowerIndex -= 1;
-    missing -= stepDb;
+    missing -= powerStepDb(input, txPowerIndex);
   }
   while (dataRate > input.minDataRate && missing > 0) {
-    missing -= costDb(input, dataRate - 1, dataRate);
     dataRate -= 1;
+    missing -= dataRateStepDb(input, dataRate);
   }
-  return decided(input, { dataRate, txPowerIndex, nbTrans: repeatsFor(input) }, best, margin);
+  return decided(input, { ...wantedOf(input), dataRate, txPowerIndex }, margin);
 }
 
-/** Decibels of SNR that the faster of two neighbouring data rates needs more. */
-function costDb(input: AdrInput, slower: number, faster: number): number {
-  const from = floorOf(input, slower);
-  const to = floorOf(input, faster);
+/** Decibels of SNR that the next faster data rate needs more. */
+function dataRateStepDb(input: AdrInput, dataRate: number): number {
+  const from = floorOf(input, dataRate);
+  const to = floorOf(input, dataRate + 1);
   // FSK, LR-FHSS and gaps in the table are no rungs of this ladder.
-  return from === undefined || to === undefined ? Number.POSITIVE_INFINITY : Math.max(to - from, stepDb);
+  return from === undefined || to === undefined ? Number.POSITIVE_INFINITY : to - from;
 }
+
+/** Decibels that the next TXPower takes away: 2 in most regions, up to 6 in old revisions of some. */
+const powerStepDb = ({ region }: AdrInput, txPowerIndex: number): number =>
+  region.txPowerDbm(txPowerIndex, 0) - region.txPowerDbm(txPowerIndex + 1, 0);
 
 function floorOf(input: AdrInput, dataRate: number): number | undefined {
   const modulation = input.region.dataRates[dataRate]?.modulation;
@@ -80,25 +101,37 @@ const repeatTable = [
 ] as const;
 
 function repeatsFor(input: AdrInput): number {
-  const first = input.history[0];
-  const last = input.history.at(-1);
-  if (!first || !last || input.history.length < adrHistoryLength) return input.nbTrans;
-  const sent = last.fCnt - first.fCnt + 1;
-  const loss = sent > 0 ? 1 - input.history.length / sent : 0;
+  const { history, nbTrans } = input;
+  const first = history[0];
+  const last = history.at(-1);
+  if (!first || !last || history.length < adrHistoryLength) return nbTrans;
+  const loss = lossOf(last.fCnt - first.fCnt + 1, history.length);
   const column = loss < 0.05 ? 0 : loss < 0.1 ? 1 : loss < 0.3 ? 2 : 3;
-  const row = repeatTable[Math.min(Math.max(input.nbTrans, 1), 3) - 1];
-  return row?.[column] ?? input.nbTrans;
+  const row = repeatTable[Math.min(Math.max(nbTrans, 1), 3) - 1];
+  const wanted = row?.[column] ?? nbTrans;
+  return wanted < nbTrans && !isSureWithout(input) ? nbTrans : wanted;
 }
+
+/**
+ * Whether one repetition less would do. Twenty frames with two transmissions each tell little of what one each would
+ * lose: the table alone would take repetitions away and give them back for ever.
+ */
+function isSureWithout({ nbTrans, sentCount, heardCount }: AdrInput): boolean {
+  if (sentCount < framesToTrust) return false;
+  return lossOf(sentCount, heardCount) ** ((nbTrans - 1) / nbTrans) < bearableLoss;
+}
+
+const lossOf = (sent: number, heard: number): number => (sent > 0 ? Math.max(0, 1 - heard / sent) : 0);
 
 const wantedOf = (input: AdrInput): AdrDecision["wanted"] => ({
   dataRate: input.dataRate,
   txPowerIndex: input.txPowerIndex,
-  nbTrans: input.nbTrans,
+  nbTrans: repeatsFor(input),
 });
 
-const decided = (input: AdrInput, wanted: AdrDecision["wanted"], best: number, margin: number): AdrDecision => ({
+const decided = (input: AdrInput, wanted: AdrDecision["wanted"], margin: number): AdrDecision => ({
   wanted,
   reason:
-    `SNR max ${best.toFixed(1)} dB over ${input.history.length}, margin ${margin.toFixed(1)} dB: ` +
-    `DR${wanted.dataRate}, power ${wanted.txPowerIndex}, ${wanted.nbTrans} repeat${wanted.nbTrans === 1 ? "" : "s"}`,
+    `margin ${margin.toFixed(1)} dB over ${input.history.length} uplinks: ` +
+    `DR${wanted.dataRate}, power ${wanted.txPowerIndex}, ${wanted.nbTrans} transmission${wanted.nbTrans === 1 ? "" : "s"}`,
 });

@@ -5,10 +5,11 @@ import {
   type MacContext,
   type MacEvent,
   type MacRequestGroup,
+  type MacUplinkResult,
   relearn,
   requestsFor,
 } from "../../lorawan/mac/engine.ts";
-import type { MacState, WantedMacParameters } from "../../lorawan/mac/state.ts";
+import type { MacParameters, MacState, WantedMacParameters } from "../../lorawan/mac/state.ts";
 import type { DataFrame } from "../../lorawan/phy/frame.ts";
 import { cryptFOpts, cryptPayload } from "../../lorawan/phy/security.ts";
 import type { Region } from "../../lorawan/region/region.ts";
@@ -18,9 +19,10 @@ import { defaultAdr } from "../adr/default.ts";
 import type { RegionConfig } from "../config.ts";
 import { linkMarginDb } from "../link-margin.ts";
 import type { DeviceProfileConfig } from "../ports.ts";
-import { networkParameters } from "../region-config.ts";
+import { networkParameters, personalisedMacState } from "../region-config.ts";
 import type { Session } from "../session.ts";
-import type { AdrSample } from "../session-record.ts";
+import type { AdrSample, AdrSince } from "../session-record.ts";
+import { wishes11 } from "../wishes11.ts";
 
 /** The radio side of an accepted uplink, all copies known. */
 export interface UplinkFacts {
@@ -58,24 +60,28 @@ export function applyUplink(
   profile: DeviceProfileConfig,
 ): AppliedUplink {
   const macContext = macContextOf(session, frame, facts, region, profile);
-  const learnt = frame.adr ? relearn(session.mac, facts.dataRate, facts.channelIndex) : session.mac;
+  const learnt = observed(session.mac, frame, facts, region);
   const commands = handleUplinkCommands(commandsOf(session, frame, facts.fCnt), learnt, macContext);
-  const history = historyAfter(session, frame, facts, commands.state);
-  const decision = decideAdr(frame, commands.state, history, region, regionConfig, profile);
+  const mac = afterCommands(learnt, commands, frame, facts);
+  const adr = adrRecordAfter(session, frame, facts, mac);
+  const decision = decideAdr(frame, mac, adr, region, regionConfig, profile);
   const wanted: WantedMacParameters = {
-    ...networkWishes(commands.state, region, regionConfig, facts.channelIndex),
+    ...networkWishes(mac, region, regionConfig, facts.channelIndex),
     ...(decision?.wanted ?? {}),
+    ...(isVersion11(session.macVersion) && wishes11(regionConfig)),
   };
+  const { adrSince: _, ...rest } = session;
   return {
     session: {
-      ...session,
-      mac: commands.state,
-      adrHistory: [...history],
+      ...rest,
+      mac,
+      adrHistory: adr.history,
+      ...(adr.since && { adrSince: adr.since }),
       lastUplinkAtMs: facts.receivedAtMs,
       lastDataRate: facts.dataRate,
     },
     answers: commands.answers,
-    requests: requestsFor(commands.state, wanted, macContext),
+    requests: requestsFor(mac, wanted, macContext),
     answerNeeded: commands.needsDownlink || (frame.adr && frame.adrAckReq),
     macEvents: commands.events,
     ...(decision && { adrDecision: decision }),
@@ -102,8 +108,13 @@ function macContextOf(
       endGpsTimeMs: facts.gpsTimeMs ?? gpsMsOf(facts.receivedAtMs),
     },
     deviceStatusIntervalSeconds: profile.deviceStatusIntervalSeconds,
+    ...(isPersonalised11(session) && { builtWith: personalisedMacState(region, profile).current }),
   };
 }
+
+/** TS001-1.1 5.1 and 5.10: ResetInd is for devices that never joined, RekeyInd for the others. */
+const isPersonalised11 = (session: Session): boolean =>
+  isVersion11(session.macVersion) && session.joinEui === undefined;
 
 /** The commands of an uplink in the clear: FOpts, or the payload of port 0 (C4, C6). */
 function commandsOf(session: Session, frame: DataFrame, fCnt: number): Uint8Array {
@@ -113,42 +124,96 @@ function commandsOf(session: Session, frame: DataFrame, fCnt: number): Uint8Arra
   return cryptFOpts(key, "up", frame.devAddr, fCnt, "network", frame.fOpts);
 }
 
-// A change of data rate, power or repetitions makes earlier samples say nothing about the present.
-function historyAfter(session: Session, frame: DataFrame, facts: UplinkFacts, mac: MacState): readonly AdrSample[] {
-  if (!frame.adr) return [];
+/** What the radio side of an uplink says of the device's parameters, before its commands are read. */
+function observed(mac: MacState, frame: DataFrame, facts: UplinkFacts, region: Region): MacState {
+  const { current } = mac;
+  // Under the dwell-time limit the slowest rates carry nothing: a device that uses them was not built with one.
+  const isLimited = current.uplinkDwellTime && !carries(region, facts.dataRate, true);
+  const seen = isLimited ? { ...mac, current: { ...current, uplinkDwellTime: false, downlinkDwellTime: false } } : mac;
+  if (frame.adr) return relearn(seen, facts.dataRate, facts.channelIndex);
+  // Without ADR the device chooses by itself, and nothing follows from its choice.
+  return { ...seen, current: { ...seen.current, dataRate: facts.dataRate } };
+}
+
+/** A device that obeyed and whose answer got lost is known by its data rate alone. */
+function afterCommands(before: MacState, { state }: MacUplinkResult, frame: DataFrame, facts: UplinkFacts): MacState {
+  const isSettled = state.current.dataRate !== before.current.dataRate;
+  return frame.adr && !isSettled ? relearn(state, facts.dataRate, facts.channelIndex) : state;
+}
+
+const carries = (region: Region, dataRate: number, dwellTime: boolean): boolean =>
+  region.dataRates[dataRate]?.uplink === true &&
+  region.maxPayload(dataRate, { direction: "up", dwellTime, repeater: false }) > 0;
+
+interface AdrRecord {
+  readonly history: readonly AdrSample[];
+  readonly since?: AdrSince;
+}
+
+/** A change of data rate, power or repetitions makes earlier samples say nothing about the present. */
+function adrRecordAfter(session: Session, frame: DataFrame, facts: UplinkFacts, mac: MacState): AdrRecord {
+  if (!frame.adr) return { history: [] };
   const before = session.mac.current;
   const now = mac.current;
-  const changed =
-    before.txPowerIndex !== now.txPowerIndex ||
-    before.nbTrans !== now.nbTrans ||
-    (session.lastDataRate !== undefined && session.lastDataRate !== facts.dataRate);
+  const last = session.adrHistory.at(-1);
+  const goesOn =
+    last !== undefined &&
+    last.fCnt < facts.fCnt &&
+    before.txPowerIndex === now.txPowerIndex &&
+    before.nbTrans === now.nbTrans &&
+    session.lastDataRate === facts.dataRate;
   const sample = { fCnt: facts.fCnt, snrDb: facts.bestSnrDb, gatewayCount: facts.gatewayCount };
-  return [...(changed ? [] : session.adrHistory), sample].slice(-adrHistoryLength);
+  if (!goesOn) return { history: [sample], since: { fCnt: facts.fCnt, heard: 1 } };
+  const { fCnt, heard } = session.adrSince ?? { fCnt: facts.fCnt, heard: 0 };
+  return {
+    history: [...session.adrHistory, sample].slice(-adrHistoryLength),
+    since: { fCnt, heard: heard + 1 },
+  };
 }
 
 function decideAdr(
   frame: DataFrame,
   mac: MacState,
-  history: readonly AdrSample[],
+  { history, since }: AdrRecord,
   region: Region,
   regionConfig: RegionConfig,
   profile: DeviceProfileConfig,
 ): AdrDecision | undefined {
   if (!frame.adr || profile.adrAlgorithm === "none") return undefined;
   const { current } = mac;
-  const channels = current.enabledChannels.flatMap(index => current.channels[index] ?? []);
-  const highest = Math.max(...channels.map(channel => channel.maxDataRate));
+  const last = history.at(-1);
   return defaultAdr({
     region,
     dataRate: current.dataRate,
     txPowerIndex: current.txPowerIndex,
     nbTrans: current.nbTrans,
     history,
-    minDataRate: Math.max(0, Math.min(...channels.map(channel => channel.minDataRate))),
-    maxDataRate: Math.min(region.maxAdrDataRate, highest),
+    sentCount: last && since ? last.fCnt - since.fCnt + 1 : 0,
+    heardCount: since?.heard ?? 0,
+    ...adrDataRates(current, region, profile),
     installationMarginDb: regionConfig.installationMarginDb,
     adrAckReq: frame.adrAckReq,
   });
+}
+
+/** From the slowest to the fastest that the channels in use carry, within what the profile allows of them. */
+function adrDataRates(
+  current: MacParameters,
+  region: Region,
+  { adrMinDataRate = 0, adrMaxDataRate = region.maxAdrDataRate }: DeviceProfileConfig,
+): { readonly minDataRate: number; readonly maxDataRate: number } {
+  const channels = current.enabledChannels.flatMap(index => current.channels[index] ?? []);
+  const usable = region.dataRates.flatMap(rate =>
+    rate &&
+    rate.index <= region.maxAdrDataRate &&
+    carries(region, rate.index, current.uplinkDwellTime) &&
+    channels.some(({ minDataRate, maxDataRate }) => minDataRate <= rate.index && rate.index <= maxDataRate)
+      ? [rate.index]
+      : [],
+  );
+  const allowed = usable.filter(dataRate => adrMinDataRate <= dataRate && dataRate <= adrMaxDataRate);
+  const [first = current.dataRate, ...others] = allowed.length > 0 ? allowed : usable;
+  return { minDataRate: first, maxDataRate: others.at(-1) ?? first };
 }
 
 /**
@@ -161,6 +226,8 @@ function networkWishes(
   regionConfig: RegionConfig,
   channelIndex: number,
 ): WantedMacParameters {
+  // The profile has moved to another region and the device has not joined there yet.
+  if (regionConfig.region !== region.name) return {};
   const { channels, enabledChannels } = mac.current;
   const allEnabled = enabledChannels.length === channels.filter(Boolean).length;
   return networkParameters(regionConfig, region, allEnabled ? channelIndex : enabledChannels[0]);

@@ -14,6 +14,8 @@ const uplinks = (count: number, snrDb: number, lostEvery = 0) =>
 
 const input = (changes: Partial<AdrInput>): AdrInput => ({
   region,
+  sentCount: 20,
+  heardCount: 20,
   dataRate: 0,
   txPowerIndex: 0,
   nbTrans: 1,
@@ -46,18 +48,18 @@ describe("a better link", () => {
 });
 
 describe("a worse link", () => {
-  test("gives power back first, then data rate, after four uplinks", () => {
+  test("gives power back first, then data rate, after six uplinks", () => {
     const fast = { dataRate: 5, txPowerIndex: 2 };
     // SF7 needs -7.5 dB and 10 dB are kept: at -2 dB 4.5 dB are missing.
-    expect(defaultAdr(input({ ...fast, history: uplinks(4, -2) })).wanted).toMatchObject({
+    expect(defaultAdr(input({ ...fast, history: uplinks(6, -2) })).wanted).toMatchObject({
       dataRate: 5,
       txPowerIndex: 0,
     });
-    expect(defaultAdr(input({ ...fast, history: uplinks(4, -6) })).wanted).toMatchObject({
-      dataRate: 4,
+    expect(defaultAdr(input({ ...fast, history: uplinks(6, -6) })).wanted).toMatchObject({
+      dataRate: 3,
       txPowerIndex: 0,
     });
-    expect(defaultAdr(input({ ...fast, history: uplinks(3, -6) })).wanted).toMatchObject({
+    expect(defaultAdr(input({ ...fast, history: uplinks(5, -6) })).wanted).toMatchObject({
       dataRate: 5,
       txPowerIndex: 2,
     });
@@ -75,15 +77,58 @@ describe("repetitions", () => {
     [12, 1, 1],
     [6, 1, 2],
     [2, 1, 3],
-    [0, 3, 2],
+    [0, 3, 3],
   ])("one frame lost in %i with %i transmissions gives %i", (lostEvery, nbTrans, expected) => {
     const history = uplinks(20, -10, lostEvery);
     expect(defaultAdr(input({ history, nbTrans })).wanted.nbTrans).toBe(expected);
   });
 });
 
+describe("repetitions that are no longer needed", () => {
+  const calm = { history: uplinks(20, -10), nbTrans: 3 };
+  test.each([
+    [59, 59, 3],
+    [60, 60, 2],
+    [100, 97, 3],
+    [400, 399, 2],
+  ])("of %i frames %i heard with three transmissions: %i from now on", (sentCount, heardCount, expected) => {
+    expect(defaultAdr(input({ ...calm, sentCount, heardCount })).wanted.nbTrans).toBe(expected);
+  });
+});
+
+describe("limits", () => {
+  test("a device outside them is brought inside at once", () => {
+    const few = { history: uplinks(1, 0), minDataRate: 2, maxDataRate: 4 };
+    expect(defaultAdr(input({ ...few, dataRate: 0 })).wanted.dataRate).toBe(2);
+    expect(defaultAdr(input({ ...few, dataRate: 5 })).wanted.dataRate).toBe(4);
+  });
+
+  test("recovery goes no lower than the least", () => {
+    const lost = { history: uplinks(6, -25), dataRate: 5, txPowerIndex: 3, minDataRate: 3 };
+    expect(defaultAdr(input(lost)).wanted).toMatchObject({ dataRate: 3, txPowerIndex: 0 });
+  });
+});
+
+describe("steadiness", () => {
+  test("power steps cost what they take away in the region", () => {
+    const old = regionOf("KR920", "RP001-1.0.2-A");
+    const near = { region: old, dataRate: 5, history: uplinks(20, 6) };
+    expect(old.txPowerDbm(0, 0) - old.txPowerDbm(1, 0)).toBe(6);
+    // SF7 needs -7.5 dB and 10 dB are kept: at 6 dB a margin of 3.5 dB is left, and the first step takes 6.
+    expect(defaultAdr(input(near)).wanted).toEqual({ dataRate: 5, txPowerIndex: 0, nbTrans: 1 });
+  });
+
+  test("a link that swings by itself is not improved into the next recovery", () => {
+    const calm = uplinks(20, 3);
+    const swinging = calm.map((sample, index) => ({ ...sample, snrDb: index < 8 ? -3 : sample.snrDb }));
+    const steady = { dataRate: 3, history: calm };
+    expect(defaultAdr(input(steady)).wanted.dataRate).toBe(4);
+    expect(defaultAdr(input({ ...steady, history: swinging })).wanted.dataRate).toBe(3);
+  });
+});
+
 test("a decision says why", () => {
   expect(defaultAdr(input({ history: uplinks(20, 8) })).reason).toBe(
-    "SNR max 8.0 dB over 20, margin 18.0 dB: DR5, power 1, 1 repeat",
+    "margin 18.0 dB over 20 uplinks: DR5, power 1, 1 transmission",
   );
 });
