@@ -42,6 +42,8 @@ export interface ScenarioOptions {
   readonly profile?: Partial<DeviceProfileConfig>;
   readonly network?: Partial<NetworkServerConfig>;
   readonly seed?: number;
+  /** Standard deviation of what comes and goes with each frame; none by default. */
+  readonly fadingDb?: number;
 }
 
 export interface ScenarioDevice {
@@ -59,8 +61,8 @@ export async function createScenario(options: ScenarioOptions = {}) {
   const store = createMemoryStore();
   const metrics = createMetrics();
   const log = createLog({ level: "silent" });
-  const region = regionOf(options.region ?? "EU868", "RP002-1.0.4");
   const profile: DeviceProfileConfig = { ...defaultProfile(options.region ?? "EU868"), ...options.profile };
+  const region = regionOf(profile.region, profile.regionalParameters);
   const devices = new Map<DevEui, DeviceConfig>();
   const gateways = new Map<GatewayId, GatewayConfig>();
   const catalog: Catalog = {
@@ -78,7 +80,7 @@ export async function createScenario(options: ScenarioOptions = {}) {
   };
   const vault = createAppSKeyVault({ kekLabel: "test", kek });
   const hub = createHub();
-  const air = createAir(clock, { seed: options.seed ?? 1, shadowingDb: 0, fadingDb: 0 });
+  const air = createAir(clock, { seed: options.seed ?? 1, shadowingDb: 0, fadingDb: options.fadingDb ?? 0 });
 
   const start = (): Promise<NetworkServer> =>
     startNetworkServer({
@@ -174,6 +176,8 @@ export async function createScenario(options: ScenarioOptions = {}) {
     /** What goes wrong between server and gateways. */
     faults: hub.faults,
     vault,
+    region,
+    profile,
     devices,
     addGateway,
     addDevice,
