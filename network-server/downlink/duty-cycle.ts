@@ -15,7 +15,10 @@ const budgetShare: Readonly<Record<DownlinkPriority, number>> = {
   "class-c": 0.7,
 };
 
-/** The air time of each gateway in each sub-band over the last hour, against the sub-band's limit (C43). */
+/**
+ * The air time of each gateway in each sub-band over the last hour, against the sub-band's limit (C43). Kept in memory: what
+ * was sent before this process began is not known.
+ */
 export interface DutyCycle {
   /** Books a transmission, or gives undefined when its priority's share is spent. The function returned gives it back. */
   spend(use: AirUse, nowUs: number): (() => void) | undefined;

@@ -11,7 +11,8 @@ const marginStepDb = 5;
 
 /**
  * Receptions in the order in which their gateways should answer: best link first, in steps of 5 dB, then the least busy,
- * then the loudest. Only gateways that heard the device are considered (C44), each once.
+ * then the loudest. Only gateways that heard the device are considered (C44), each once. A gateway is deaf while it sends,
+ * so answers are spread over those that hear the device about as well, and no one gateway misses all the uplinks.
  */
 export function rankGateways(
   receptions: readonly Reception[],

@@ -156,6 +156,28 @@ describe("a gateway that refuses", () => {
     expect(await store.queue(device.devEui)).toEqual([]);
   });
 
+  test("C41 every window leaves the item queued under a new counter, and the log tells each attempt", async () => {
+    const { faults, device, enqueue, send, server, store, eventsOf, gateway } = await joined();
+    faults.toGateways = bytes => [kindOf(bytes) === identifiers.pullResp ? rewritten(bytes, 4, "size", 255) : bytes];
+    faults.toServer = bytes => [kindOf(bytes) === identifiers.txAck ? refused(bytes, "TX_FREQ") : bytes];
+    await enqueue(device.devEui, { id: "stays" });
+    await send();
+    const { gatewayId } = gateway;
+    expect(await eventsOf(device.devEui)).toContainEqual(
+      expect.objectContaining({
+        kind: "log",
+        code: "DOWNLINK_GATEWAY",
+        description: `No gateway took the downlink (${gatewayId} in RX1: TX_FREQ; ${gatewayId} in RX2: TX_FREQ)`,
+      }),
+    );
+    expect(await store.queue(device.devEui)).toHaveLength(1);
+    const fCntDown = (await server.session(device.devEui))?.session.nFCntDown;
+    faults.toGateways = undefined;
+    await send();
+    expect(downlinks(device)).toMatchObject([{ fPort: 10, window: "RX1", fCnt: fCntDown }]);
+    expect(await store.queue(device.devEui)).toEqual([]);
+  });
+
   test("nothing, and never sends a TX_ACK, is believed: each frame goes out once", async () => {
     const scenario = await createScenario();
     scenario.faults.toServer = bytes => (kindOf(bytes) === identifiers.txAck ? [] : [bytes]);
