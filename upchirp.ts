@@ -100,7 +100,7 @@ async function start(options: StartOptions): Promise<{ installation: Installatio
   const config = configOf(options);
   const log = createLog(config.log);
   const installation = await startInstallation(config, { log, clock: systemClock, version, onFatal: fail(log) });
-  stopOnSignals(installation.lifecycle, log, process);
+  stopOnSignals(installation.lifecycle, { log, clock: systemClock }, process);
   return { installation, config };
 }
 

@@ -118,18 +118,26 @@ export interface SignalSource {
 
 const signalNumbers = { SIGINT: 2, SIGTERM: 15 } as const;
 
+/** One Ctrl-C under npm is two signals: the terminal's own and, moments later, the one that npm passes on. */
+const sameSignalUs = 500_000;
+
 /**
- * The first SIGINT or SIGTERM stops cleanly and exits with 0; a second one exits at once, with 128 and the signal's
- * number as shells do. Gives a function that leaves signals alone again.
+ * The first SIGINT or SIGTERM stops cleanly and exits with 0; a second one, half a second later or more, exits at
+ * once, with 128 and the signal's number as shells do. Gives a function that leaves signals alone again.
  */
-export function stopOnSignals(lifecycle: Pick<Lifecycle, "stop">, log: Log, source: SignalSource): () => void {
-  let stopping = false;
+export function stopOnSignals(
+  lifecycle: Pick<Lifecycle, "stop">,
+  { log, clock }: { readonly log: Log; readonly clock: Pick<Clock, "monotonicUs"> },
+  source: SignalSource,
+): () => void {
+  let firstAtUs: number | undefined;
   const onSignal = (signal: StopSignal): void => {
-    if (stopping) {
-      source.exit(128 + signalNumbers[signal]);
+    const nowUs = clock.monotonicUs();
+    if (firstAtUs !== undefined) {
+      if (nowUs - firstAtUs >= sameSignalUs) source.exit(128 + signalNumbers[signal]);
       return;
     }
-    stopping = true;
+    firstAtUs = nowUs;
     log.info({ signal }, "stopping; a second signal ends the process at once");
     lifecycle.stop().then(
       () => source.exit(0),

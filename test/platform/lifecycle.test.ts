@@ -110,25 +110,37 @@ describe("signals", () => {
   test("stop cleanly the first time", async () => {
     const lifecycle = createLifecycle({ log, clock: systemClock });
     const source = new FakeProcess();
-    stopOnSignals(lifecycle, log, source);
+    stopOnSignals(lifecycle, { log, clock: systemClock }, source);
     source.emit("SIGTERM", "SIGTERM");
     await source.exited.promise;
     expect(source.codes).toEqual([0]);
   });
 
-  test("end the process at once the second time", () => {
+  test("end the process at once the second time", async () => {
     const hanging: Pick<Lifecycle, "stop"> = { stop: () => never };
     const source = new FakeProcess();
-    stopOnSignals(hanging, log, source);
+    const clock = createVirtualClock();
+    stopOnSignals(hanging, { log, clock }, source);
     source.emit("SIGTERM", "SIGTERM");
+    await clock.advance(500);
     expect(source.codes).toEqual([]);
     source.emit("SIGINT", "SIGINT");
     expect(source.codes).toEqual([130]);
   });
 
+  test("of one Ctrl-C, from the terminal and from npm, count as one", async () => {
+    const source = new FakeProcess();
+    const clock = createVirtualClock();
+    stopOnSignals({ stop: () => never }, { log, clock }, source);
+    source.emit("SIGINT", "SIGINT");
+    await clock.advance(3);
+    source.emit("SIGINT", "SIGINT");
+    expect(source.codes).toEqual([]);
+  });
+
   test("are left alone again on request", () => {
     const source = new FakeProcess();
-    stopOnSignals({ stop: () => never }, log, source)();
+    stopOnSignals({ stop: () => never }, { log, clock: systemClock }, source)();
     expect(source.listenerCount("SIGINT") + source.listenerCount("SIGTERM")).toBe(0);
   });
 });
