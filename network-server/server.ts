@@ -9,6 +9,7 @@ import type { NetworkContext } from "./context.ts";
 import { type Activation, activate, currentSession, deactivate, maxPayloadOf } from "./control.ts";
 import { createSchedule } from "./downlink/schedule.ts";
 import { createTransmitter } from "./downlink/transmit.ts";
+import { type ForceRejoinRequest, forceRejoin } from "./force-rejoin.ts";
 import { createGatewayRegistry, type GatewayRegistry } from "./gateway/registry.ts";
 import type { GatewayStatus } from "./gateway/types.ts";
 import type { DatagramPort } from "./gateway/udp/datagram-port.ts";
@@ -35,6 +36,8 @@ export interface NetworkServerOptions {
 export interface NetworkServer {
   activate(devEui: DevEui, activation: Activation): Promise<void>;
   deactivate(devEui: DevEui): Promise<boolean>;
+  /** Throws RejoinImpossible. */
+  forceRejoin(devEui: DevEui, request: ForceRejoinRequest): Promise<void>;
   session(devEui: DevEui): Promise<SessionView | undefined>;
   gateways(): readonly GatewayStatus[];
   gateway(gatewayId: GatewayId): GatewayStatus | undefined;
@@ -114,6 +117,7 @@ function controlOf(context: NetworkContext, gateways: GatewayRegistry): Omit<Net
   return {
     activate: (devEui, activation) => activate(context, devEui, activation),
     deactivate: devEui => deactivate(context, devEui),
+    forceRejoin: (devEui, request) => forceRejoin(context, devEui, request),
     async session(devEui) {
       const found = await currentSession(context, devEui);
       if (!found) return undefined;

@@ -1,6 +1,15 @@
 import type { Channel, ChannelPlan } from "../region/region.ts";
 import { acceptedWith, type CommandContext, isGivenUp, networkInitiated, refused, refusedBits } from "./command.ts";
-import { encodeMessage, flagByte, hasBit, type Message, readFrequency, unsigned, writeFrequency } from "./message.ts";
+import {
+  decodeMessage,
+  encodeMessage,
+  flagByte,
+  hasBit,
+  type Message,
+  readFrequency,
+  unsigned,
+  writeFrequency,
+} from "./message.ts";
 import type { MacState, WantedMacParameters } from "./state.ts";
 
 export type NewChannelReq = {
@@ -90,6 +99,18 @@ function withChannel(channels: ChannelPlan, request: NewChannelReq): ChannelPlan
       : { uplinkFrequencyHz: frequencyHz, downlinkFrequencyHz: frequencyHz, minDataRate, maxDataRate };
   return Array.from({ length }, (_, index) => (index === request.channelIndex ? channel : channels[index]));
 }
+
+/**
+ * The channels that an uplink may come on: those of today, and those of requests that the device may have heard and
+ * answers with this very uplink. LoRaWAN 1.1 signs the channel's number (TS001-1.1 4.4.2).
+ */
+export const channelsInSight = ({ current, pending }: MacState): ChannelPlan =>
+  pending
+    .map(request => Buffer.from(request, "hex"))
+    .filter(([cid]) => cid === newChannelReq.cid)
+    .map(request => decodeMessage(newChannelReq, request.subarray(1)))
+    .filter(({ channelIndex, frequencyHz }) => frequencyHz > 0 && current.channels[channelIndex] === undefined)
+    .reduce(withChannel, current.channels);
 
 export const newChannel = networkInitiated({
   since: "1.0.0",

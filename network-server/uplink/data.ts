@@ -1,4 +1,5 @@
 import type { DevEui } from "../../lorawan/ids.ts";
+import { channelsInSight } from "../../lorawan/mac/new-channel.ts";
 import type { DataFrame } from "../../lorawan/phy/frame.ts";
 import type { NetworkContext } from "../context.ts";
 import { commitDevice, type LoadedDevice, loadByDevAddr } from "../device-documents.ts";
@@ -116,7 +117,7 @@ function channelOf(session: Session, reception: Reception): number | undefined {
   const dataRate = dataRateOf(session, reception);
   return dataRate === undefined
     ? undefined
-    : regionOfSession(session).channelOf(session.mac.current.channels, reception.frequencyHz, dataRate);
+    : regionOfSession(session).channelOf(channelsInSight(session.mac), reception.frequencyHz, dataRate);
 }
 
 /** Commit 1: the counter and the event's content in one step, before anything else is done with the frame (C15). */
@@ -143,7 +144,12 @@ async function accept(
   const accepted = await commitDevice(context.store, loaded, {
     state: {
       // The first uplink under new keys ends the old session (C31).
-      active: { ...session, fCntUp: verdict.fCnt + 1, lastMic: Buffer.from(frame.mic).toString("hex") },
+      active: {
+        ...session,
+        fCntUp: verdict.fCnt + 1,
+        lastMic: Buffer.from(frame.mic).toString("hex"),
+        ...(frame.ack && { lastConfFCnt: session.confFCntDown }),
+      },
       ...(verdict.slot === "active" && loaded.state.joined && { joined: loaded.state.joined }),
       open,
     },

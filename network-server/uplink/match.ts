@@ -56,7 +56,7 @@ export function matchDataFrame<Device>(
   sessions.sort((left, right) => left.step - right.step);
   for (const entry of sessions) {
     if (!entry.acceptable) continue;
-    if (signed(phyPayload, frame, entry.session, entry.nextFCnt, radio)) {
+    if (signed(phyPayload, frame, entry.session, entry.nextFCnt, radio, entry.session.confFCntDown)) {
       return {
         kind: "accepted",
         device: entry.candidate.device,
@@ -106,7 +106,9 @@ function judgeOldCounter<Device>(
   const { device } = candidate;
   const lastFCnt = session.fCntUp - 1;
   const olderFCnt = lastFCnt - ((lastFCnt - frame.fCnt16) & 0xffff);
-  if (olderFCnt >= 0 && signed(phyPayload, frame, session, olderFCnt, radio)) {
+  // The answer to the frame that is repeated may have been a confirmed downlink, which the device has not heard.
+  const confFCnt = (olderFCnt === lastFCnt ? session.lastConfFCnt : undefined) ?? session.confFCntDown;
+  if (olderFCnt >= 0 && signed(phyPayload, frame, session, olderFCnt, radio, confFCnt)) {
     // From 1.1 on a repeat on another channel has another MIC (TS001-1.1 4.4.1); before, it is the same to the byte.
     const sameFrame = isVersion11(session.macVersion) || session.lastMic === Buffer.from(frame.mic).toString("hex");
     if (olderFCnt === lastFCnt && sameFrame) return { kind: "repeat", device, fCnt: olderFCnt };
@@ -116,7 +118,7 @@ function judgeOldCounter<Device>(
       : { kind: olderFCnt === 0 ? "counter-reset" : "replay", device, fCnt: olderFCnt };
   }
   const restartedFCnt = frame.fCnt16;
-  if (restartedFCnt < olderFCnt && signed(phyPayload, frame, session, restartedFCnt, radio)) {
+  if (restartedFCnt < olderFCnt && signed(phyPayload, frame, session, restartedFCnt, radio, session.confFCntDown)) {
     return candidate.resetsFCnt
       ? { kind: "accepted", device, slot, fCnt: restartedFCnt, reset: true }
       : { kind: "counter-reset", device, fCnt: restartedFCnt };
@@ -124,14 +126,21 @@ function judgeOldCounter<Device>(
   return undefined;
 }
 
-function signed(phyPayload: Uint8Array, frame: DataFrame, session: Session, fCnt: number, radio: UplinkRadio): boolean {
+function signed(
+  phyPayload: Uint8Array,
+  frame: DataFrame,
+  session: Session,
+  fCnt: number,
+  radio: UplinkRadio,
+  confFCnt: number,
+): boolean {
   const version11 = isVersion11(session.macVersion);
   return verifyUplinkMic(phyPayload, frame, {
     version11,
     fCnt,
     fNwkSIntKey: parseAesKey(session.fNwkSIntKey),
     sNwkSIntKey: parseAesKey(session.sNwkSIntKey),
-    confFCnt: frame.ack ? session.confFCntDown : 0,
+    confFCnt: frame.ack ? confFCnt : 0,
     txDr: version11 ? (radio.dataRate(session) ?? 0) : 0,
     txCh: version11 ? (radio.channel(session) ?? 0) : 0,
   });

@@ -18,7 +18,13 @@ import { regionOf } from "../../lorawan/region/regions.ts";
 import type { NetworkServerConfig } from "../../network-server/config.ts";
 import type { SourceAddress } from "../../network-server/gateway/source-rule.ts";
 import type { DatagramPort } from "../../network-server/gateway/udp/datagram-port.ts";
-import type { Catalog, DeviceConfig, DeviceProfileConfig, GatewayConfig } from "../../network-server/ports.ts";
+import type {
+  Catalog,
+  DeviceConfig,
+  DeviceProfileConfig,
+  GatewayConfig,
+  JoinServerClient,
+} from "../../network-server/ports.ts";
 import { type NetworkServer, startNetworkServer } from "../../network-server/server.ts";
 import { createLog } from "../../platform/log.ts";
 import { createMetrics } from "../../platform/metrics.ts";
@@ -44,6 +50,8 @@ export interface ScenarioOptions {
   readonly seed?: number;
   /** Standard deviation of what comes and goes with each frame; none by default. */
   readonly fadingDb?: number;
+  /** What stands between the network server and the Join Server. */
+  readonly joinServer?: (client: JoinServerClient) => JoinServerClient;
 }
 
 export interface ScenarioDevice {
@@ -78,6 +86,10 @@ export async function createScenario(options: ScenarioOptions = {}) {
     appSKey: key => ({ KEKLabel: "test", AESKey: hex(wrapKey(kek, key)) }),
     networkKey: key => ({ AESKey: hex(key) }),
   };
+  const joinClient: JoinServerClient = {
+    join: request => answerer.join(request, wrap),
+    rejoin: request => answerer.rejoin(request, wrap),
+  };
   const vault = createAppSKeyVault({ kekLabel: "test", kek });
   const hub = createHub();
   const air = createAir(clock, { seed: options.seed ?? 1, shadowingDb: 0, fadingDb: options.fadingDb ?? 0 });
@@ -94,10 +106,7 @@ export async function createScenario(options: ScenarioOptions = {}) {
       },
       catalog,
       store,
-      joinServer: {
-        join: request => answerer.join(request, wrap),
-        rejoin: request => answerer.rejoin(request, wrap),
-      },
+      joinServer: options.joinServer?.(joinClient) ?? joinClient,
       vault,
       socket: hub.server,
       clock,
@@ -130,16 +139,11 @@ export async function createScenario(options: ScenarioOptions = {}) {
     return gateway;
   };
 
-  const addDevice = async (
-    changes: Partial<DeviceOptions> = {},
-    config: Partial<DeviceConfig> = {},
-  ): Promise<ScenarioDevice> => {
-    const devEui = parseDevEui((devices.size + 1).toString(16).padStart(16, "d"));
-    const joinEui = parseJoinEui("0e0e0e0e0e0e0e0e");
-    const appKey = (devices.size + 1).toString(16).padStart(32, "0");
+  /** Puts a device into the catalog. */
+  const register = (devEui: DevEui, config: Partial<DeviceConfig> = {}): void => {
     devices.set(devEui, {
       devEui,
-      joinEui,
+      joinEui: parseJoinEui("0e0e0e0e0e0e0e0e"),
       tenantId,
       applicationId,
       disabled: false,
@@ -147,6 +151,16 @@ export async function createScenario(options: ScenarioOptions = {}) {
       profile,
       ...config,
     });
+  };
+
+  const addDevice = async (
+    changes: Partial<DeviceOptions> = {},
+    config: Partial<DeviceConfig> = {},
+  ): Promise<ScenarioDevice> => {
+    const devEui = parseDevEui((devices.size + 1).toString(16).padStart(16, "d"));
+    const joinEui = parseJoinEui("0e0e0e0e0e0e0e0e");
+    const appKey = (devices.size + 1).toString(16).padStart(32, "0");
+    register(devEui, config);
     await joinStores.rootKeys.put(devEui, { nwkKey: parseAesKey(appKey) });
     const events: DeviceEvent[] = [];
     const device = new Device({
@@ -176,11 +190,13 @@ export async function createScenario(options: ScenarioOptions = {}) {
     /** What goes wrong between server and gateways. */
     faults: hub.faults,
     vault,
+    rootKeys: joinStores.rootKeys,
     region,
     profile,
     devices,
     addGateway,
     addDevice,
+    register,
     enqueue,
     restart: start,
     /** Everything in the event log, device by device in order. */
