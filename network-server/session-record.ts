@@ -53,6 +53,7 @@ const macState = Type.Object({
   current: macParameters,
   pending: Type.Array(Type.String()),
   failures: Type.Record(Type.String(), Type.Integer()),
+  resting: Type.Optional(Type.Record(Type.String(), Type.Integer())),
   deviceStatus: Type.Optional(Type.Object({ battery: Type.Integer(), marginDb: Type.Integer(), atMs: Type.Number() })),
   deviceStatusRequestedAtMs: Type.Optional(Type.Number()),
   stickyAnswers: Type.Optional(Type.Array(Type.Integer())),

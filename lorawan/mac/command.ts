@@ -34,7 +34,7 @@ export interface CommandContext {
 export type CommandEvent =
   | { readonly kind: "device-status"; readonly battery: number; readonly marginDb: number }
   | { readonly kind: "refused"; readonly name: string; readonly detail: string }
-  /** A request was refused or left unanswered so often that this session does not send it again. */
+  /** A request was refused or left unanswered so often that it is not sent again, or not before a rest. */
   | { readonly kind: "given-up"; readonly name: string }
   /** Nothing behind it could be read (C52). */
   | { readonly kind: "unknown-command"; readonly cid: number }
@@ -54,8 +54,10 @@ export const maxTries = 3;
 export const requestKey = (request: Uint8Array): string =>
   Buffer.from(request.buffer, request.byteOffset, request.byteLength).toString("hex");
 
-export const isGivenUp = (state: MacState, request: Uint8Array): boolean =>
-  (state.failures[requestKey(request)] ?? 0) >= maxTries;
+export function isGivenUp({ failures, resting }: MacState, request: Uint8Array): boolean {
+  const key = requestKey(request);
+  return (failures[key] ?? 0) >= maxTries && resting?.[key] !== 0;
+}
 
 interface CommandBase {
   readonly cid: number;

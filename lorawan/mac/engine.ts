@@ -59,7 +59,13 @@ const fromHex = (hex: string): Uint8Array => Uint8Array.from(Buffer.from(hex, "h
  */
 export function handleUplinkCommands(bytes: Uint8Array, state: MacState, context: MacContext): MacUplinkResult {
   const stream = readStream(bytes, "up", context.macVersion);
-  let reading: Reading = { state, pending: state.pending.map(fromHex), answers: [], events: [], sticky: [] };
+  let reading: Reading = {
+    state: rested(state),
+    pending: state.pending.map(fromHex),
+    answers: [],
+    events: [],
+    sticky: [],
+  };
   let index = 0;
   for (let entry = stream.entries[index]; entry !== undefined; entry = stream.entries[index]) {
     const [next, used] = readEntry(reading, entry, stream.entries.slice(index), context);
@@ -114,7 +120,7 @@ function readAnswer(
     {
       ...reading,
       pending: reading.pending.filter((_, index) => index !== place),
-      state: outcome.kind === "accepted" ? withoutFailures(outcome.state, group) : withFailure(outcome.state, group),
+      state: outcome.kind === "accepted" ? withoutFailures(outcome.state, group) : withRefusal(outcome.state, group),
       events: [...reading.events, ...eventsOf(outcome, command)],
       sticky: command.sticky ? withMember(reading.sticky, command.cid) : reading.sticky,
     },
@@ -155,6 +161,29 @@ function eventsOf(outcome: Acceptance, command: NetworkInitiatedCommand): readon
 
 const nameOf = (command: NetworkInitiatedCommand): string => command.down?.name ?? "";
 
+/** A device that answers is in reach: what it refuses for the last time does not rest. */
+const withRefusal = (state: MacState, group: Uint8Array): MacState => withFailure(withoutRest(state, group), group);
+
+const shortestRest = 8;
+const longestRest = 64;
+
+/** The state one uplink on. */
+function rested({ resting, ...state }: MacState): MacState {
+  if (!resting) return state;
+  const entries = Object.entries(resting).filter(([key]) => key in state.failures);
+  return { ...state, resting: Object.fromEntries(entries.map(([key, uplinks]) => [key, Math.max(0, uplinks - 1)])) };
+}
+
+function withSilence(state: MacState, group: Uint8Array): MacState {
+  const key = requestKey(group);
+  const failed = withFailure(state, group);
+  const beyond = (failed.failures[key] ?? 0) - maxTries;
+  // A request that has no answer is no sign of a device out of reach.
+  const isAnswerable = networkCommandOf(group)?.up !== undefined;
+  if (!isAnswerable || beyond < 0) return failed;
+  return { ...failed, resting: { ...failed.resting, [key]: Math.min(shortestRest * 2 ** beyond, longestRest) } };
+}
+
 function withFailure(state: MacState, group: Uint8Array): MacState {
   const key = requestKey(group);
   const { [key]: count = 0, ...others } = state.failures;
@@ -166,11 +195,16 @@ function withFailure(state: MacState, group: Uint8Array): MacState {
 
 function withoutFailures(state: MacState, group: Uint8Array): MacState {
   const { [requestKey(group)]: _, ...failures } = state.failures;
-  return { ...state, failures };
+  return { ...withoutRest(state, group), failures };
+}
+
+function withoutRest({ resting, ...state }: MacState, group: Uint8Array): MacState {
+  const { [requestKey(group)]: _, ...others } = resting ?? {};
+  return { ...state, ...(Object.keys(others).length > 0 && { resting: others }) };
 }
 
 function withUnanswered(reading: Reading): MacState {
-  return reading.pending.filter(group => networkCommandOf(group)?.endsAfterMaxTries).reduce(withFailure, reading.state);
+  return reading.pending.filter(group => networkCommandOf(group)?.endsAfterMaxTries).reduce(withSilence, reading.state);
 }
 
 function networkCommandOf(group: Uint8Array): NetworkInitiatedCommand | undefined {

@@ -47,9 +47,14 @@ export interface MacState {
   readonly pending: readonly string[];
   /**
    * How often each request, by its bytes in hex, was refused or left unanswered; a request at `maxTries` is not sent
-   * again in this session (C56).
+   * again in this session (C56), unless it is resting.
    */
   readonly failures: Readonly<Record<string, number>>;
+  /**
+   * Requests at `maxTries` for want of an answer, and after how many uplinks each is tried once more: the device may have
+   * been out of reach, and an ABP session lasts for years. Each rest is twice the one before, up to 64 uplinks.
+   */
+  readonly resting?: Readonly<Record<string, number>>;
   /** Last DevStatusAns. */
   readonly deviceStatus?: { readonly battery: number; readonly marginDb: number; readonly atMs: number };
   /** When DevStatusReq went out last. */

@@ -92,6 +92,31 @@ describe("requests and their answers", () => {
     expect(exchanged(once, { rx1DelaySeconds: 2 }, "08").state.failures).toEqual({});
   });
 
+  test("C57 a request that was given up without an answer is tried again after longer and longer rests", () => {
+    const wanted = { rx1DelaySeconds: 2 };
+    let state = stateOf();
+    const tries: number[] = [];
+    for (let uplink = 0; uplink < 200; uplink += 1) {
+      if (asked(state, wanted).length > 0) tries.push(uplink);
+      state = exchanged(state, wanted, "").state;
+    }
+    expect(tries).toEqual([0, 1, 2, 11, 28, 61, 126, 191]);
+    while (asked(state, wanted).length === 0) state = exchanged(state, wanted, "").state;
+    const answered = exchanged(state, wanted, "08").state;
+    expect(answered).toMatchObject({ failures: {}, current: wanted });
+    expect(answered.resting).toBeUndefined();
+  });
+
+  test("C56 a refused request never rests", () => {
+    let state = stateOf();
+    let tries = 0;
+    for (let uplink = 0; uplink < 80; uplink += 1) {
+      tries += asked(state, { channels: fourChannels }).length;
+      state = exchanged(state, { channels: fourChannels }, "0700").state;
+    }
+    expect(tries).toBe(3);
+  });
+
   test("what is pending is not asked again before an uplink", () => {
     expect(asked(sentState(stateOf(), { rx1DelaySeconds: 2 }), { rx1DelaySeconds: 2 })).toEqual([]);
   });
