@@ -42,6 +42,7 @@ export async function completeUplink(
     });
     if (committed) {
       countCommands(context, completed);
+      logSteering(context, device, completed.applied);
       const { downlink } = completed.plan;
       if (downlink) sendPlanned(context, device, downlink, receptions);
       return;
@@ -192,6 +193,11 @@ function eventsOf(context: NetworkContext, origin: EventOrigin, outcome: Outcome
         ]
       : []),
   ];
+}
+
+function logSteering({ log }: NetworkContext, { devEui }: DeviceConfig, applied: AppliedUplink): void {
+  if (applied.adrDecision) log.debug({ devEui, reason: applied.adrDecision.reason }, "ADR");
+  for (const event of applied.macEvents) log.debug({ devEui, event }, "MAC command");
 }
 
 function countCommands(context: NetworkContext, completed: Completed): void {

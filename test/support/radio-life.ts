@@ -1,4 +1,8 @@
 import { expect } from "vitest";
+import { parseDevAddr } from "../../lorawan/ids.ts";
+import { describeCommands } from "../../lorawan/mac/engine.ts";
+import type { MacParameters } from "../../lorawan/mac/state.ts";
+import type { RadioParameters } from "../../simulators/device-state.ts";
 import type { UdpGateway } from "../../simulators/gateway-udp.ts";
 import { createScenario, type ScenarioDevice, type ScenarioOptions } from "./scenario.ts";
 
@@ -24,6 +28,29 @@ export async function joinedLife(options: LifeOptions = {}) {
   return lifeOf(scenario, gateways, device);
 }
 
+/** One device that is activated by personalisation. */
+export async function personalisedLife(options: LifeOptions = {}) {
+  const scenario = await createScenario(options);
+  const gateways: UdpGateway[] = [];
+  for (const gateway of options.gateways ?? [{}]) gateways.push(await scenario.addGateway(gateway));
+  const nwkSKey = "0a".repeat(16);
+  const appSKey = "0b".repeat(16);
+  const devAddr = parseDevAddr("01020304");
+  const personalization = { devAddr, nwkSKey, appSKey };
+  const device = await scenario.addDevice({ personalization, ...options.device }, options.config);
+  await scenario.server.activate(device.devEui, {
+    devAddr,
+    appSKey: { aesKey: appSKey },
+    fNwkSIntKey: nwkSKey,
+    sNwkSIntKey: nwkSKey,
+    nwkSEncKey: nwkSKey,
+    fCntUp: 0,
+    nFCntDown: 0,
+    aFCntDown: 0,
+  });
+  return lifeOf(scenario, gateways, device);
+}
+
 /** What tests ask of one device and its gateways. */
 export function lifeOf(scenario: Scenario, gateways: readonly UdpGateway[], device: ScenarioDevice) {
   const send = async (changes: { readonly confirmed?: boolean } = {}): Promise<void> => {
@@ -43,6 +70,11 @@ export function lifeOf(scenario: Scenario, gateways: readonly UdpGateway[], devi
     async sendMany(count: number, changes: { readonly confirmed?: boolean } = {}): Promise<void> {
       for (let index = 0; index < count; index += 1) await send(changes);
     },
+    /** Names of the commands that the device was sent, in order. */
+    commandsHeard: (): readonly string[] =>
+      eventsOfKind("downlink").flatMap(({ macCommands }) =>
+        describeCommands(Buffer.from(macCommands, "hex"), "down", "1.0.4").map(command => command.name),
+      ),
     /** What the device itself uses now. */
     parameters() {
       const parameters = device.device.session?.parameters;
@@ -62,6 +94,11 @@ export function lifeOf(scenario: Scenario, gateways: readonly UdpGateway[], devi
       expect(eventsOfKind("violation")).toEqual([]);
       expect(eventsOfKind("bad-mic")).toEqual([]);
       expect(heard).toBe(transmitted);
+    },
+    async expectAgreementOf(...names: readonly (keyof MacParameters & keyof RadioParameters)[]): Promise<void> {
+      const current = await this.believed();
+      const present = this.parameters();
+      expect(names.map(name => present[name])).toEqual(names.map(name => current[name]));
     },
     /** Server and device are of one mind. */
     async expectAgreement(): Promise<void> {
