@@ -18,6 +18,7 @@ import { networkServerConfigSchema } from "./network-server/config.ts";
 import { openUdpSocket } from "./network-server/gateway/udp/socket.ts";
 import { type NetworkServer, startNetworkServer } from "./network-server/server.ts";
 import type { Clock } from "./platform/clock.ts";
+import { prepareDataFolder } from "./platform/data-folder.ts";
 import { startEmbeddedPostgres } from "./platform/embedded-postgres.ts";
 import { createHttpServer } from "./platform/http.ts";
 import {
@@ -115,6 +116,7 @@ const appSKeyKek = (master: MasterKey): KeyEncryptionKey => ({
 /** Starts all three roles in this process. Throws UpchirpError with a sentence that says what to do; nothing runs then. */
 export async function startInstallation(config: Config, surroundings: Surroundings): Promise<Installation> {
   const { log, clock, version } = surroundings;
+  prepareDataFolder(config.dataFolder);
   const metrics = createMetrics();
   metrics.watchProcess();
   const lifecycle = createLifecycle({ log, clock });
@@ -260,6 +262,7 @@ export async function connectDatabase(
     const sql = createPostgres({ connection: { connectionString: url }, log, clock });
     return { sql, close: () => sql.close() };
   }
+  prepareDataFolder(config.dataFolder);
   const dataFolder = join(config.dataFolder, "postgres");
   const embedded = await startEmbeddedPostgres({ dataFolder, log, clock, onUnexpectedExit: onFatal });
   const sql = createPostgres({ connection: embedded.connection, log, clock });

@@ -72,9 +72,10 @@ const actions: ProgramActions = {
   async rotateKeys(options) {
     const config = configOf(options);
     const log = createLog(config.log);
-    addMasterKey(masterKeyFile(config));
     const { sql, close } = await connectDatabase(config, { log, clock: systemClock, onFatal: fail(log) });
     try {
+      // Only now: beside a running server the database is refused, and the key file has to stay as it is.
+      addMasterKey(masterKeyFile(config));
       const done = await reencryptRootKeys(config, sql, count =>
         process.stdout.write(`${count} devices encrypted anew\n`),
       );

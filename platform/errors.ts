@@ -65,11 +65,24 @@ export class PortTaken extends UpchirpError {
 }
 
 /** One line for the operator: what wanted the port, and the option that moves it, like `networkServer.udp.port`. */
-export const portTaken = (what: string, port: number, option: string): PortTaken =>
+const portTaken = (what: string, port: number, option: string): PortTaken =>
   new PortTaken(`port ${port} for ${what} is in use by another program; stop that program or set ${option}`, {
     port,
     option,
   });
+
+/** What to throw when a port cannot be listened on: a line for the operator where there is something to say. */
+export function listenFault(error: unknown, what: string, port: number, option: string): unknown {
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  if (code === "EADDRINUSE") return portTaken(what, port, option);
+  if (code === "EACCES") {
+    return new ConfigError(`port ${port} for ${what} may not be used by this user; set ${option} to 1024 or more`);
+  }
+  if (code === "EADDRNOTAVAIL" || code === "ENOTFOUND") {
+    return new ConfigError(`the address for ${what} is none of this machine; set it to 0.0.0.0 or to one that is`);
+  }
+  return error;
+}
 
 /** A start or stop step that did not finish in its time. */
 export class LifecycleTimeout extends UpchirpError {

@@ -5,7 +5,7 @@ import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } 
 import type { Registry } from "prom-client";
 import { MalformedValue, UpchirpError } from "../lorawan/errors.ts";
 import type { Clock } from "./clock.ts";
-import { portTaken, SqlError } from "./errors.ts";
+import { listenFault, SqlError } from "./errors.ts";
 import type { Log } from "./log.ts";
 
 export interface HttpOptions {
@@ -169,8 +169,6 @@ function requestId(given: string | readonly string[] | undefined): string {
   return typeof given === "string" && /^[\w.-]{1,64}$/.test(given) ? given : randomUUID();
 }
 
-const hasCode = (error: unknown, code: string): boolean => isObject(error) && error.code === code;
-
 /**
  * The process's one HTTP server: problem documents for every error, probes and metrics. Requests are not logged, only
  * those that fail by our fault.
@@ -200,7 +198,7 @@ export function createHttpServer(options: HttpOptions): HttpServer {
       try {
         await app.listen({ host, port });
       } catch (error) {
-        throw hasCode(error, "EADDRINUSE") ? portTaken("HTTP", port, option) : error;
+        throw listenFault(error, "HTTP", port, option);
       }
       const address = app.server.address();
       return typeof address === "object" && address !== null ? address.port : port;

@@ -5,7 +5,7 @@ import type { Duplex } from "node:stream";
 import { Aedes, type AuthenticateError, type Client } from "aedes";
 import { createWebSocketStream, WebSocketServer } from "ws";
 import type { Clock } from "../../platform/clock.ts";
-import { portTaken } from "../../platform/errors.ts";
+import { listenFault } from "../../platform/errors.ts";
 import type { Log } from "../../platform/log.ts";
 import type { Metrics } from "../../platform/metrics.ts";
 import type { ApplicationCommands, ApplicationEvent, EventSink, MqttCredentials } from "../ports.ts";
@@ -134,8 +134,7 @@ class Broker implements EmbeddedBroker {
       await listening.promise;
     } catch (error) {
       await new Promise<void>(resolve => this.#aedes.close(resolve));
-      if (isErrorWithCode(error, "EADDRINUSE")) throw portTaken("the MQTT broker", port, "--mqtt-port");
-      throw error;
+      throw listenFault(error, "the MQTT broker", port, "--mqtt-port");
     }
     this.#server.off("error", listening.reject);
     this.#server.on("error", error => this.#options.log.error({ err: error }, "the MQTT listener failed"));
@@ -351,7 +350,3 @@ function sameText(expected: string, given: string): boolean {
 
 const connectError = (message: string, returnCode: 3 | 4): AuthenticateError =>
   Object.assign(new Error(message), { returnCode });
-
-function isErrorWithCode(error: unknown, code: string): boolean {
-  return error instanceof Error && "code" in error && error.code === code;
-}

@@ -1,4 +1,4 @@
-import { statSync } from "node:fs";
+import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import Type from "typebox";
@@ -73,6 +73,24 @@ test("a second server on the same data folder is refused with a sentence", async
   const run = runUpchirp(["start", "--data", folder, "--udp-port", "0", "--http-port", "0", "--mqtt-port", "0"]);
   expect(await run.exited).toBe(1);
   expect(run.output()).toContain(folder);
+
+  const keyFile = join(folder, "key-encryption-keys");
+  const before = readFileSync(keyFile, "utf8");
+  const rotation = runUpchirp(["rotate-keys", "--data", folder]);
+  expect(await rotation.exited).toBe(1);
+  expect(rotation.output()).toContain(folder);
+  expect(readFileSync(keyFile, "utf8")).toBe(before);
+});
+
+test("a data folder that cannot be made is one line that names --data", async () => {
+  const file = join(temporaryFolder(), "file");
+  writeFileSync(file, "");
+  const run = runUpchirp(["start", "--data", join(file, "data")]);
+  expect(await run.exited).toBe(1);
+  const lines = run.output().trim().split("\n");
+  expect(lines).toHaveLength(1);
+  expect(lines[0]).toContain(file);
+  expect(lines[0]).toContain("--data");
 });
 
 test("a broken configuration names every fault at once", async () => {

@@ -152,6 +152,11 @@ describe("listening", () => {
     });
   });
 
+  test("says so when the address is not this machine's", async () => {
+    const listening = create().listen({ host: "203.0.113.7", port: 0, option: "http.port" });
+    await expect(listening).rejects.toMatchObject({ code: "invalid_config" });
+  });
+
   test("ends with streams still open", async () => {
     const server = create();
     server.app.get("/stream", (_request, reply) => {

@@ -1,7 +1,7 @@
 import { createSocket, type SocketOptions as DgramOptions, type Socket } from "node:dgram";
 import { isIP } from "node:net";
 import { MalformedValue } from "../../../lorawan/errors.ts";
-import { portTaken } from "../../../platform/errors.ts";
+import { listenFault } from "../../../platform/errors.ts";
 import type { Log } from "../../../platform/log.ts";
 import type { DatagramPort } from "./datagram-port.ts";
 
@@ -71,11 +71,8 @@ async function bound(socket: Socket, bind: string, port: number): Promise<void> 
 }
 
 function listenError(error: unknown, bind: string, port: number): unknown {
-  const code = error instanceof Error && "code" in error ? error.code : undefined;
-  if (code === "EADDRINUSE") {
-    return portTaken("Semtech UDP gateways", port, "--udp-port (networkServer.udp.port)");
-  }
-  return code === "EADDRNOTAVAIL" ? notAnAddress(bind) : error;
+  if (error instanceof Error && "code" in error && error.code === "EADDRNOTAVAIL") return notAnAddress(bind);
+  return listenFault(error, "Semtech UDP gateways", port, "--udp-port (networkServer.udp.port)");
 }
 
 const notAnAddress = (bind: string): MalformedValue =>
