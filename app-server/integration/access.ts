@@ -7,16 +7,20 @@ export type MqttScope =
   | { readonly kind: "administrator" };
 
 /**
- * Whether everything that a filter can match belongs to the scope. A filter is compared level by level with
- * `application/{id}/...`: a wildcard is allowed only behind the id, where it reaches no other application. `$SYS` and
- * shared subscriptions are never allowed.
+ * Whether a client may subscribe to this filter. It is compared level by level with `application/{id}/...`. A wildcard in
+ * place of the id is allowed, since programs written for any application use it; what it brings is the own application's
+ * alone, see `mayReceive`. `$SYS` and shared subscriptions are never allowed.
  */
 export function mayRead(scope: MqttScope, filter: string): boolean {
   const [first, second, ...rest] = filter.split("/");
   if (first !== "application" || second === undefined) return false;
   if (scope.kind === "administrator") return second !== "#" || rest.length === 0;
-  return second === scope.applicationId && rest.length > 0;
+  return (second === scope.applicationId || second === "+") && rest.length > 0;
 }
+
+/** Whether a message may reach a client, whatever filter it came by. */
+export const mayReceive = (scope: MqttScope, topic: string): boolean =>
+  topic.startsWith(scope.kind === "administrator" ? "application/" : `application/${scope.applicationId}/`);
 
 /** Clients send commands and nothing else: an event that an application sees comes from this server. */
 export function maySend(scope: MqttScope, command: { readonly applicationId: string } | undefined): boolean {

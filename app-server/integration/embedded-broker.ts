@@ -9,7 +9,7 @@ import { listenFault } from "../../platform/errors.ts";
 import type { Log } from "../../platform/log.ts";
 import type { Metrics } from "../../platform/metrics.ts";
 import type { ApplicationCommands, ApplicationEvent, EventSink, MqttCredentials } from "../ports.ts";
-import { type MqttScope, mayRead, maySend, scopedClientId, scopeNameOf } from "./access.ts";
+import { type MqttScope, mayRead, mayReceive, maySend, scopedClientId, scopeNameOf } from "./access.ts";
 import { BrokerSessions } from "./broker-sessions.ts";
 import { eventTopic, parseCommandTopic } from "./topics.ts";
 
@@ -107,7 +107,10 @@ class Broker implements EmbeddedBroker {
         done(null, null);
       },
       authorizePublish: (client, packet, done) => this.#authorizePublish(client, packet, done),
-      authorizeForward: (client, packet) => (this.#keepsUp(client) ? packet : null),
+      authorizeForward: (client, packet) => {
+        const scope = this.#scopes.get(client);
+        return scope !== undefined && mayReceive(scope, packet.topic) && this.#keepsUp(client) ? packet : null;
+      },
     });
     this.#aedes.on("clientError", (client, error) => this.#clientFault(client, error));
     this.#aedes.on("connectionError", (client, error) => this.#clientFault(client, error));
@@ -303,7 +306,7 @@ class Broker implements EmbeddedBroker {
 function mayReadByClientId(clientId: string, filter: string): boolean {
   const scopeName = scopeNameOf(clientId);
   if (scopeName === "administrator") return mayRead({ kind: "administrator" }, filter);
-  return filter.startsWith(`application/${scopeName}/`);
+  return filter.startsWith(`application/${scopeName}/`) || filter.startsWith("application/+/");
 }
 
 /**

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { type MqttScope, mayRead, maySend } from "../../../app-server/integration/access.ts";
+import { type MqttScope, mayRead, mayReceive, maySend } from "../../../app-server/integration/access.ts";
 import { matches } from "../../../app-server/integration/broker-sessions.ts";
 import { packetLengthGuard } from "../../../app-server/integration/embedded-broker.ts";
 import { parseCommandTopic } from "../../../app-server/integration/topics.ts";
@@ -14,6 +14,8 @@ describe("topic access", () => {
     `application/${applicationId}/device/+/event/+`,
     `application/${applicationId}/device/0101010101010101/event/up`,
     `application/${applicationId}/+/+/event/#`,
+    "application/+/#",
+    "application/+/device/+/event/up",
   ])("an application reads %s", filter => {
     expect(mayRead(own, filter)).toBe(true);
   });
@@ -25,8 +27,7 @@ describe("topic access", () => {
     "/#",
     "",
     "application/#",
-    "application/+/#",
-    "application/+/device/+/event/up",
+    "application/+",
     "application",
     `application/${applicationId}`,
     `application/${otherApplicationId}/#`,
@@ -48,6 +49,12 @@ describe("topic access", () => {
     ["$SYS/#", false],
   ])("an administrator and %s: %s", (filter, allowed) => {
     expect(mayRead(administrator, filter)).toBe(allowed);
+  });
+
+  test("whatever the filter, an application receives its own messages alone", () => {
+    expect(mayReceive(own, `application/${applicationId}/device/0101010101010101/event/up`)).toBe(true);
+    expect(mayReceive(own, `application/${otherApplicationId}/device/0101010101010101/event/up`)).toBe(false);
+    expect(mayReceive(administrator, `application/${otherApplicationId}/device/0101010101010101/event/up`)).toBe(true);
   });
 
   test("commands go to devices of the own application, and nothing else is sent", () => {

@@ -176,13 +176,27 @@ describe("subscriptions", () => {
       "#",
       `application/${otherApplicationId}/#`,
       "$SYS/#",
-      "application/+/#",
+      "application/#",
     ];
     expect(await grantedFor(mine.client, filters)).toEqual([1, 128, 128, 128, 128]);
     await broker.sink.deliver(event(1, otherApplicationId));
     await broker.sink.deliver(event(2));
     expect((await mine.next()).body).toEqual({ fCnt: 2 });
     expect(await refusals()).toEqual({ subscribe: 4 });
+  });
+
+  test("a wildcard in place of the application brings the own application's events, live, kept and after a pause", async () => {
+    const session = { clean: false, clientId: "any application" };
+    const mine = await client(own, session);
+    expect(await grantedFor(mine.client, ["application/+/device/+/event/up"])).toEqual([1]);
+    await broker.sink.deliver(event(1, otherApplicationId));
+    await broker.sink.deliver(event(2));
+    expect((await mine.next()).body).toEqual({ fCnt: 2 });
+    await mine.client.endAsync();
+    await broker.sink.deliver(event(3, otherApplicationId));
+    await broker.sink.deliver(event(4));
+    const again = await client(own, session);
+    expect((await again.next()).body).toEqual({ fCnt: 4 });
   });
 
   test("a refused filter does not come back with a lasting session", async () => {
