@@ -17,7 +17,7 @@ import { UpchirpError } from "./lorawan/errors.ts";
 import { systemClock } from "./platform/clock.ts";
 import { exampleConfig, printConfig } from "./platform/config/print.ts";
 import { loadConfig } from "./platform/config.ts";
-import { addMasterKey } from "./platform/key-file.ts";
+import { addMasterKey, KeyFileError } from "./platform/key-file.ts";
 import { stopOnSignals } from "./platform/lifecycle.ts";
 import { createLog, type Log } from "./platform/log.ts";
 import { migrate } from "./platform/migrate.ts";
@@ -71,6 +71,11 @@ const actions: ProgramActions = {
   },
   async rotateKeys(options) {
     const config = configOf(options);
+    if (config.keyEncryptionKeys !== undefined) {
+      throw new KeyFileError(
+        "the keys come from keyEncryptionKeys and not from a file: add a new one there, first in line",
+      );
+    }
     const log = createLog(config.log);
     const { sql, close } = await connectDatabase(config, { log, clock: systemClock, onFatal: fail(log) });
     try {
@@ -89,8 +94,9 @@ const actions: ProgramActions = {
 };
 
 function configOf(options: StartOptions): Config {
+  const file = options.configFile ?? (process.env.UPCHIRP_CONFIG || undefined);
   return loadConfig(configSchema, {
-    ...(options.configFile !== undefined && { file: options.configFile }),
+    ...(file !== undefined && { file }),
     env: process.env,
     overrides: options.overrides,
   });

@@ -27,7 +27,7 @@ export interface ConfigSources {
 }
 
 /** Names the configuration file itself, for whoever starts the program, so it is no fault here. */
-const reservedVariables = new Set(["UPCHIRP_CONFIG"]);
+const reservedVariables = new Set(["UPCHIRP_CONFIG", "UPCHIRP_URL", "UPCHIRP_TOKEN"]);
 
 /** Sources of one value, strongest first, and what is wrong with them. */
 interface Reading {

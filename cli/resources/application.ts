@@ -38,7 +38,7 @@ const application: Resource = {
 async function credentialsPath(text: string, values: OptionValues, terminal: Terminal) {
   const client = connect(values, terminal);
   const id = await resolveId(client, applicationNames, text, await tenantQuery(client, textOption(values, "tenant")));
-  return { client, path: `/applications/${id}/mqtt-credentials` };
+  return { client, id, path: `/applications/${id}/mqtt-credentials` };
 }
 
 const credentialCommand = (group: Command, name: string): Command =>
@@ -58,7 +58,7 @@ function addMqttUser(group: Command, terminal: Terminal): void {
     .description("Adds an MQTT user, who sees this application alone; or deletes one.")
     .addHelpText("after", examplesText(["upchirp application mqtt-user greenhouse --username dashboard"]))
     .action(async (text: string, values: OptionValues) => {
-      const { client, path } = await credentialsPath(text, values, terminal);
+      const { client, id, path } = await credentialsPath(text, values, terminal);
       const username = textOption(values, "username");
       if (flagOption(values, "delete") && username !== undefined) {
         await client.call("DELETE", `${path}/${encodeURIComponent(username)}`);
@@ -74,6 +74,7 @@ function addMqttUser(group: Command, terminal: Terminal): void {
         renderFields(terminal, fieldsOf({ username: answer.username, password: answer.password ?? "as given" })),
       );
       if (password === undefined) terminal.write("Keep the password now: it is not shown again.\n");
+      terminal.write(`Events are on application/${id}/device/+/event/+\n`);
     });
 }
 

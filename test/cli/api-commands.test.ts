@@ -186,7 +186,7 @@ describe("what is secret", () => {
     const output = await done("application mqtt-user water --username dashboard");
     expect(output).toMatch(/^username +dashboard\npassword +[\w-]{32}\nKeep the password now/);
     const given = await done("application mqtt-user water --username node-red --password-stdin", "a-long-password\n");
-    expect(given).toBe("username  node-red\npassword  as given\n");
+    expect(given).toMatch(/^username {2}node-red\npassword {2}as given\nEvents are on application\/[\w-]{36}\/device/);
     expect(await done("application mqtt-users water")).toMatch(/^dashboard .*\nnode-red /m);
     await done("application mqtt-user water --username node-red --delete");
     expect(await done("application mqtt-users water")).not.toContain("node-red");

@@ -124,7 +124,13 @@ describe("sources", () => {
   });
 
   test("of the environment that are empty, name the file or belong to others count for nothing", () => {
-    const env = { UPCHIRP_NETWORK_SERVER_UDP_PORT: "", UPCHIRP_CONFIG: "/etc/upchirp.toml", PATH: "/bin" };
+    const env = {
+      UPCHIRP_NETWORK_SERVER_UDP_PORT: "",
+      UPCHIRP_CONFIG: "/etc/upchirp.toml",
+      UPCHIRP_URL: "http://x",
+      UPCHIRP_TOKEN: "upc_x",
+      PATH: "/bin",
+    };
     expect(load({ env })).toEqual(defaults);
   });
 });
