@@ -67,8 +67,9 @@ export function createRejoins(context: NetworkContext, guard: JoinGuard) {
   ): Promise<{ readonly session?: Session } | string> {
     if (!isVersion11(profile.macVersion)) return "not_version_11";
     if (!guard.admitDevice(frame.devEui)) return "rate_limited";
-    const { active } = (await loadDevice(context.store, devEui)).state;
-    return active ? { session: active } : {};
+    const { active, joined } = (await loadDevice(context.store, devEui)).state;
+    const session = active ?? joined;
+    return session ? { session } : {};
   }
 
   /** Types 0 and 2 are signed under the session, and their counter is durable before anything is done (C22, C35). */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { joined11 } from "../support/life11.ts";
+import { joined11, life11 } from "../support/life11.ts";
 
 const text = (value: string): Uint8Array => Uint8Array.from(Buffer.from(value));
 const someKey = new Uint8Array(16).fill(0xee);
@@ -142,6 +142,17 @@ describe("rejoin", () => {
     await send(9, text("under the keys between"));
     expect((await ups()).at(-1)).toMatchObject({ devAddr: session?.devAddr, fPort: 9 });
     expect(device.faults).toEqual([]);
+  });
+
+  test("C35 type 1 from a device that has joined and said nothing yet is heard in its own windows", async () => {
+    const { device, join, rejoin, send, ups } = await life11({
+      profile: { mac: { rx1DrOffset: 2, rx2DataRate: 3 } },
+    });
+    await join();
+    await rejoin(1);
+    expect(device.accepts.map(({ window }) => window)).toEqual(["RX1", "RX1"]);
+    await send(1, text("at last"));
+    expect(await ups()).toMatchObject([{ devAddr: device.session?.devAddr }]);
   });
 
   test("C27 a rejoin heard by three gateways is answered once", async () => {
