@@ -6,13 +6,11 @@ import { adrHistoryLength } from "./adr.ts";
 const leastStepDb = 3;
 /** A worse link is answered sooner than a better one is used. */
 const samplesToRecover = 6;
-/** Recovery waits for a margin this far below the wanted one, so that noise does not swing the device. */
-const hysteresisDb = 3;
-/** An improvement stays this far away from what would make the device recover again. */
-const steadinessDb = 1;
+/** Recovery brings the margin back to this much under the wanted one: the last decibel is worth no step. */
+const toleranceDb = 1;
 /** Loss is seen at once, and its absence only over many frames. */
 const framesToTrust = 60;
-/** A repetition is given up when the frames lost without it would still be fewer than this. */
+/** Fewer lost frames than this are no reason for repetitions; one is given up when it would stay so without it. */
 const bearableLoss = 0.05;
 
 /**
@@ -32,13 +30,26 @@ export const defaultAdr: AdrAlgorithm = input => {
   const margins = history.map(sample => sample.snrDb - floor - input.installationMarginDb);
   const margin = Math.max(...margins);
   const recent = Math.max(...margins.slice(-samplesToRecover));
-  const spendable = Math.min(margin, leastOfRuns(margins) + hysteresisDb - steadinessDb);
+  const spendable = Math.min(margin, leastOfRuns(margins) + (recoveryDb(input) * 2) / 5);
 
-  if (history.length >= adrHistoryLength && spendable >= leastStepDb) return improve(input, spendable, margin);
-  if (history.length >= samplesToRecover && recent <= -hysteresisDb) return recover(input, recent);
+  if (isTimeToImprove(input) && spendable >= leastStepDb) return improve(input, spendable, margin);
+  if (history.length >= samplesToRecover && recent <= -recoveryDb(input)) return recover(input, recent);
   if (history.length < adrHistoryLength) return keep;
   return decided(input, wantedOf(input), margin);
 };
+
+/**
+ * Recovery waits until half of the wanted margin is gone, so that noise does not swing the device; an improvement stays
+ * three fifths of that away from it.
+ */
+const recoveryDb = ({ installationMarginDb }: AdrInput): number => Math.max(1, installationMarginDb / 2);
+
+/**
+ * Once for every twenty uplinks, and on the two that follow, should the request get lost: looked at after each uplink,
+ * a fading link would have its lucky twenty before long.
+ */
+const isTimeToImprove = ({ history, heardCount }: AdrInput): boolean =>
+  history.length >= adrHistoryLength && heardCount % adrHistoryLength < 3;
 
 /** The worst that recovery would have looked at in this history: how far the link swings by itself. */
 function leastOfRuns(margins: readonly number[]): number {
@@ -57,14 +68,15 @@ function improve(input: AdrInput, spendable: number, margin: number): AdrDecisio
     return true;
   };
   while (dataRate < input.maxDataRate && take(dataRateStepDb(input, dataRate))) dataRate += 1;
-  while (txPowerIndex < input.region.maxTxPowerIndex && take(powerStepDb(input, txPowerIndex))) txPowerIndex += 1;
+  // Less power never loses fewer frames.
+  const mostPower = recentLoss(input) < bearableLoss ? input.region.maxTxPowerIndex : txPowerIndex;
+  while (txPowerIndex < mostPower && take(powerStepDb(input, txPowerIndex))) txPowerIndex += 1;
   return decided(input, { ...wantedOf(input), dataRate, txPowerIndex }, margin);
 }
 
 function recover(input: AdrInput, margin: number): AdrDecision {
   let { dataRate, txPowerIndex } = input;
-  // Nearly all of it: the last decibel is no reason for another step.
-  let missing = -margin - steadinessDb;
+  let missing = -margin - toleranceDb;
   while (txPowerIndex > 0 && missing > 0) {
     txPowerIndex -= 1;
     missing -= powerStepDb(input, txPowerIndex);
@@ -102,11 +114,9 @@ const repeatTable = [
 
 function repeatsFor(input: AdrInput): number {
   const { history, nbTrans } = input;
-  const first = history[0];
-  const last = history.at(-1);
-  if (!first || !last || history.length < adrHistoryLength) return nbTrans;
-  const loss = lossOf(last.fCnt - first.fCnt + 1, history.length);
-  const column = loss < 0.05 ? 0 : loss < 0.1 ? 1 : loss < 0.3 ? 2 : 3;
+  if (history.length < adrHistoryLength) return nbTrans;
+  const loss = recentLoss(input);
+  const column = loss < bearableLoss ? 0 : loss < 0.1 ? 1 : loss < 0.3 ? 2 : 3;
   const row = repeatTable[Math.min(Math.max(nbTrans, 1), 3) - 1];
   const wanted = row?.[column] ?? nbTrans;
   return wanted < nbTrans && !isSureWithout(input) ? nbTrans : wanted;
@@ -119,6 +129,12 @@ function repeatsFor(input: AdrInput): number {
 function isSureWithout({ nbTrans, sentCount, heardCount }: AdrInput): boolean {
   if (sentCount < framesToTrust) return false;
   return lossOf(sentCount, heardCount) ** ((nbTrans - 1) / nbTrans) < bearableLoss;
+}
+
+function recentLoss({ history }: AdrInput): number {
+  const first = history[0];
+  const last = history.at(-1);
+  return first && last ? lossOf(last.fCnt - first.fCnt + 1, history.length) : 0;
 }
 
 const lossOf = (sent: number, heard: number): number => (sent > 0 ? Math.max(0, 1 - heard / sent) : 0);

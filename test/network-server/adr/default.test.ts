@@ -49,19 +49,19 @@ describe("a better link", () => {
 
 describe("a worse link", () => {
   test("gives power back first, then data rate, after six uplinks", () => {
-    const fast = { dataRate: 5, txPowerIndex: 2 };
-    // SF7 needs -7.5 dB and 10 dB are kept: at -2 dB 4.5 dB are missing.
-    expect(defaultAdr(input({ ...fast, history: uplinks(6, -2) })).wanted).toMatchObject({
+    const fast = { dataRate: 5, txPowerIndex: 3 };
+    // SF7 needs -7.5 dB and 10 dB are kept: at -3 dB 5.5 dB are missing.
+    expect(defaultAdr(input({ ...fast, history: uplinks(6, -3) })).wanted).toMatchObject({
       dataRate: 5,
       txPowerIndex: 0,
     });
     expect(defaultAdr(input({ ...fast, history: uplinks(6, -6) })).wanted).toMatchObject({
-      dataRate: 3,
+      dataRate: 4,
       txPowerIndex: 0,
     });
     expect(defaultAdr(input({ ...fast, history: uplinks(5, -6) })).wanted).toMatchObject({
       dataRate: 5,
-      txPowerIndex: 2,
+      txPowerIndex: 3,
     });
   });
 
