@@ -16,10 +16,12 @@ import { createHttpJoinServer } from "./network-server/backend/join-server.ts";
 import { openSqlCatalog } from "./network-server/catalog/sql-catalog.ts";
 import { networkServerConfigSchema } from "./network-server/config.ts";
 import { openUdpSocket } from "./network-server/gateway/udp/socket.ts";
+import { checkRegionConfigs } from "./network-server/region-check.ts";
 import { type NetworkServer, startNetworkServer } from "./network-server/server.ts";
 import type { Clock } from "./platform/clock.ts";
 import { prepareDataFolder } from "./platform/data-folder.ts";
 import { startEmbeddedPostgres } from "./platform/embedded-postgres.ts";
+import { ConfigError } from "./platform/errors.ts";
 import { createHttpServer } from "./platform/http.ts";
 import {
   deriveKey,
@@ -113,9 +115,14 @@ const appSKeyKek = (master: MasterKey): KeyEncryptionKey => ({
   kek: deriveKey(master, "AppSKey envelopes", 32),
 });
 
+function refuseFaults(faults: readonly string[]): void {
+  if (faults.length > 0) throw new ConfigError(faults.join("\n"));
+}
+
 /** Starts all three roles in this process. Throws UpchirpError with a sentence that says what to do; nothing runs then. */
 export async function startInstallation(config: Config, surroundings: Surroundings): Promise<Installation> {
   const { log, clock, version } = surroundings;
+  refuseFaults(checkRegionConfigs(config.networkServer.regions));
   prepareDataFolder(config.dataFolder);
   const metrics = createMetrics();
   metrics.watchProcess();
