@@ -1,4 +1,4 @@
-import { accessSync, constants, mkdirSync, statSync } from "node:fs";
+import { accessSync, constants, existsSync, mkdirSync } from "node:fs";
 import { resolve } from "node:path";
 import { ConfigError } from "./errors.ts";
 
@@ -18,7 +18,7 @@ export function prepareDataFolder(folder: string): void {
 
 function reasonOf(error: unknown, path: string): string {
   const code = error instanceof Error && "code" in error ? error.code : undefined;
-  const isThere = statSync(path, { throwIfNoEntry: false }) !== undefined;
+  const isThere = existsSync(path);
   if (code === "EEXIST" || code === "ENOTDIR") return `${path} is not a folder, or below something that is none`;
   if (code === "EACCES" || code === "EPERM") return `this user may not ${isThere ? "write in" : "make"} ${path}`;
   if (code === "EROFS") return `${path} is on a file system that is read-only`;
