@@ -3,7 +3,9 @@ import type { Clock } from "../platform/clock.ts";
 import type { Log } from "../platform/log.ts";
 import type { Metrics } from "../platform/metrics.ts";
 import type { StateStore } from "../platform/state/store.ts";
+import type { Alarms } from "./alarms.ts";
 import type { RegionConfig } from "./config.ts";
+import type { ImmediateTransmitter } from "./downlink/immediate.ts";
 import type { Transmitter } from "./downlink/transmit.ts";
 import type { AppSKeyVault, Catalog, JoinServerClient } from "./ports.ts";
 import type { Serial } from "./serial.ts";
@@ -15,6 +17,8 @@ export interface NetworkContext {
   readonly joinServer: JoinServerClient;
   readonly vault: AppSKeyVault;
   readonly transmitter: Transmitter;
+  readonly immediate: ImmediateTransmitter;
+  readonly alarms: Alarms;
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics;

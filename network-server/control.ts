@@ -5,6 +5,7 @@ import { isVersion11 } from "../lorawan/version.ts";
 import type { KeyEnvelope } from "../platform/state/network-event.ts";
 import type { NetworkContext } from "./context.ts";
 import { loadDevice, updateDevice } from "./device-documents.ts";
+import { classCWindow, isClassC } from "./downlink/class-c-state.ts";
 import type { DeviceConfig, DeviceProfileConfig } from "./ports.ts";
 import { isDownlinkRate, personalisedMacState, regionConfigFor, regionForProfile } from "./region-config.ts";
 import { regionOfSession, type Session } from "./session.ts";
@@ -60,8 +61,9 @@ export async function currentSession(context: NetworkContext, devEui: DevEui): P
   return state.active ?? state.joined;
 }
 
-/** Most application bytes that an answer to an uplink like the last one can carry. */
-export function maxPayloadOf(session: Session): number {
+/** Most application bytes that the next downlink can carry: in class C, else in answer to an uplink like the last one. */
+export function maxPayloadOf(session: Session, device: DeviceConfig | undefined): number {
+  if (device && isClassC(session, device.profile)) return classCWindow(session)?.maxPayload ?? 0;
   const region = regionOfSession(session);
   const { current } = session.mac;
   const uplinkDataRate = session.lastDataRate ?? current.dataRate;

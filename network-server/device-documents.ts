@@ -2,6 +2,7 @@ import type { DevAddr, DevEui } from "../lorawan/ids.ts";
 import type { NetworkEvent } from "../platform/state/network-event.ts";
 import type { DeviceDocument, QueueChange, StateStore } from "../platform/state/store.ts";
 import { type DeviceState, decodeDeviceState, devAddrsOf, encodeDeviceState } from "./session.ts";
+import type { OpenUplink } from "./session-record.ts";
 
 /** A device's state with the version that a change of it must name. */
 export interface LoadedDevice {
@@ -36,12 +37,13 @@ export async function commitDevice(
   loaded: LoadedDevice,
   change: DeviceChange,
 ): Promise<LoadedDevice | undefined> {
+  const wakeAtMs = wakeAtMsOf(change.state);
   const outcome = await store.commit({
     devEui: loaded.devEui,
     expectedVersion: loaded.version,
     value: encodeDeviceState(change.state),
     devAddrs: devAddrsOf(change.state),
-    ...(change.state.open && { wakeAtMs: change.state.open.receivedAtMs + abandonedAfterMs }),
+    ...(wakeAtMs !== undefined && { wakeAtMs }),
     ...(change.events?.length && { events: change.events.map(encodeEvent) }),
     ...(change.queue?.length && { queue: change.queue }),
   });
@@ -62,6 +64,16 @@ export async function updateDevice(
     const committed = await commitDevice(store, loaded, change);
     if (committed) return committed;
   }
+}
+
+/** True for an uplink that whoever accepted it should have completed by now. */
+export const isAbandoned = (open: OpenUplink, nowMs: number): boolean => open.receivedAtMs + abandonedAfterMs <= nowMs;
+
+/** The earliest of what someone must see to; undefined when nothing is. */
+function wakeAtMsOf({ open, active }: DeviceState): number | undefined {
+  const times = [open && open.receivedAtMs + abandonedAfterMs, active?.classC?.wakeAtMs];
+  const known = times.filter(time => time !== undefined);
+  return known.length > 0 ? Math.min(...known) : undefined;
 }
 
 const opened = (document: DeviceDocument): LoadedDevice => ({

@@ -1,3 +1,4 @@
+import type { GatewayId } from "../lorawan/ids.ts";
 import type { DataFrame } from "../lorawan/phy/frame.ts";
 import type {
   AckEvent,
@@ -6,10 +7,10 @@ import type {
   LogEvent,
   StatusEvent,
   TxAckEvent,
+  TxInfo,
   UplinkEvent,
 } from "../platform/state/network-event.ts";
 import type { Dropped } from "./downlink/queue.ts";
-import type { AnswerOutcome } from "./downlink/transmit.ts";
 import type { DeviceConfig } from "./ports.ts";
 import type { Session } from "./session.ts";
 import type { OpenUplink } from "./session-record.ts";
@@ -66,7 +67,7 @@ export const txAckEvent = (
   downlinkId: number,
   queueItemId: string | undefined,
   fCntDown: number,
-  outcome: Extract<AnswerOutcome, { kind: "sent" }>,
+  outcome: { readonly reception: { readonly gatewayId: GatewayId }; readonly txInfo: TxInfo },
 ): TxAckEvent => ({
   kind: "txack",
   ...base(origin),

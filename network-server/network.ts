@@ -3,7 +3,8 @@ import type { DevAddr } from "../lorawan/ids.ts";
 import { decodeFrame } from "../lorawan/phy/codec.ts";
 import type { JoinRequest } from "../lorawan/phy/frame.ts";
 import type { NetworkContext } from "./context.ts";
-import { loadDevice } from "./device-documents.ts";
+import { isAbandoned, loadDevice } from "./device-documents.ts";
+import { createClassC } from "./downlink/class-c.ts";
 import type { GatewayEvents, Reception } from "./gateway/types.ts";
 import { createLatenessJudge, isLate } from "./lateness.ts";
 import { createSerial } from "./serial.ts";
@@ -18,6 +19,8 @@ import { createRejoins } from "./uplink/rejoin.ts";
 export interface Network extends GatewayEvents {
   /** Completes uplinks that a process accepted and did not live to complete; to be called at start and now and then. */
   completeAbandoned(): Promise<void>;
+  /** Nothing begins by itself from now on. */
+  stop(): void;
 }
 
 export function createNetwork(context: NetworkContext, deduplicationWindowMs: number): Network {
@@ -33,6 +36,7 @@ export function createNetwork(context: NetworkContext, deduplicationWindowMs: nu
   const guard = createJoinGuard(context.clock);
   const joins = createJoins(context, guard);
   const rejoins = createRejoins(context, guard);
+  const classC = createClassC(context);
 
   function dispatch(collection: Collection): void {
     const frame = decodeFrame(collection.first.phyPayload);
@@ -69,10 +73,15 @@ export function createNetwork(context: NetworkContext, deduplicationWindowMs: nu
       for (const devEui of await context.store.dueDevices(context.clock.nowMs(), 1000)) {
         await context.devices.run(devEui, async () => {
           const loaded = await loadDevice(context.store, devEui);
-          const device = loaded.state.open && (await context.catalog.device(devEui));
+          const { open } = loaded.state;
+          if (!open || !isAbandoned(open, context.clock.nowMs())) return;
+          const device = await context.catalog.device(devEui);
           if (device) await completeUplink(context, device, loaded, []);
         });
+        await classC.serve(devEui);
       }
     },
+
+    stop: () => classC.stop(),
   };
 }

@@ -4,9 +4,11 @@ import { type Clock, sleep } from "../platform/clock.ts";
 import type { Log } from "../platform/log.ts";
 import type { Metrics } from "../platform/metrics.ts";
 import type { StateStore } from "../platform/state/store.ts";
+import { createAlarms } from "./alarms.ts";
 import type { NetworkServerConfig } from "./config.ts";
 import type { NetworkContext } from "./context.ts";
 import { type Activation, activate, currentSession, deactivate, maxPayloadOf } from "./control.ts";
+import { createImmediateTransmitter } from "./downlink/immediate.ts";
 import { createSchedule } from "./downlink/schedule.ts";
 import { createTransmitter } from "./downlink/transmit.ts";
 import { type ForceRejoinRequest, forceRejoin } from "./force-rejoin.ts";
@@ -74,7 +76,11 @@ export async function startNetworkServer(options: NetworkServerOptions): Promise
     randomUint16: () => randomBytes(2).readUInt16BE(0),
   });
   const schedule = createSchedule({ metrics, dutyCycle: options.config.enforceDutyCycle ?? true });
-  const context = contextOf(options, work, createTransmitter({ transport, clock, metrics, schedule }));
+  const sending = { transport, clock, metrics, schedule };
+  const context = contextOf(options, work, {
+    transmitter: createTransmitter(sending),
+    immediate: createImmediateTransmitter(sending),
+  });
   const network = createNetwork(context, options.config.deduplicationWindowMs);
   await network.completeAbandoned();
   const stopSweeping = every(clock, sweepIntervalMs, () => work.run(() => network.completeAbandoned()));
@@ -82,6 +88,7 @@ export async function startNetworkServer(options: NetworkServerOptions): Promise
     ...controlOf(context, gateways),
     async close() {
       stopSweeping();
+      network.stop();
       await Promise.race([work.idle(), sleep(clock, closingMs)]);
       await transport.close();
       await gateways.stop();
@@ -92,7 +99,7 @@ export async function startNetworkServer(options: NetworkServerOptions): Promise
 function contextOf(
   options: NetworkServerOptions,
   work: Background,
-  transmitter: NetworkContext["transmitter"],
+  transmitters: Pick<NetworkContext, "transmitter" | "immediate">,
 ): NetworkContext {
   const { config, catalog, store, joinServer, vault, clock, log, metrics } = options;
   return {
@@ -100,7 +107,8 @@ function contextOf(
     store,
     joinServer,
     vault,
-    transmitter,
+    ...transmitters,
+    alarms: createAlarms(clock),
     clock,
     log,
     metrics,
@@ -122,7 +130,7 @@ function controlOf(context: NetworkContext, gateways: GatewayRegistry): Omit<Net
       const found = await currentSession(context, devEui);
       if (!found) return undefined;
       const { fNwkSIntKey, sNwkSIntKey, nwkSEncKey, appSKey, ...session } = found;
-      return { session, maxPayload: maxPayloadOf(found) };
+      return { session, maxPayload: maxPayloadOf(found, await context.catalog.device(devEui)) };
     },
     gateways: () => gateways.statuses(),
     gateway: gatewayId => gateways.status(gatewayId),

@@ -87,6 +87,23 @@ const adrSample = Type.Object({
 /** What was heard since the parameters that ADR sets hold: the first counter, and how many frames. */
 const adrSince = Type.Object({ fCnt: Type.Integer(), heard: Type.Integer() });
 
+const heardBy = Type.Object({
+  gatewayId: Type.Unsafe<GatewayId>(Type.String()),
+  snrDb: Type.Number(),
+  rssiDbm: Type.Number(),
+});
+
+const classC = Type.Object({
+  /** No class C frame leaves before: receive windows of class A are open, or a frame is under way. */
+  quietUntilMs: Type.Optional(Type.Number()),
+  /** When the device must be looked at again though nothing happens. */
+  wakeAtMs: Type.Optional(Type.Number()),
+  /** How often in a row no gateway took the frame. */
+  failures: Type.Optional(Type.Integer()),
+  /** Address of a session that waits for its first uplink although the device was heard on this one after that join. */
+  heardSinceJoin: Type.Optional(devAddr),
+});
+
 const session = Type.Object({
   devAddr,
   macVersion: literals(macVersions),
@@ -115,7 +132,19 @@ const session = Type.Object({
   adrHistory: Type.Array(adrSample),
   adrSince: Type.Optional(adrSince),
   /** A confirmed downlink that the device has not acknowledged. */
-  awaitedAck: Type.Optional(Type.Object({ queueItemId: Type.String(), fCntDown: Type.Integer() })),
+  awaitedAck: Type.Optional(
+    Type.Object({
+      queueItemId: Type.String(),
+      fCntDown: Type.Integer(),
+      /** Class C: end of the frame on the air. An uplink that began before says nothing of it. */
+      endsAtMs: Type.Optional(Type.Number()),
+      /** Class C: not acknowledged by then, it is sent again or given up. */
+      timeoutAtMs: Type.Optional(Type.Number()),
+    }),
+  ),
+  /** Gateways that heard the last uplink, best first; downlinks that answer no uplink go through them. */
+  heardBy: Type.Optional(Type.Array(heardBy)),
+  classC: Type.Optional(classC),
   /** A MIC that was accepted last, so that a repeat of the same frame is told from a replay. */
   lastMic: Type.Optional(Type.String()),
   lastUplinkAtMs: Type.Optional(Type.Number()),

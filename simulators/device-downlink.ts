@@ -12,6 +12,8 @@ export interface DownlinkContext {
   readonly adr: boolean;
   /** The device waits for the ACK of a confirmed uplink. */
   readonly ackExpected: boolean;
+  /** Class C. */
+  readonly alwaysListens: boolean;
 }
 
 export interface DownlinkOutcome {
@@ -93,7 +95,8 @@ function accept(
     ],
     accepted: true,
     acknowledged: downlink.ack && context.ackExpected,
-    answerSoon: downlink.confirmed || downlink.fPending,
+    // TS001-1.0.4 4.3.1.4: FPending asks a device for an uplink that must open windows first; class C listens anyway.
+    answerSoon: downlink.confirmed || (downlink.fPending && !context.alwaysListens),
   };
 }
 

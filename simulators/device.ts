@@ -306,9 +306,15 @@ export class Device {
       this.#join.heard(reception, window);
       return;
     }
-    const { region, battery = 255, adr = true } = this.#options;
+    const { region, battery = 255, adr = true, deviceClass } = this.#options;
     const ackExpected = this.#current?.confirmed ?? false;
-    const outcome = receiveDownlink(reception, window, session, { region, battery, adr, ackExpected });
+    const outcome = receiveDownlink(reception, window, session, {
+      region,
+      battery,
+      adr,
+      ackExpected,
+      alwaysListens: deviceClass === "C",
+    });
     this.#session = outcome.session;
     for (const event of outcome.events) this.#emit(event);
     if (!outcome.accepted) return;

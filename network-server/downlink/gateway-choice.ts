@@ -1,9 +1,18 @@
-import type { Reception } from "../gateway/types.ts";
+import type { GatewayId } from "../../lorawan/ids.ts";
+import type { Modulation } from "../../lorawan/region/region.ts";
 import { linkMarginDb } from "../link-margin.ts";
 
-export interface GatewayLoad {
+/** How a gateway heard a device: a reception, or what is kept of one. */
+export interface GatewayLink {
+  readonly gatewayId: GatewayId;
+  readonly modulation: Modulation;
+  readonly snrDb: number;
+  readonly rssiDbm: number;
+}
+
+export interface GatewayLoad<Link extends GatewayLink> {
   /** Microseconds that this gateway is already bound to transmit in the near future. */
-  reservedUs(reception: Reception): number;
+  reservedUs(link: Link): number;
 }
 
 /** Margins that differ by less than this are as good as each other; the less busy gateway answers. */
@@ -14,12 +23,12 @@ const marginStepDb = 5;
  * then the loudest. Only gateways that heard the device are considered (C44), each once. A gateway is deaf while it sends,
  * so answers are spread over those that hear the device about as well, and no one gateway misses all the uplinks.
  */
-export function rankGateways(
-  receptions: readonly Reception[],
-  reaches: (reception: Reception) => boolean,
-  load: GatewayLoad,
-): readonly Reception[] {
-  const strongest = new Map<string, Reception>();
+export function rankGateways<Link extends GatewayLink>(
+  receptions: readonly Link[],
+  reaches: (reception: Link) => boolean,
+  load: GatewayLoad<Link>,
+): readonly Link[] {
+  const strongest = new Map<string, Link>();
   for (const reception of receptions) {
     const known = strongest.get(reception.gatewayId);
     if (!known || reception.snrDb > known.snrDb) strongest.set(reception.gatewayId, reception);

@@ -20,6 +20,8 @@ export interface DownlinkDemand {
   readonly adr: boolean;
   /** Low 16 bits of the confirmed uplink's counter, which a 1.1 ACK is signed with. */
   readonly confFCnt: number;
+  /** Something waits that this frame must not take. */
+  readonly moreWaits?: boolean;
 }
 
 export interface PlannedDownlink {
@@ -69,7 +71,8 @@ export function planDownlink(
   if (!demand.ack && !demand.answerNeeded && !hasCommands && !usable) return rest;
 
   const content = fill(demand, usable, first.maxPayload);
-  const pending = choice.more || (choice.item !== undefined && content.item === undefined) || !content.complete;
+  const isLeft = choice.item !== undefined && content.item === undefined;
+  const pending = choice.more || isLeft || !content.complete || (demand.moreWaits ?? false);
   const fCntDown = nextFCntDown(session, content.item !== undefined);
   if (fCntDown >= counterLimit) return rest;
   const phyPayload = seal(session, demand, content, fCntDown, pending, appSKey);

@@ -113,7 +113,7 @@ export function createTransmitter(options: TransmitterOptions): Transmitter {
 }
 
 /** Like `868.0-868.6`, in MHz. */
-function subBandName({ subBand }: ReceiveWindow): string {
+export function subBandName({ subBand }: Pick<ReceiveWindow, "subBand">): string {
   return subBand ? `${subBand.fromHz / 1e6}-${subBand.toHz / 1e6}` : "none";
 }
 
@@ -134,7 +134,7 @@ const transmissionOf = (
   answerTo: reception,
 });
 
-const txInfoOf = (window: ReceiveWindow): TxInfo => ({
+export const txInfoOf = (window: Pick<ReceiveWindow, "frequencyHz" | "modulation">): TxInfo => ({
   frequency: window.frequencyHz,
   modulation: txModulation(window.modulation),
 });

@@ -17,6 +17,7 @@ export interface AckResult {
 /**
  * A confirmed downlink ends with the uplink that acknowledges it, or as unacknowledged with the uplink that comes after its
  * last retry; until then it stays first in the queue and is sent again (C66). Pure.
+ * @param startedAtMs when the device began to send the uplink.
  */
 export function judgeAck(
   session: Session,
@@ -24,9 +25,12 @@ export function judgeAck(
   queue: readonly QueueEntry[],
   retries: number,
   origin: EventOrigin,
+  startedAtMs: number = origin.atMs,
 ): AckResult {
   const { awaitedAck, ...rest } = session;
-  if (!awaitedAck) return { session, events: [], changes: [], queue };
+  // What the device sent while the frame was on its way says nothing of it.
+  const isTooEarly = awaitedAck?.endsAtMs !== undefined && startedAtMs < awaitedAck.endsAtMs;
+  if (!awaitedAck || (isTooEarly && !frame.ack)) return { session, events: [], changes: [], queue };
   const entry = queue.find(candidate => candidate.id === awaitedAck.queueItemId);
   const attempts = (entry && decodeQueueItem(entry.value)?.sent?.attempts) ?? 0;
   if (!frame.ack && attempts <= retries) return { session: rest, events: [], changes: [], queue };

@@ -1,11 +1,14 @@
 import { FrameError } from "../../lorawan/errors.ts";
 import { describeCommands, markSent } from "../../lorawan/mac/engine.ts";
+import { airtimeUs } from "../../lorawan/phy/airtime.ts";
 import { decodeFrame } from "../../lorawan/phy/codec.ts";
 import type { DataFrame } from "../../lorawan/phy/frame.ts";
+import type { Region } from "../../lorawan/region/region.ts";
 import type { NetworkEvent } from "../../platform/state/network-event.ts";
 import type { QueueChange } from "../../platform/state/store.ts";
 import type { NetworkContext } from "../context.ts";
 import { commitDevice, type LoadedDevice, loadDevice } from "../device-documents.ts";
+import { afterUplink, answerableQueue, isClassC } from "../downlink/class-c-state.ts";
 import { type DownlinkPlan, planDownlink } from "../downlink/plan.ts";
 import { sendPlanned, sentItem } from "../downlink/send.ts";
 import { dataWindows } from "../downlink/windows.ts";
@@ -43,6 +46,8 @@ export async function completeUplink(
     if (committed) {
       countCommands(context, completed);
       logSteering(context, device, completed.applied);
+      const wakeAtMs = completed.session.classC?.wakeAtMs;
+      if (wakeAtMs !== undefined) context.alarms.set(device.devEui, wakeAtMs);
       const { downlink } = completed.plan;
       if (downlink) sendPlanned(context, device, downlink, receptions);
       return;
@@ -81,6 +86,7 @@ async function complete(
     await context.store.queue(device.devEui),
     device.profile.confirmedDownlinkRetries,
     { ...origin, deduplicationId: context.newUuid() },
+    open.receivedAtMs - airtimeMsOf(open, region),
   );
   const plan = isAnswerable(receptions)
     ? planAnswer(context, acknowledged, frame, applied, heard, device)
@@ -88,10 +94,22 @@ async function complete(
   return {
     applied,
     plan,
-    session: sessionAfter(acknowledged.session, plan, context.clock.nowMs()),
+    session: afterUplink(sessionAfter(acknowledged.session, plan, context.clock.nowMs()), {
+      receivedAtMs: open.receivedAtMs,
+      receptions: receptions.length > 0 ? receptions.filter(copy => !isLate(copy)).map(summaryOf) : open.receptions,
+      downlink: plan.downlink,
+      profile: device.profile,
+      joined: loaded.state.joined,
+      hasQueue: acknowledged.queue.length > 0,
+    }),
     events: eventsOf(context, origin, { active, frame, heard, applied, acknowledged, plan }),
     changes: [...acknowledged.changes, ...plan.changes, ...sentItem(plan.downlink, context.clock.nowMs())],
   };
+}
+
+function airtimeMsOf(open: OpenUplink, region: Region): number {
+  const modulation = region.dataRates[open.dataRate]?.modulation;
+  return modulation ? airtimeUs(modulation, open.phyPayload.length / 2, { crc: true }) / 1000 : 0;
 }
 
 const summaryOf = (reception: Reception) => ({ rxInfo: reception.rxInfo, snrDb: reception.snrDb });
@@ -121,7 +139,10 @@ function planAnswer(
   heard: OpenUplink,
   device: DeviceConfig,
 ): DownlinkPlan {
-  const { session } = acknowledged;
+  const { session, queue } = acknowledged;
+  const nowMs = context.clock.nowMs();
+  const inClassC = isClassC(session, device.profile);
+  const answerable = inClassC ? answerableQueue(session, queue, nowMs) : { queue, moreWaits: false };
   return planDownlink(
     session,
     {
@@ -131,14 +152,15 @@ function planAnswer(
       requests: applied.requests,
       adr: device.profile.adrAlgorithm !== "none",
       confFCnt: heard.fCnt & 0xffff,
+      moreWaits: answerable.moreWaits,
     },
-    acknowledged.queue,
+    answerable.queue,
     dataWindows(regionOfSession(session), session.mac.current, {
       frequencyHz: heard.txInfo.frequency,
       dataRate: heard.dataRate,
     }),
     context.vault.open(session.appSKey),
-    context.clock.nowMs(),
+    nowMs,
   );
 }
 

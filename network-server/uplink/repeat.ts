@@ -1,5 +1,6 @@
 import type { NetworkContext } from "../context.ts";
 import { updateDevice } from "../device-documents.ts";
+import { windowsEndMs } from "../downlink/class-c-state.ts";
 import { type PlannedDownlink, planDownlink } from "../downlink/plan.ts";
 import { sendPlanned } from "../downlink/send.ts";
 import { dataWindows } from "../downlink/windows.ts";
@@ -23,9 +24,17 @@ export async function acknowledgeRepeat(
   await updateDevice(context.store, device.devEui, loaded => {
     const { active } = loaded.state;
     downlink = active && planAck(active);
-    return active && downlink && { state: { ...loaded.state, active: downlink.session } };
+    return active && downlink && { state: { ...loaded.state, active: quiet(downlink) } };
   });
   if (downlink) sendPlanned(context, device, downlink, receptions);
+
+  /** The repeat opened windows of its own. */
+  function quiet(planned: PlannedDownlink): Session {
+    const { session } = planned;
+    if (!session.classC) return session;
+    const quietUntilMs = windowsEndMs(session, receptions[0]?.receivedAtMs ?? context.clock.nowMs(), planned);
+    return { ...session, classC: { ...session.classC, quietUntilMs } };
+  }
 
   function planAck(session: Session): PlannedDownlink | undefined {
     const first = receptions[0];

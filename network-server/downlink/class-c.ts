@@ -1,0 +1,212 @@
+import type { DevEui } from "../../lorawan/ids.ts";
+import { isVersion11 } from "../../lorawan/version.ts";
+import type { QueueEntry } from "../../platform/state/store.ts";
+import type { NetworkContext } from "../context.ts";
+import { commitDevice, type LoadedDevice, loadDevice } from "../device-documents.ts";
+import { ackEvent, droppedEvent, type EventOrigin, logEvent } from "../events.ts";
+import type { DeviceConfig } from "../ports.ts";
+import type { Session } from "../session.ts";
+import { sendClassC } from "./class-c-send.ts";
+import { ackTimes, nextTurn, type Turn, underWayMs } from "./class-c-state.ts";
+import { type DownlinkDemand, type PlannedDownlink, planDownlink } from "./plan.ts";
+import { decodeQueueItem } from "./queue.ts";
+import { retryDelayMs } from "./retry-delay.ts";
+import { sentItem } from "./send.ts";
+
+/** Downlinks to devices that listen all the time (TS001-1.0.4 15, C51). */
+export interface ClassC {
+  /** Sends what waits for the device if its time has come; else sees to it that the device is looked at again. */
+  serve(devEui: DevEui): Promise<void>;
+  stop(): void;
+}
+
+/** A device that another writer keeps changing is left to that writer. */
+const maxSteps = 8;
+/** Gateways are looked for at least this often: it costs no counter. */
+const longestAwayMs = 60_000;
+/** By then, half a minute after the first try, gateways have come back from a restart of the server. */
+const reportedFailure = 4;
+
+/**
+ * Each step decides with the device held and commits before anything is sent; sending holds nothing up. One frame of a
+ * device is under way at a time, and its successor leaves after its end or its acknowledgement.
+ */
+export function createClassC(context: NetworkContext): ClassC {
+  async function serve(devEui: DevEui): Promise<void> {
+    const device = await context.catalog.device(devEui);
+    await context.devices.run(devEui, async () => {
+      for (let steps = 0; steps < maxSteps; steps += 1) {
+        if ((await step(context, devEui, device)) === "done") return;
+      }
+    });
+  }
+
+  /** Most enqueues are for class A devices; their documents need not be read. */
+  async function enqueued(devEui: DevEui): Promise<void> {
+    if (canBeClassC(await context.catalog.device(devEui))) await serve(devEui);
+  }
+
+  const unsubscribe = context.store.onEnqueued(devEui => context.background(() => enqueued(devEui)));
+  context.alarms.onDue(devEui => context.background(() => serve(devEui)));
+  return {
+    serve,
+    stop() {
+      unsubscribe();
+      context.alarms.stop();
+    },
+  };
+}
+
+const canBeClassC = (device: DeviceConfig | undefined): device is DeviceConfig =>
+  device !== undefined && !device.disabled && (device.profile.supportsClassC || isVersion11(device.profile.macVersion));
+
+async function step(
+  context: NetworkContext,
+  devEui: DevEui,
+  device: DeviceConfig | undefined,
+): Promise<"again" | "done"> {
+  const loaded = await loadDevice(context.store, devEui);
+  // It was removed or disabled while something waited, and must not come up in every sweep.
+  if (!canBeClassC(device)) return sleepUntil(context, loaded, undefined);
+  const queue = await context.store.queue(device.devEui);
+  const turn = nextTurn(loaded.state, queue, device.profile, context.clock.nowMs());
+  switch (turn.kind) {
+    case "nothing":
+      return sleepUntil(context, loaded, undefined);
+    case "wait":
+      return sleepUntil(context, loaded, turn.untilMs);
+    case "timed-out":
+      return timeOut(context, device, loaded, queue);
+    case "send":
+      return send(context, device, loaded, queue, turn);
+  }
+}
+
+/** Makes the wake-up time durable, unless it is so already. */
+async function sleepUntil(
+  context: NetworkContext,
+  loaded: LoadedDevice,
+  untilMs: number | undefined,
+): Promise<"again" | "done"> {
+  const { active } = loaded.state;
+  if (!active) return "done";
+  if (active.classC?.wakeAtMs !== untilMs) {
+    const { wakeAtMs: _, ...classC } = active.classC ?? {};
+    const woken = { ...active, classC: { ...classC, ...(untilMs !== undefined && { wakeAtMs: untilMs }) } };
+    if (!(await commitDevice(context.store, loaded, { state: { ...loaded.state, active: woken } }))) return "again";
+  }
+  if (untilMs !== undefined) context.alarms.set(loaded.devEui, untilMs);
+  return "done";
+}
+
+/** No acknowledgement came in time: the item is sent again, or reported and given up (C66). */
+async function timeOut(
+  context: NetworkContext,
+  device: DeviceConfig,
+  loaded: LoadedDevice,
+  queue: readonly QueueEntry[],
+): Promise<"again"> {
+  const { active } = loaded.state;
+  if (!active?.awaitedAck) return "again";
+  const { awaitedAck, ...session } = active;
+  const entry = queue.find(({ id }) => id === awaitedAck.queueItemId);
+  const attempts = (entry && decodeQueueItem(entry.value)?.sent?.attempts) ?? 0;
+  const isOver = attempts > device.profile.confirmedDownlinkRetries;
+  await commitDevice(context.store, loaded, {
+    state: { ...loaded.state, active: session },
+    ...(isOver && {
+      events: [ackEvent(originOf(context, device), awaitedAck.queueItemId, false, awaitedAck.fCntDown)],
+      queue: [{ kind: "remove", id: awaitedAck.queueItemId }],
+    }),
+  });
+  return "again";
+}
+
+async function send(
+  context: NetworkContext,
+  device: DeviceConfig,
+  loaded: LoadedDevice,
+  queue: readonly QueueEntry[],
+  { session, window }: Extract<Turn, { kind: "send" }>,
+): Promise<"again" | "done"> {
+  const nowMs = context.clock.nowMs();
+  const appSKey = context.vault.open(session.appSKey);
+  const plan = planDownlink(session, demandOf(device), queue, [window], appSKey, nowMs);
+  if (plan.changes.length > 0) {
+    await commitDevice(context.store, loaded, {
+      state: loaded.state,
+      events: plan.dropped.map(dropped => droppedEvent(originOf(context, device), dropped)),
+      queue: plan.changes,
+    });
+    return "again";
+  }
+  const { downlink } = plan;
+  if (!downlink) return sleepUntil(context, loaded, undefined);
+  if (!session.heardBy?.some(({ gatewayId }) => context.immediate.reaches(gatewayId))) {
+    return unreachable(context, device, loaded, session);
+  }
+  const planned = { ...downlink, session: sessionAfter(session, device, downlink, nowMs) };
+  // C16: the counter is durable before the frame leaves.
+  const committed = await commitDevice(context.store, loaded, {
+    state: { ...loaded.state, active: planned.session },
+    queue: sentItem(planned, nowMs),
+  });
+  if (!committed) return "again";
+  sendClassC(context, device, planned, window);
+  return "done";
+}
+
+/** TS001-1.0.4 15: a class C downlink carries no MAC commands; they travel with class A downlinks alone. */
+const demandOf = ({ profile }: DeviceConfig): DownlinkDemand => ({
+  ack: false,
+  answerNeeded: false,
+  answers: [],
+  requests: [],
+  adr: profile.adrAlgorithm !== "none",
+  confFCnt: 0,
+});
+
+/** While the frame is under way; its outcome makes the times precise. */
+function sessionAfter(before: Session, device: DeviceConfig, downlink: PlannedDownlink, nowMs: number): Session {
+  const untilMs = nowMs + underWayMs;
+  const { item, fCntDown } = downlink;
+  const times = ackTimes(untilMs, device.profile);
+  return {
+    ...downlink.session,
+    classC: { ...before.classC, quietUntilMs: untilMs, wakeAtMs: item?.confirmed ? times.timeoutAtMs : untilMs },
+    ...(item?.confirmed && {
+      awaitedAck: { queueItemId: item.id, fCntDown, ...times },
+      confFCntDown: fCntDown & 0xffff,
+    }),
+  };
+}
+
+/**
+ * Tried again later, without the use of a counter. Another process may reach what this one does not, so it is reported
+ * only once it lasts.
+ */
+async function unreachable(
+  context: NetworkContext,
+  device: DeviceConfig,
+  loaded: LoadedDevice,
+  session: Session,
+): Promise<"again" | "done"> {
+  const failures = (session.classC?.failures ?? 0) + 1;
+  const wakeAtMs = context.clock.nowMs() + retryDelayMs(failures, longestAwayMs);
+  const text = "No gateway that heard the device can be reached for a downlink";
+  const committed = await commitDevice(context.store, loaded, {
+    state: { ...loaded.state, active: { ...session, classC: { ...session.classC, failures, wakeAtMs } } },
+    ...(failures === reportedFailure && {
+      events: [logEvent(originOf(context, device), "ERROR", "DOWNLINK_GATEWAY", text)],
+    }),
+  });
+  if (!committed) return "again";
+  context.alarms.set(device.devEui, wakeAtMs);
+  return "done";
+}
+
+const originOf = (context: NetworkContext, device: DeviceConfig): EventOrigin => ({
+  device,
+  atMs: context.clock.nowMs(),
+  deduplicationId: context.newUuid(),
+});
