@@ -264,7 +264,40 @@ describe("confirmed class C downlinks", () => {
   });
 });
 
+describe("a new session", () => {
+  test("C31 what is enqueued after a join waits for the first uplink under the new keys", async () => {
+    const life = await idle();
+    life.device.device.join();
+    await life.clock.advance(20_000);
+    expect(life.device.events).toContainEqual(expect.objectContaining({ kind: "joined" }));
+    await life.put("early");
+    await life.clock.advance(60_000);
+    expect(downlinks(life.device)).toEqual([]);
+    uplink(life);
+    await life.clock.advance(500);
+    await life.put("late");
+    await life.clock.advance(10_000);
+    expect(texts(life.device)).toEqual(["early", "late"]);
+    expect(downlinks(life.device).map(({ window }) => window)).toEqual(["RX1", "RXC"]);
+    expect(violations(life.device)).toEqual([]);
+  });
+});
+
 describe("a restart", () => {
+  test("what was enqueued in the windows of an uplink is sent by the next process", async () => {
+    const life = await idle();
+    uplink(life);
+    await life.clock.advance(500);
+    await life.put("kept");
+    await life.clock.settle();
+    await Promise.all([life.server.close(), life.clock.advance(3_000)]);
+    expect(downlinks(life.device)).toEqual([]);
+    await life.restart();
+    await life.clock.advance(30_000);
+    expect(texts(life.device)).toEqual(["kept"]);
+    expect(await life.eventsOf("log")).toEqual([]);
+  });
+
   test("C16 in the middle of a queue goes on without a counter used twice", async () => {
     const life = await idle();
     for (let count = 0; count < 6; count += 1) await life.put(`${count}`);
