@@ -95,6 +95,18 @@ export interface MqttCredential {
   readonly createdAt: string;
 }
 
+/** What devices shall use instead of what the region's configuration says; absent: what it says. */
+export interface MacWishes {
+  readonly rx1DelaySeconds?: number;
+  readonly rx1DrOffset?: number;
+  readonly rx2DataRate?: number;
+  readonly rx2FrequencyHz?: number;
+  readonly maxDutyCycleExponent?: number;
+  readonly uplinkDwellTime?: boolean;
+  readonly downlinkDwellTime?: boolean;
+  readonly maxEirpDbm?: number;
+}
+
 export interface NewDeviceProfile {
   readonly tenantId: TenantId;
   readonly name: string;
@@ -109,6 +121,10 @@ export interface NewDeviceProfile {
   readonly classBTimeoutSeconds: number;
   readonly classCTimeoutSeconds: number;
   readonly adrAlgorithm: (typeof adrAlgorithms)[number];
+  /** Data rates that ADR keeps to, 0 to 15; null: what the region has. The lower is not above the upper. */
+  readonly adrMinDataRate: number | null;
+  readonly adrMaxDataRate: number | null;
+  readonly mac: MacWishes;
   readonly expectedUplinkIntervalSeconds: number;
   readonly deviceStatusIntervalSeconds: number;
   readonly flushQueueOnActivate: boolean;
@@ -135,6 +151,8 @@ export interface NewDevice {
   readonly isDisabled: boolean;
   /** The device may start again at counter 0 (C19). */
   readonly resetsFCnt: boolean;
+  /** Goes before the profile's, member by member. */
+  readonly mac: MacWishes;
   readonly variables: Tags;
   readonly tags: Tags;
 }

@@ -2,11 +2,12 @@ import Type from "typebox";
 import { parseDeviceProfileId, parseTenantId } from "../../lorawan/ids.ts";
 import { regionNames } from "../../lorawan/region/region.ts";
 import { macVersions, regionalParametersRevisions } from "../../lorawan/version.ts";
-import { adrAlgorithms, codecKinds } from "../catalog-ports.ts";
+import { adrAlgorithms, codecKinds, type NewDeviceProfile } from "../catalog-ports.ts";
 import { acrossTenants, inTenant, tenantScope } from "./access.ts";
 import { callerOf } from "./authentication.ts";
 import type { Api, ApiDependencies } from "./dependencies.ts";
-import { found, notFound } from "./refusal.ts";
+import { checkMac, Mac } from "./mac-wishes.ts";
+import { found, notFound, Refusal } from "./refusal.ts";
 import {
   change,
   Description,
@@ -26,6 +27,8 @@ const Region = Type.Enum([...regionNames]);
 const RegionConfigId = Type.Union([Type.String({ minLength: 1, maxLength: 100 }), Type.Null()], {
   description: "Which configuration of the region applies; null: the first one with this region.",
 });
+const AdrLimit = (description: string) =>
+  Type.Union([Type.Integer({ minimum: 0, maximum: 15 }), Type.Null()], { description });
 
 /** Everything but the name and the region has a value that suits most devices on the market. */
 const optional = {
@@ -39,6 +42,9 @@ const optional = {
   classBTimeoutSeconds: Int32(1),
   classCTimeoutSeconds: Int32(1),
   adrAlgorithm: Type.Enum([...adrAlgorithms]),
+  adrMinDataRate: AdrLimit("Slowest data rate that ADR asks for; null: the slowest of the channels in use."),
+  adrMaxDataRate: AdrLimit("Fastest data rate that ADR asks for; null: the fastest of the channels in use."),
+  mac: Mac,
   expectedUplinkIntervalSeconds: Int32(1),
   deviceStatusIntervalSeconds: Int32(0, { description: "DevStatusReq this often; 0 is never." }),
   flushQueueOnActivate: Type.Boolean(),
@@ -62,6 +68,9 @@ const defaults = {
   classBTimeoutSeconds: 8,
   classCTimeoutSeconds: 8,
   adrAlgorithm: "default",
+  adrMinDataRate: null,
+  adrMaxDataRate: null,
+  mac: {},
   expectedUplinkIntervalSeconds: 3600,
   deviceStatusIntervalSeconds: 86_400,
   flushQueueOnActivate: true,
@@ -88,6 +97,16 @@ const DeviceProfileChange = Type.Partial(Type.Object(fields), change);
 const Params = Type.Object({ deviceProfileId: Uuid });
 const Query = Type.Object({ ...pageQuery, tenantId: Type.Optional(Uuid) }, strict);
 
+type AdrLimits = Partial<Pick<NewDeviceProfile, "adrMinDataRate" | "adrMaxDataRate">>;
+
+/** `change` may have one of the limits: the other stays as it was. Throws Refusal. */
+function checkAdrLimits(change: AdrLimits, before: AdrLimits = {}): void {
+  const { adrMinDataRate: least = null, adrMaxDataRate: most = null } = { ...before, ...change };
+  if (least === null || most === null || least <= most) return;
+  const name = change.adrMinDataRate === undefined ? "adrMaxDataRate" : "adrMinDataRate";
+  throw new Refusal("invalid_value", "adrMinDataRate is not above adrMaxDataRate.", `/body/${name}`);
+}
+
 export function deviceProfileRoutes(api: Api, { repositories: { deviceProfiles } }: ApiDependencies): void {
   api.get(
     "/device-profiles",
@@ -112,6 +131,8 @@ export function deviceProfileRoutes(api: Api, { repositories: { deviceProfiles }
       schema: { summary: "Add a device profile", body: DeviceProfileCreate, response: { 201: DeviceProfile } },
     },
     async (request, reply) => {
+      checkMac(request.body.mac);
+      checkAdrLimits(request.body);
       const tenantId = parseTenantId(request.body.tenantId);
       return reply.code(201).send(await deviceProfiles.create({ ...defaults, ...request.body, tenantId }));
     },
@@ -138,6 +159,8 @@ export function deviceProfileRoutes(api: Api, { repositories: { deviceProfiles }
     },
     async request => {
       const id = parseDeviceProfileId(request.params.deviceProfileId);
+      checkMac(request.body.mac);
+      checkAdrLimits(request.body, found(await deviceProfiles.get(id), "device profile"));
       return found(await deviceProfiles.update(id, request.body), "device profile");
     },
   );

@@ -12,6 +12,7 @@ import { acrossTenants, checkTenant, inTenant, type Principal, tenantScope } fro
 import { callerOf } from "./authentication.ts";
 import type { Api, ApiDependencies } from "./dependencies.ts";
 import { ActivationBody, activationOf, KeysBody, rootKeysOf } from "./device-activation.ts";
+import { checkMac, Mac } from "./mac-wishes.ts";
 import { found, notFound } from "./refusal.ts";
 import {
   change,
@@ -36,6 +37,7 @@ const fields = {
   description: Description,
   isDisabled: Type.Boolean(),
   resetsFCnt: Type.Boolean({ description: "The device may start again at counter 0, as ABP devices do; less secure." }),
+  mac: Mac,
   variables: TagMap,
   tags: TagMap,
 };
@@ -78,6 +80,7 @@ const newDevice = (body: Static<typeof DeviceCreate>) => ({
   description: "",
   isDisabled: false,
   resetsFCnt: false,
+  mac: {},
   variables: {},
   tags: {},
   ...body,
@@ -98,6 +101,7 @@ function deviceChange(body: Static<typeof DeviceChange>) {
 }
 
 async function createDevice(body: Static<typeof DeviceCreate>, deps: ApiDependencies): Promise<DeviceRecord> {
+  checkMac(body.mac);
   const { devices, deviceProfiles } = deps.repositories;
   const profile = await deviceProfiles.get(parseDeviceProfileId(body.deviceProfileId));
   // Without a profile the device is refused below, whatever its keys.
@@ -168,8 +172,10 @@ export function deviceRoutes(api: Api, deps: ApiDependencies): void {
       config: { access: inTenant("devices", "params.devEui") },
       schema: { summary: "Change a device", params: Params, body: DeviceChange, response: { 200: Device } },
     },
-    async request =>
-      found(await devices.update(parseDevEui(request.params.devEui), deviceChange(request.body)), "device"),
+    async request => {
+      checkMac(request.body.mac);
+      return found(await devices.update(parseDevEui(request.params.devEui), deviceChange(request.body)), "device");
+    },
   );
   api.delete(
     "/devices/:devEui",

@@ -15,6 +15,7 @@ import {
   insertion,
   jsonColumn,
   listPage,
+  MacColumn,
   mapPage,
   scopeValue,
   TagsColumn,
@@ -32,6 +33,7 @@ const Row = Type.Object({
   description: Type.String(),
   isDisabled: Type.Boolean(),
   resetsFCnt: Type.Boolean(),
+  mac: MacColumn,
   variables: TagsColumn,
   tags: TagsColumn,
   createdAt: Type.String(),
@@ -46,6 +48,7 @@ const columns: Columns = {
   description: { name: "description" },
   isDisabled: { name: "is_disabled" },
   resetsFCnt: { name: "resets_f_cnt" },
+  mac: jsonColumn("mac"),
   variables: jsonColumn("variables"),
   tags: jsonColumn("tags"),
 };

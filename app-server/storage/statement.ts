@@ -11,6 +11,17 @@ export const rfc3339 = (column: string): string =>
 export const timestampColumns = (table: string): string =>
   `${rfc3339(`${table}.created_at`)} as "createdAt", ${rfc3339(`${table}.updated_at`)} as "updatedAt"`;
 
+export const MacColumn = Type.Object({
+  rx1DelaySeconds: Type.Optional(Type.Integer()),
+  rx1DrOffset: Type.Optional(Type.Integer()),
+  rx2DataRate: Type.Optional(Type.Integer()),
+  rx2FrequencyHz: Type.Optional(Type.Integer()),
+  maxDutyCycleExponent: Type.Optional(Type.Integer()),
+  uplinkDwellTime: Type.Optional(Type.Boolean()),
+  downlinkDwellTime: Type.Optional(Type.Boolean()),
+  maxEirpDbm: Type.Optional(Type.Number()),
+});
+
 export const TagsColumn = Type.Record(Type.String(), Type.String());
 
 /** Value for `$n::uuid[] is null or tenant_id = any($n)`. */

@@ -6,7 +6,7 @@ import type { Terminal } from "../terminal.ts";
 import { applicationNames } from "./application.ts";
 import { addFieldOptions, bodyOf } from "./body.ts";
 import { addResource, examplesText } from "./commands.ts";
-import { describingFields, flagField, nameField } from "./common-fields.ts";
+import { describingFields, flagField, macField, nameField } from "./common-fields.ts";
 import { resolveId, tenantQuery, textMember } from "./lookup.ts";
 import { profileNames } from "./profile.ts";
 import { eui64Of, type Field, type Named, type Resource } from "./resource.ts";
@@ -93,6 +93,7 @@ const fields: readonly Field[] = [
   },
   flagField("disabled", "isDisabled", "what it sends is refused"),
   flagField("resets-f-cnt", "resetsFCnt", "ABP: the counter may start again at 0; less secure"),
+  macField('radio parameters in place of the profile\'s, like {"rx1DelaySeconds":5}'),
   ...rootKeyFields("keys."),
   ...sessionFields("activation."),
 ];

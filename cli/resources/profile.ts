@@ -4,7 +4,7 @@ import { macVersions, regionalParametersRevisions } from "../../lorawan/version.
 import { integerBetween } from "../option-values.ts";
 import type { Terminal } from "../terminal.ts";
 import { addResource } from "./commands.ts";
-import { describingFields, flagField, nameField } from "./common-fields.ts";
+import { describingFields, flagField, macField, nameField } from "./common-fields.ts";
 import { type Field, type Named, type Resource, uuidOf } from "./resource.ts";
 
 export const profileNames: Named = {
@@ -20,6 +20,14 @@ const count = (name: string, path: string, least: number, most: number, descript
   description,
   path,
   parse: integerBetween(least, most),
+});
+
+const adrLimit = (name: string, path: string, description: string): Field => ({
+  flags: `--${name} <n>`,
+  description,
+  path,
+  parse: text => (text === "none" ? text : integerBetween(0, 15)(text)),
+  nullWord: "none",
 });
 
 const manySeconds = 2_147_483_647;
@@ -60,6 +68,9 @@ const fields: readonly Field[] = [
   count("class-b-timeout", "classBTimeoutSeconds", 1, manySeconds, "seconds to wait for an answer in class B"),
   count("class-c-timeout", "classCTimeoutSeconds", 1, manySeconds, "seconds to wait for an answer in class C"),
   { flags: "--adr <algorithm>", description: "adaptive data rate", path: "adrAlgorithm", choices: ["default", "none"] },
+  adrLimit("adr-min-data-rate", "adrMinDataRate", "slowest data rate that ADR asks for; or none"),
+  adrLimit("adr-max-data-rate", "adrMaxDataRate", "fastest data rate that ADR asks for; or none"),
+  macField('radio parameters in place of the region configuration\'s, like {"rx1DelaySeconds":5}'),
   count("uplink-interval", "expectedUplinkIntervalSeconds", 1, manySeconds, "seconds between uplinks, as expected"),
   count(
     "status-interval",

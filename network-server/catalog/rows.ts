@@ -16,6 +16,17 @@ import type { DeviceConfig, DeviceProfileConfig, GatewayConfig } from "../ports.
 
 const nullable = <Schema extends Type.TSchema>(schema: Schema) => Type.Union([schema, Type.Null()]);
 
+const MacColumn = Type.Object({
+  rx1DelaySeconds: Type.Optional(Type.Integer()),
+  rx1DrOffset: Type.Optional(Type.Integer()),
+  rx2DataRate: Type.Optional(Type.Integer()),
+  rx2FrequencyHz: Type.Optional(Type.Integer()),
+  maxDutyCycleExponent: Type.Optional(Type.Integer()),
+  uplinkDwellTime: Type.Optional(Type.Boolean()),
+  downlinkDwellTime: Type.Optional(Type.Boolean()),
+  maxEirpDbm: Type.Optional(Type.Number()),
+});
+
 const DeviceRow = Type.Object({
   devEui: Type.String(),
   joinEui: Type.String(),
@@ -23,6 +34,7 @@ const DeviceRow = Type.Object({
   applicationId: Type.String(),
   disabled: Type.Boolean(),
   resetsFCnt: Type.Boolean(),
+  mac: MacColumn,
   profileId: Type.String(),
   region: Type.Enum([...regionNames]),
   regionConfigId: nullable(Type.String()),
@@ -34,6 +46,9 @@ const DeviceRow = Type.Object({
   classBTimeoutSeconds: Type.Integer(),
   classCTimeoutSeconds: Type.Integer(),
   adrAlgorithm: Type.Enum(["default", "none"]),
+  adrMinDataRate: nullable(Type.Integer()),
+  adrMaxDataRate: nullable(Type.Integer()),
+  profileMac: MacColumn,
   expectedUplinkIntervalSeconds: Type.Integer(),
   deviceStatusIntervalSeconds: Type.Integer(),
   flushQueueOnActivate: Type.Boolean(),
@@ -46,12 +61,13 @@ const DeviceRow = Type.Object({
 
 const deviceQuery = `
   select d.dev_eui as "devEui", d.join_eui as "joinEui", a.tenant_id as "tenantId",
-    d.application_id as "applicationId", d.is_disabled as "disabled", d.resets_f_cnt as "resetsFCnt",
+    d.application_id as "applicationId", d.is_disabled as "disabled", d.resets_f_cnt as "resetsFCnt", d.mac,
     p.id as "profileId", p.region, p.region_config_id as "regionConfigId", p.mac_version as "macVersion",
     p.regional_parameters as "regionalParameters", p.supports_otaa as "supportsOtaa",
     p.supports_class_b as "supportsClassB", p.supports_class_c as "supportsClassC",
     p.class_b_timeout_s as "classBTimeoutSeconds", p.class_c_timeout_s as "classCTimeoutSeconds",
-    p.adr_algorithm as "adrAlgorithm", p.expected_uplink_interval_s as "expectedUplinkIntervalSeconds",
+    p.adr_algorithm as "adrAlgorithm", p.adr_min_data_rate as "adrMinDataRate",
+    p.adr_max_data_rate as "adrMaxDataRate", p.mac as "profileMac", p.expected_uplink_interval_s as "expectedUplinkIntervalSeconds",
     p.device_status_interval_s as "deviceStatusIntervalSeconds",
     p.flush_queue_on_activate as "flushQueueOnActivate",
     p.confirmed_downlink_retries as "confirmedDownlinkRetries",
@@ -77,11 +93,13 @@ function deviceOf(row: Static<typeof DeviceRow>): DeviceConfig {
     disabled: row.disabled,
     resetsFCnt: row.resetsFCnt,
     profile: profileOf(row),
+    mac: row.mac,
   };
 }
 
 function profileOf(row: Static<typeof DeviceRow>): DeviceProfileConfig {
   const { rx1DelaySeconds, rx1DrOffset, rx2DataRate, rx2FrequencyHz, regionConfigId } = row;
+  const { adrMinDataRate, adrMaxDataRate } = row;
   return {
     id: parseDeviceProfileId(row.profileId),
     region: row.region,
@@ -94,6 +112,9 @@ function profileOf(row: Static<typeof DeviceRow>): DeviceProfileConfig {
     classBTimeoutSeconds: row.classBTimeoutSeconds,
     classCTimeoutSeconds: row.classCTimeoutSeconds,
     adrAlgorithm: row.adrAlgorithm,
+    ...(adrMinDataRate === null ? {} : { adrMinDataRate }),
+    ...(adrMaxDataRate === null ? {} : { adrMaxDataRate }),
+    mac: row.profileMac,
     expectedUplinkIntervalSeconds: row.expectedUplinkIntervalSeconds,
     deviceStatusIntervalSeconds: row.deviceStatusIntervalSeconds,
     flushQueueOnActivate: row.flushQueueOnActivate,

@@ -258,6 +258,22 @@ describe("names", () => {
     expect((await upchirp("profile update scripted")).exitCode).toBe(2);
   });
 
+  test("radio parameters and ADR limits are set, and limits taken away", async () => {
+    await done(`profile create --name tuned --region EU868 --adr-min-data-rate 1 --adr-max-data-rate 4
+      --mac {"rx1DelaySeconds":5}`);
+    expect(await json("profile show tuned")).toMatchObject({
+      adrMinDataRate: 1,
+      adrMaxDataRate: 4,
+      mac: { rx1DelaySeconds: 5 },
+    });
+    await done("profile update tuned --adr-max-data-rate none --mac {}");
+    expect(await json("profile show tuned")).toMatchObject({ adrMinDataRate: 1, adrMaxDataRate: null, mac: {} });
+    const { exitCode, errors } = await upchirp(`profile update tuned --mac {"rx1DelaySeconds":16}`);
+    expect(exitCode).toBe(1);
+    expect(errors).toMatch(/^error: .*rx1DelaySeconds/);
+    expect((await upchirp("profile update tuned --adr-min-data-rate 16")).exitCode).toBe(2);
+  });
+
   test("a list says when there is more", async () => {
     const { output, errors } = await upchirp("profile list --limit 1");
     expect(output.split("\n")).toHaveLength(3);

@@ -23,6 +23,9 @@ export const profileFor = (tenantId: TenantId, name: string): NewDeviceProfile =
   classBTimeoutSeconds: 8,
   classCTimeoutSeconds: 8,
   adrAlgorithm: "default",
+  adrMinDataRate: null,
+  adrMaxDataRate: null,
+  mac: {},
   expectedUplinkIntervalSeconds: 3600,
   deviceStatusIntervalSeconds: 86_400,
   flushQueueOnActivate: true,
@@ -63,6 +66,7 @@ export async function addTenantWithDevice(
     description: "",
     isDisabled: false,
     resetsFCnt: false,
+    mac: {},
     variables: {},
     tags: {},
   });

@@ -81,6 +81,10 @@ create table device_profiles (
   class_b_timeout_s integer not null default 8 check (class_b_timeout_s > 0),
   class_c_timeout_s integer not null default 8 check (class_c_timeout_s > 0),
   adr_algorithm text not null default 'default',
+  adr_min_data_rate integer check (adr_min_data_rate between 0 and 15),
+  adr_max_data_rate integer check (adr_max_data_rate between 0 and 15),
+  -- What its devices shall use instead of what the region's configuration says.
+  mac jsonb not null default '{}',
   expected_uplink_interval_s integer not null default 3600 check (expected_uplink_interval_s > 0),
   device_status_interval_s integer not null default 86400 check (device_status_interval_s >= 0),
   flush_queue_on_activate boolean not null default true,
@@ -93,7 +97,8 @@ create table device_profiles (
   codec_script text not null default '',
   tags jsonb not null default '{}',
   created_at timestamptz not null default now(),
-  updated_at timestamptz not null default now()
+  updated_at timestamptz not null default now(),
+  check (adr_min_data_rate <= adr_max_data_rate)
 );
 create index device_profiles_tenant on device_profiles (tenant_id);
 
@@ -107,6 +112,8 @@ create table devices (
   description text not null default '',
   is_disabled boolean not null default false,
   resets_f_cnt boolean not null default false,
+  -- Goes before the profile's.
+  mac jsonb not null default '{}',
   variables jsonb not null default '{}',
   tags jsonb not null default '{}',
   created_at timestamptz not null default now(),

@@ -108,8 +108,10 @@ describe("devices", () => {
 
   test("keep what a change leaves out", async () => {
     const { device } = await setUp();
+    const mac = { rx1DelaySeconds: 3, downlinkDwellTime: true };
+    await repositories.devices.update(device.devEui, { mac });
     const changed = await repositories.devices.update(device.devEui, { tags: { a: "b" } });
-    expect(changed).toEqual({ ...device, tags: { a: "b" }, updatedAt: changed?.updatedAt });
+    expect(changed).toEqual({ ...device, mac, tags: { a: "b" }, updatedAt: changed?.updatedAt });
   });
 });
 
@@ -118,6 +120,9 @@ test("a device profile comes back as it was stored", async () => {
   const wanted = {
     ...profileFor(tenant.id, "everything"),
     region: "US915" as const,
+    adrMinDataRate: 0,
+    adrMaxDataRate: 3,
+    mac: { rx1DelaySeconds: 5, rx2FrequencyHz: 923_300_000, uplinkDwellTime: false, maxEirpDbm: 29.5 },
     abpRx2DataRate: 8,
     abpRx2FrequencyHz: 923_300_000,
     codec: "javascript" as const,
@@ -129,6 +134,20 @@ test("a device profile comes back as it was stored", async () => {
   expect(await repositories.deviceProfiles.get(created.id)).toEqual(created);
   expect(await repositories.deviceProfiles.update(created.id, { abpRx2DataRate: null })).toMatchObject({
     abpRx2DataRate: null,
+  });
+  expect(await repositories.deviceProfiles.update(created.id, { adrMaxDataRate: null, mac: {} })).toMatchObject({
+    adrMinDataRate: 0,
+    adrMaxDataRate: null,
+    mac: {},
+  });
+});
+
+test("ADR limits that leave no data rate are not stored, whoever writes them", async () => {
+  const { profile } = await setUp();
+  const { deviceProfiles } = repositories;
+  await deviceProfiles.update(profile.id, { adrMinDataRate: 3 });
+  await expect(deviceProfiles.update(profile.id, { adrMaxDataRate: 2 })).rejects.toMatchObject({
+    code: "sql_check_violation",
   });
 });
 

@@ -91,22 +91,29 @@ describe("the catalog on SQL", () => {
         classBTimeoutSeconds: 8,
         classCTimeoutSeconds: 8,
         adrAlgorithm: "default",
+        mac: {},
         expectedUplinkIntervalSeconds: 3600,
         deviceStatusIntervalSeconds: 86_400,
         flushQueueOnActivate: true,
         confirmedDownlinkRetries: 3,
         abp: { rx1DelaySeconds: 1, rx1DrOffset: 0 },
       },
+      mac: {},
     });
     await sql.run(
       `update device_profiles set region_config_id = 'us915-1', supports_otaa = false, supports_class_b = true,
          supports_class_c = true, class_b_timeout_s = 11, class_c_timeout_s = 12, adr_algorithm = 'none',
          expected_uplink_interval_s = 60, device_status_interval_s = 0, flush_queue_on_activate = false,
          confirmed_downlink_retries = 7, abp_rx1_delay_s = 5, abp_rx1_dr_offset = 2, abp_rx2_data_rate = 8,
-         abp_rx2_frequency_hz = 923300000 where id = $1`,
+         abp_rx2_frequency_hz = 923300000, adr_min_data_rate = 1, adr_max_data_rate = 3,
+         mac = '{"rx1DelaySeconds": 5, "maxEirpDbm": 29.5}' where id = $1`,
       [otherProfileId],
     );
-    await sql.run("update devices set is_disabled = true, resets_f_cnt = true where dev_eui = $1", [otherDevEui]);
+    const deviceMac = { rx1DrOffset: 2, rx2DataRate: 8, rx2FrequencyHz: 923_900_000, uplinkDwellTime: true };
+    await sql.run("update devices set is_disabled = true, resets_f_cnt = true, mac = $2 where dev_eui = $1", [
+      otherDevEui,
+      JSON.stringify(deviceMac),
+    ]);
     expect(await catalog.device(otherDevEui)).toEqual({
       devEui: otherDevEui,
       joinEui: "0000000000000001",
@@ -126,12 +133,16 @@ describe("the catalog on SQL", () => {
         classBTimeoutSeconds: 11,
         classCTimeoutSeconds: 12,
         adrAlgorithm: "none",
+        adrMinDataRate: 1,
+        adrMaxDataRate: 3,
+        mac: { rx1DelaySeconds: 5, maxEirpDbm: 29.5 },
         expectedUplinkIntervalSeconds: 60,
         deviceStatusIntervalSeconds: 0,
         flushQueueOnActivate: false,
         confirmedDownlinkRetries: 7,
         abp: { rx1DelaySeconds: 5, rx1DrOffset: 2, rx2DataRate: 8, rx2FrequencyHz: 923_300_000 },
       },
+      mac: deviceMac,
     });
   });
 
