@@ -1,9 +1,9 @@
 import { FrameError } from "../lorawan/errors.ts";
-import type { DevAddr } from "../lorawan/ids.ts";
+import type { DevAddr, DevEui } from "../lorawan/ids.ts";
 import { decodeFrame } from "../lorawan/phy/codec.ts";
 import type { JoinRequest } from "../lorawan/phy/frame.ts";
 import type { NetworkContext } from "./context.ts";
-import { isAbandoned, loadDevice } from "./device-documents.ts";
+import { commitDevice, isAbandoned, loadDevice } from "./device-documents.ts";
 import { createClassC } from "./downlink/class-c.ts";
 import type { GatewayEvents, Reception } from "./gateway/types.ts";
 import { createLatenessJudge, isLate } from "./lateness.ts";
@@ -22,6 +22,9 @@ export interface Network extends GatewayEvents {
   /** Nothing begins by itself from now on. */
   stop(): void;
 }
+
+/** Devices that one sweep looks at. */
+const sweepSize = 1000;
 
 export function createNetwork(context: NetworkContext, deduplicationWindowMs: number): Network {
   const collector = createCollector({
@@ -62,7 +65,6 @@ export function createNetwork(context: NetworkContext, deduplicationWindowMs: nu
 
   return {
     reception(heard: Reception) {
-      context.metrics.receptions.inc();
       const reception = lateness.judge(heard);
       if (isLate(reception)) context.metrics.heldFrames.inc();
       const collection = collector.add(reception);
@@ -70,18 +72,22 @@ export function createNetwork(context: NetworkContext, deduplicationWindowMs: nu
     },
 
     async completeAbandoned() {
-      for (const devEui of await context.store.dueDevices(context.clock.nowMs(), 1000)) {
-        await context.devices.run(devEui, async () => {
-          const loaded = await loadDevice(context.store, devEui);
-          const { open } = loaded.state;
-          if (!open || !isAbandoned(open, context.clock.nowMs())) return;
-          const device = await context.catalog.device(devEui);
-          if (device) await completeUplink(context, device, loaded, []);
-        });
+      for (const devEui of await context.store.dueDevices(context.clock.nowMs(), sweepSize)) {
+        await context.devices.run(devEui, () => completeOne(devEui));
         await classC.serve(devEui);
       }
     },
 
     stop: () => classC.stop(),
   };
+
+  async function completeOne(devEui: DevEui): Promise<void> {
+    const loaded = await loadDevice(context.store, devEui);
+    const { open, ...state } = loaded.state;
+    if (!open || !isAbandoned(open, context.clock.nowMs())) return;
+    const device = await context.catalog.device(devEui);
+    if (device) await completeUplink(context, device, loaded, []);
+    // Nobody is left to deliver it to, and it must not come up in every sweep.
+    else await commitDevice(context.store, loaded, { state });
+  }
 }

@@ -19,6 +19,10 @@ interface Known {
   readonly config: DeviceConfig;
 }
 
+type DeviceVerdict = Exclude<Verdict<Known>, { kind: "bad-mic" | "unknown-device" }>;
+
+const isOfDevice = (verdict: Verdict<Known>): verdict is DeviceVerdict => "device" in verdict;
+
 /** A device that another writer keeps changing under our hands is given up after so many tries; the frame may come again. */
 const maxConflicts = 8;
 
@@ -30,51 +34,45 @@ export function createDataUplinks(context: NetworkContext) {
   const openWindows = new Map<DevEui, Collection>();
 
   async function handle(collection: Collection, frame: DataFrame): Promise<void> {
-    for (let tries = 0; tries < maxConflicts; tries += 1) {
-      const verdict = await judge(context, collection.first, frame);
-      if (verdict.kind === "bad-mic" || verdict.kind === "unknown-device") {
-        count(verdict);
-        collection.close();
-        return;
-      }
-      // Copies of an older frame that are still on the way must not hold up this one; order per device is kept.
-      openWindows.get(verdict.device.config.devEui)?.close();
-      if ((await inOrder(collection, frame, verdict)) === "done") {
-        count(verdict);
-        return;
-      }
-      context.metrics.storeConflicts.inc();
-    }
-    context.log.warn({ devAddr: frame.devAddr }, "gave up an uplink: its device kept changing");
-    collection.close();
-  }
-
-  const count = (verdict: Verdict<Known>): void => {
-    context.metrics.uplinks.inc({ verdict: verdict.kind });
-    context.log.debug({ verdict: verdict.kind }, "data uplink");
-  };
-
-  function inOrder(
-    collection: Collection,
-    frame: DataFrame,
-    verdict: Exclude<Verdict<Known>, { kind: "bad-mic" | "unknown-device" }>,
-  ): Promise<"done" | "conflict"> {
+    const verdict = await judge(context, collection.first, frame);
+    if (!isOfDevice(verdict)) return dismiss(collection, verdict);
     const { devEui } = verdict.device.config;
-    return context.devices.run(devEui, async () => {
+    // Copies of an older frame that are still on the way must not hold up this one; order per device is kept.
+    openWindows.get(devEui)?.close();
+    await context.devices.run(devEui, async () => {
       openWindows.set(devEui, collection);
       try {
-        return await act(collection, frame, verdict);
+        await settle(collection, frame, verdict);
       } finally {
         if (openWindows.get(devEui) === collection) openWindows.delete(devEui);
       }
     });
   }
 
-  async function act(
-    collection: Collection,
-    frame: DataFrame,
-    verdict: Exclude<Verdict<Known>, { kind: "bad-mic" | "unknown-device" }>,
-  ): Promise<"done" | "conflict"> {
+  /** With the device held: what was judged before its turn came may have to be judged again. */
+  async function settle(collection: Collection, frame: DataFrame, first: DeviceVerdict): Promise<void> {
+    let verdict: Verdict<Known> = first;
+    for (let tries = 0; tries < maxConflicts; tries += 1) {
+      if (!isOfDevice(verdict)) return dismiss(collection, verdict);
+      if ((await act(collection, frame, verdict)) === "done") return count(verdict);
+      context.metrics.storeConflicts.inc();
+      verdict = await judge(context, collection.first, frame);
+    }
+    context.log.warn({ devAddr: frame.devAddr }, "gave up an uplink: its device kept changing");
+    collection.close();
+  }
+
+  const dismiss = (collection: Collection, verdict: Verdict<Known>): void => {
+    count(verdict);
+    collection.close();
+  };
+
+  const count = (verdict: Verdict<Known>): void => {
+    context.metrics.uplinks.inc({ verdict: verdict.kind });
+    context.log.debug({ verdict: verdict.kind }, "data uplink");
+  };
+
+  async function act(collection: Collection, frame: DataFrame, verdict: DeviceVerdict): Promise<"done" | "conflict"> {
     switch (verdict.kind) {
       case "accepted":
         return accept(context, collection, frame, verdict);
