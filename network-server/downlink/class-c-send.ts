@@ -109,35 +109,35 @@ function stateAfter(
 ): LoadedDevice["state"] {
   const { active } = state;
   if (!active || active.devAddr !== downlink.session.devAddr) return state;
-  const isAwaited = active.awaitedAck?.fCntDown === downlink.fCntDown;
   // An uplink meanwhile knows better when its windows are over than the time that stood for this frame.
   const isUndisturbed = active.lastUplinkAtMs === downlink.session.lastUplinkAtMs;
   const othersMs = isUndisturbed ? 0 : (active.classC?.quietUntilMs ?? 0);
-  const { wakeAtMs: _, ...classC } = active.classC ?? {};
-  if (outcome.kind === "sent") {
-    const endsAtMs = nowMs + Math.ceil(outcome.endsInMs);
-    const { failures: __, ...rest } = classC;
-    const quietUntilMs = Math.max(othersMs, afterFrameMs(endsAtMs));
-    const times = ackTimes(endsAtMs, device.profile);
-    const wakeAtMs = isAwaited ? times.timeoutAtMs : hasMore ? quietUntilMs : undefined;
-    return {
-      ...state,
-      active: {
-        ...active,
-        ...(isAwaited && active.awaitedAck && { awaitedAck: { ...active.awaitedAck, ...times } }),
-        classC: { ...rest, quietUntilMs, ...(wakeAtMs !== undefined && { wakeAtMs }) },
-      },
-    };
+  const isAwaited = active.awaitedAck?.fCntDown === downlink.fCntDown;
+  if (outcome.kind !== "sent") {
+    return { ...state, active: afterFailure(active, outcome.kind === "failed", isAwaited, othersMs, nowMs) };
   }
-  const { awaitedAck, ...session } = active;
-  const failures = (classC.failures ?? 0) + (outcome.kind === "failed" ? 1 : 0);
-  const retryAtMs = nowMs + (outcome.kind === "failed" ? retryDelayMs(failures, longestRetryMs) : 0);
+  const endsAtMs = nowMs + Math.ceil(outcome.endsInMs);
+  const times = isAwaited ? ackTimes(endsAtMs, device.profile) : undefined;
+  const quietUntilMs = Math.max(othersMs, afterFrameMs(endsAtMs));
+  const wakeAtMs = times ? times.timeoutAtMs : hasMore ? quietUntilMs : undefined;
+  const { wakeAtMs: _, failures: __, ...classC } = active.classC ?? {};
   return {
     ...state,
     active: {
-      ...session,
-      ...(awaitedAck && !isAwaited && { awaitedAck }),
-      classC: { ...classC, failures, quietUntilMs: othersMs, wakeAtMs: Math.max(retryAtMs, othersMs) },
+      ...active,
+      ...(times && active.awaitedAck && { awaitedAck: { ...active.awaitedAck, ...times } }),
+      classC: { ...classC, quietUntilMs, ...(wakeAtMs !== undefined && { wakeAtMs }) },
     },
+  };
+}
+
+function afterFailure(active: Session, isFault: boolean, isAwaited: boolean, othersMs: number, nowMs: number): Session {
+  const { awaitedAck, ...session } = active;
+  const failures = (active.classC?.failures ?? 0) + (isFault ? 1 : 0);
+  const retryAtMs = nowMs + (isFault ? retryDelayMs(failures, longestRetryMs) : 0);
+  return {
+    ...session,
+    ...(awaitedAck && !isAwaited && { awaitedAck }),
+    classC: { ...active.classC, failures, quietUntilMs: othersMs, wakeAtMs: Math.max(retryAtMs, othersMs) },
   };
 }

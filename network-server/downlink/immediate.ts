@@ -3,7 +3,7 @@ import { airtimeUs } from "../../lorawan/phy/airtime.ts";
 import { type Clock, sleep } from "../../platform/clock.ts";
 import type { Metrics } from "../../platform/metrics.ts";
 import type { TxInfo } from "../../platform/state/network-event.ts";
-import type { GatewayTransport, TransmissionFailure } from "../gateway/types.ts";
+import type { GatewayTransport, Transmission, TransmissionFailure } from "../gateway/types.ts";
 import { type GatewayLink, rankGateways } from "./gateway-choice.ts";
 import type { Schedule } from "./schedule.ts";
 import { subBandName, txInfoOf } from "./transmit.ts";
@@ -63,18 +63,14 @@ export function createImmediateTransmitter(options: ImmediateTransmitterOptions)
     const durationUs = airtimeUs(channel.modulation, phyPayload.length, { crc: false });
     const nowUs = clock.monotonicUs();
     const startUs = schedule.nextFree(gatewayId, durationUs, nowUs);
-    const failed = (reason: TransmissionFailure): ImmediateOutcome => ({
-      kind: "failed",
-      attempts: [{ gatewayId, reason }],
-    });
     if (startUs - nowUs > longestWaitUs) {
       metrics.downlinksNotScheduled.inc({ reason: "COLLISION_PACKET" });
-      return failed("COLLISION_PACKET");
+      return failed(gatewayId, "COLLISION_PACKET");
     }
     const { subBand } = channel;
     const slot = { startUs, durationUs };
     const claimed = schedule.claim({ gatewayId, slot, priority: "class-c", ...(subBand && { subBand }) }, nowUs);
-    if (claimed.kind === "refused") return failed(claimed.reason);
+    if (claimed.kind === "refused") return failed(gatewayId, claimed.reason);
     if (startUs > nowUs) {
       await sleep(clock, (startUs - nowUs) / 1000);
       if (!(await order.stillDue())) {
@@ -82,16 +78,7 @@ export function createImmediateTransmitter(options: ImmediateTransmitterOptions)
         return { kind: "withdrawn" };
       }
     }
-    const outcome = await transport.transmit({
-      downlinkId: order.downlinkId,
-      gatewayId,
-      phyPayload,
-      timing: { kind: "immediately" },
-      frequencyHz: channel.frequencyHz,
-      modulation: channel.modulation,
-      eirpDbm: channel.eirpDbm,
-      invertPolarization: true,
-    });
+    const outcome = await transport.transmit(transmissionOf(order, gatewayId));
     metrics.downlinkAttempts.inc({ outcome: outcome.kind === "sent" ? "sent" : outcome.reason });
     const endsInMs = Math.max(0, (startUs + durationUs - clock.monotonicUs()) / 1000);
     if (outcome.kind === "sent") {
@@ -101,7 +88,7 @@ export function createImmediateTransmitter(options: ImmediateTransmitterOptions)
     // It may be on the air all the same: the next gateway waits for its end, and the device drops the second copy.
     if (outcome.reason === "NO_TX_ACK") await sleep(clock, endsInMs);
     else claimed.release();
-    return failed(outcome.reason);
+    return failed(gatewayId, outcome.reason);
   }
 
   return {
@@ -123,3 +110,19 @@ export function createImmediateTransmitter(options: ImmediateTransmitterOptions)
     },
   };
 }
+
+const failed = (gatewayId: GatewayId, reason: TransmissionFailure): ImmediateOutcome => ({
+  kind: "failed",
+  attempts: [{ gatewayId, reason }],
+});
+
+const transmissionOf = (order: ImmediateOrder, gatewayId: GatewayId): Transmission => ({
+  downlinkId: order.downlinkId,
+  gatewayId,
+  phyPayload: order.phyPayload,
+  timing: { kind: "immediately" },
+  frequencyHz: order.channel.frequencyHz,
+  modulation: order.channel.modulation,
+  eirpDbm: order.channel.eirpDbm,
+  invertPolarization: true,
+});
