@@ -166,6 +166,12 @@ export type EncodeOutcome =
 export interface MqttCredentials {
   /** The application that these credentials belong to; undefined when they are wrong. */
   verify(username: string, password: string): Promise<ApplicationId | undefined>;
+  exists(username: string): Promise<boolean>;
+  /**
+   * Told of each login that is changed or deleted; without a name after news may have been lost. Gives a function that
+   * ends it.
+   */
+  onChange(listener: (username?: string) => void): () => void;
 }
 
 export type ApplicationEventKind = "up" | "join" | "ack" | "txack" | "log" | "status" | "location";

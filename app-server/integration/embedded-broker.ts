@@ -85,11 +85,15 @@ class Broker implements EmbeddedBroker {
   readonly #webSockets: WebSocketServer;
   readonly #scopes = new WeakMap<Client, MqttScope>();
   readonly #connections = new Set<Duplex>();
+  /** User names of clients that are connected or about to be. */
+  readonly #usernames = new Map<Client, string>();
+  readonly #unlisten: () => void;
 
   readonly sink: EventSink = { name: "mqtt-embedded", deliver: event => this.#deliver(event) };
 
   constructor(options: EmbeddedBrokerOptions) {
     this.#options = options;
+    this.#unlisten = options.credentials.onChange(username => this.#loginsChanged(username));
     this.#limits = { ...defaultLimits, ...options.limits };
     this.#aedes = new Aedes({
       // One subscriber that does not read must not make the emitter queue what others wait for.
@@ -152,6 +156,7 @@ class Broker implements EmbeddedBroker {
   }
 
   async close(): Promise<void> {
+    this.#unlisten();
     const closed = new Promise<void>(resolve => this.#server.close(() => resolve()));
     await new Promise<void>(resolve => this.#aedes.close(resolve));
     for (const connection of this.#connections) connection.destroy();
@@ -205,6 +210,8 @@ class Broker implements EmbeddedBroker {
     done: (error: AuthenticateError | null, success: boolean | null) => void,
   ): void {
     const { log, metrics } = this.#options;
+    this.#usernames.set(client, username ?? "");
+    client.conn.once("close", () => this.#usernames.delete(client));
     this.#scopeOf(username ?? "", password?.toString("utf8") ?? "").then(
       scope => {
         if (scope === undefined) {
@@ -231,6 +238,28 @@ class Broker implements EmbeddedBroker {
     }
     const applicationId = await credentials.verify(username, password);
     return applicationId === undefined ? undefined : { kind: "application", applicationId };
+  }
+
+  /** Whoever has the new password comes back by himself. */
+  #loginsChanged(username: string | undefined): void {
+    if (username === undefined) {
+      this.#recheckLogins().catch((error: unknown) =>
+        this.#options.log.error({ err: error }, "MQTT credentials cannot be checked"),
+      );
+      return;
+    }
+    for (const [client, name] of this.#usernames) {
+      if (name !== username) continue;
+      this.#options.log.info({ client: client.id, username }, "MQTT client disconnected: its login was changed");
+      client.conn.destroy();
+    }
+  }
+
+  async #recheckLogins(): Promise<void> {
+    const { administrator, credentials } = this.#options;
+    for (const username of new Set(this.#usernames.values())) {
+      if (username !== administrator?.username && !(await credentials.exists(username))) this.#loginsChanged(username);
+    }
   }
 
   /** Runs before the PUBACK, so that an acknowledged command is durable. A refused topic ends the connection. */

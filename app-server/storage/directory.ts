@@ -191,6 +191,8 @@ interface Login {
   readonly passwordHash: string;
 }
 
+const loginChange = "mqtt_credentials ";
+
 /** Payload of the catalog's triggers: table, space, key. A user name may hold spaces itself. */
 function forget({ devices, profiles, logins }: Caches, payload: string): void {
   const space = payload.indexOf(" ");
@@ -242,12 +244,21 @@ function createPasswordChecks(clock: Clock, holdsMs: number) {
 export async function openDirectory(options: DirectoryOptions): Promise<Directory> {
   const caches = createCaches(options.sql, options.maxDevices);
   const checkLogin = createPasswordChecks(options.clock, options.passwordCheckHoldsMs);
+  const loginListeners = new Set<(username?: string) => void>();
+  const tellLogins = (username?: string): void => {
+    for (const listener of loginListeners) listener(username);
+  };
   const forgetAll = () => {
     caches.devices.clear();
     caches.profiles.clear();
     caches.logins.clear();
+    tellLogins();
   };
-  const unlisten = await options.sql.listen("catalog", payload => forget(caches, payload), forgetAll);
+  const changed = (payload: string) => {
+    forget(caches, payload);
+    if (payload.startsWith(loginChange)) tellLogins(payload.slice(loginChange.length));
+  };
+  const unlisten = await options.sql.listen("catalog", changed, forgetAll);
   return {
     devices: { device: devEui => caches.devices.get(devEui) },
     mqttCredentials: {
@@ -257,6 +268,11 @@ export async function openDirectory(options: DirectoryOptions): Promise<Director
         const login = await caches.logins.get(username);
         if (login === undefined || !(await checkLogin(username, password, login.passwordHash))) return undefined;
         return login.applicationId;
+      },
+      exists: async username => (await caches.logins.get(username)) !== undefined,
+      onChange(listener) {
+        loginListeners.add(listener);
+        return () => loginListeners.delete(listener);
       },
     },
     close: unlisten,

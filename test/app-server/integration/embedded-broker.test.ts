@@ -20,10 +20,14 @@ const noCodecs: CodecSandbox = {
   encode: async () => ({ kind: "failed", message: "no codecs here" }),
   close: async () => undefined,
 };
+const logins = new Map<string, ApplicationId>();
+const loginListeners = new Set<(username?: string) => void>();
 const credentials: MqttCredentials = {
-  async verify(username, password) {
-    if (username === "own" && password === "secret") return applicationId;
-    return username === "other" && password === "secret" ? otherApplicationId : undefined;
+  verify: async (username, password) => (password === "secret" ? logins.get(username) : undefined),
+  exists: async username => logins.has(username),
+  onChange(listener) {
+    loginListeners.add(listener);
+    return () => loginListeners.delete(listener);
   },
 };
 const own = { username: "own", password: "secret" };
@@ -63,7 +67,10 @@ async function client(login: object, options: object = {}) {
   return opened;
 }
 
-beforeEach(() => use());
+beforeEach(() => {
+  logins.set("own", applicationId).set("other", otherApplicationId);
+  return use();
+});
 afterEach(async () => {
   await Promise.all(open.splice(0).map(one => one.endAsync(true)));
   await broker.close();
@@ -154,6 +161,18 @@ describe("logins", () => {
   ])("%s is refused", async (_name, login) => {
     expect(await connectError(url, login)).toMatch(/refused|not authorized|bad user/i);
     expect(await refusals()).toEqual({ login: 1 });
+  });
+
+  test.each([
+    ["is told of", "own"],
+    ["learns after news were lost of", undefined],
+  ])("the broker %s a login that is gone, and ends its connections alone", async (_how, told) => {
+    const [gone, another] = [await client(own, { reconnectPeriod: 0 }), await client(other)];
+    logins.delete("own");
+    for (const listener of loginListeners) listener(told);
+    await closed(gone.client);
+    expect(another.client.connected).toBe(true);
+    expect(await connectError(url, own)).toContain("Bad username or password");
   });
 
   test("nobody takes over the session of another application by its client identifier", async () => {

@@ -162,11 +162,15 @@ describe("MQTT credentials", () => {
     const { repositories, directory, prepared } = await setUp(acme);
     const { application } = prepared;
     const { mqttCredentials } = repositories;
-    const { verify } = directory.mqttCredentials;
+    const { verify, exists, onChange } = directory.mqttCredentials;
+    const changed: unknown[] = [];
+    onChange(username => changed.push(username));
     await mqttCredentials.create(application.id, "node red", "first password");
     expect(await verify("node red", "first password")).toBe(application.id);
     await mqttCredentials.remove(application.id, "node red");
     await vi.waitFor(async () => expect(await verify("node red", "first password")).toBeUndefined());
+    expect(await exists("node red")).toBe(false);
+    expect(changed).toEqual(["node red", "node red"]);
     await mqttCredentials.create(application.id, "node red", "second password");
     await vi.waitFor(async () => expect(await verify("node red", "second password")).toBe(application.id));
     expect(await verify("node red", "first password")).toBeUndefined();
