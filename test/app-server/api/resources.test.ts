@@ -338,7 +338,12 @@ describe("the API", () => {
   test("describes itself and answers unknown paths with a problem", async () => {
     const document = (await api.call("GET", "/api/openapi.json", undefined, {})).json<{ openapi: string }>();
     expect(document.openapi).toBe("3.1.0");
-    expect((await api.call("GET", "/api/docs/", undefined, {})).statusCode).toBe(200);
+    const page = await api.call("GET", "/api/docs/", undefined, {});
+    expect(page.statusCode).toBe(200);
+    expect(page.body).not.toMatch(/(src|href)="https?:/);
+    const policy = page.headers["content-security-policy"];
+    expect(policy).toContain("default-src 'self'");
+    expect(policy).not.toMatch(/https|upgrade-insecure-requests/);
     expect((await api.call("GET", "/api/nothing", undefined, {})).json()).toMatchObject({
       status: 404,
       code: "not_found",
