@@ -11,7 +11,7 @@ import type { OpenUplink } from "../session-record.ts";
 import { completeUplink } from "./complete.ts";
 import type { Collection } from "./dedup.ts";
 import { type Candidate, matchDataFrame, type UplinkRadio, type Verdict } from "./match.ts";
-import { acknowledgeRepeat } from "./repeat.ts";
+import { acknowledgeRepeat, noteRepeat } from "./repeat.ts";
 
 /** A device whose session might have signed a frame. */
 interface Known {
@@ -81,6 +81,7 @@ export function createDataUplinks(context: NetworkContext) {
           await acknowledgeRepeat(context, verdict.device.config, verdict.fCnt, await collection.collected);
         } else {
           collection.close();
+          await noteRepeat(context, verdict.device.config, collection.first);
         }
         return "done";
       case "replay":

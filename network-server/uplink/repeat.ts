@@ -5,6 +5,7 @@ import { type PlannedDownlink, planDownlink } from "../downlink/plan.ts";
 import { sendPlanned } from "../downlink/send.ts";
 import { dataWindows } from "../downlink/windows.ts";
 import type { Reception } from "../gateway/types.ts";
+import { isLate } from "../lateness.ts";
 import type { DeviceConfig } from "../ports.ts";
 import { regionOfSession, type Session } from "../session.ts";
 import { isAnswerable } from "./complete.ts";
@@ -20,21 +21,16 @@ export async function acknowledgeRepeat(
   receptions: readonly Reception[],
 ): Promise<void> {
   if (!isAnswerable(receptions)) return;
+  const moreWaits = (await context.store.queue(device.devEui)).length > 0;
   let downlink: PlannedDownlink | undefined;
   await updateDevice(context.store, device.devEui, loaded => {
     const { active } = loaded.state;
     downlink = active && planAck(active);
-    return active && downlink && { state: { ...loaded.state, active: quiet(downlink) } };
+    return (
+      active && downlink && { state: { ...loaded.state, active: leftAlone(downlink.session, receptions[0], downlink) } }
+    );
   });
   if (downlink) sendPlanned(context, device, downlink, receptions);
-
-  /** The repeat opened windows of its own. */
-  function quiet(planned: PlannedDownlink): Session {
-    const { session } = planned;
-    if (!session.classC) return session;
-    const quietUntilMs = windowsEndMs(session, receptions[0]?.receivedAtMs ?? context.clock.nowMs(), planned);
-    return { ...session, classC: { ...session.classC, quietUntilMs } };
-  }
 
   function planAck(session: Session): PlannedDownlink | undefined {
     const first = receptions[0];
@@ -43,7 +39,24 @@ export async function acknowledgeRepeat(
     if (!first || dataRate === undefined) return undefined;
     const windows = dataWindows(region, session.mac.current, { frequencyHz: first.frequencyHz, dataRate });
     const adr = device.profile.adrAlgorithm !== "none";
-    const demand = { ack: true, answerNeeded: true, answers: [], requests: [], adr, confFCnt: fCnt & 0xffff };
+    const content = { ack: true, answerNeeded: true, answers: [], requests: [], moreWaits };
+    const demand = { ...content, adr, confFCnt: fCnt & 0xffff };
     return planDownlink(session, demand, [], windows, undefined, context.clock.nowMs()).downlink;
   }
+}
+
+/** A repeat that is not answered opens windows all the same, which a class C device is left alone in (C51). */
+export async function noteRepeat(context: NetworkContext, device: DeviceConfig, first: Reception): Promise<void> {
+  if (isLate(first)) return;
+  await updateDevice(context.store, device.devEui, ({ state }) =>
+    state.active?.classC ? { state: { ...state, active: leftAlone(state.active, first, undefined) } } : undefined,
+  );
+}
+
+function leftAlone(session: Session, repeat: Reception | undefined, answer: PlannedDownlink | undefined): Session {
+  if (!session.classC || !repeat) return session;
+  return {
+    ...session,
+    classC: { ...session.classC, quietUntilMs: windowsEndMs(session, repeat.receivedAtMs, answer) },
+  };
 }

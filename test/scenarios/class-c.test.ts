@@ -120,6 +120,46 @@ describe("class C around an uplink", () => {
     expect(counters(life.device)).toEqual(rising(counters(life.device)));
   });
 
+  test("C51 a repeat of the uplink opens windows again, which are waited for too", async () => {
+    const life = await idle();
+    const state = life.device.device.snapshot();
+    if (!state.session) throw new Error("the device has joined");
+    life.device.device.stop();
+    life.devices.delete(life.device.devEui);
+    const parameters = { ...state.session.parameters, nbTrans: 2 };
+    const device = await life.addDevice({
+      deviceClass: "C",
+      state: { ...state, session: { ...state.session, parameters } },
+    });
+    const life2 = { ...life, device };
+    const repeats = () => device.events.filter(event => event.kind === "uplink-ended").length;
+    uplink(life2);
+    while (repeats() < 2) await life.clock.advance(100);
+    await life.clock.advance(300);
+    const enqueuedAtMs = life.clock.nowMs();
+    await life.put("after");
+    await life.clock.advance(6_000);
+    expect(texts(device)).toEqual(["after"]);
+    expect((life.sent[0]?.atMs ?? 0) - enqueuedAtMs).toBeGreaterThan(1_500);
+  });
+
+  test("C67 the acknowledgement of a repeat says that more waits", async () => {
+    const life = await idle();
+    life.faults.loseToGateways = true;
+    uplink(life, { confirmed: true });
+    const attempts = () => life.device.events.filter(event => event.kind === "uplink-ended").length;
+    while (attempts() < 1) await life.clock.advance(100);
+    await life.clock.advance(500);
+    await life.put("later", { confirmed: true });
+    while (attempts() < 2) await life.clock.advance(20);
+    life.faults.loseToGateways = false;
+    await life.clock.advance(20_000);
+    const [acknowledgement, later] = downlinks(life.device).slice(-2);
+    expect(acknowledgement).toMatchObject({ window: "RX1", ack: true, fPending: true });
+    expect(later).toMatchObject({ window: "RXC", confirmed: true, fPending: false });
+    expect(violations(life.device)).toEqual([]);
+  });
+
   test("C20 class A answers and class C items never share a counter, whenever they meet", async () => {
     const life = await idle({}, 2);
     for (let round = 0; round < 40; round += 1) {
