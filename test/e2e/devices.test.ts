@@ -95,7 +95,7 @@ const uplink = Type.Object({
   rxInfo: Type.Array(Type.Object({ gatewayId: Type.String() })),
 });
 
-test("kill -9 in the middle: devices go on without a new join, and no counter goes back", {
+test("C15 after kill -9 devices go on without a new join, and no uplink counter is delivered twice or goes back", {
   timeout: 120_000,
 }, async () => {
   const folder = temporaryFolder();
@@ -127,6 +127,40 @@ test("kill -9 in the middle: devices go on without a new join, and no counter go
     expect(counters).toEqual([...new Set(counters)].sort((left, right) => left - right));
   }
 });
+
+test("C16 no downlink counter is used twice, however often the server is killed", { timeout: 180_000 }, async () => {
+  const folder = temporaryFolder();
+  let server = await startUpchirp(folder);
+  const { fleet, events, moveTo } = await startFleet(server);
+  const joins = () => events.filter(({ event }) => event.kind === "joined").length;
+  const downlinks = () => events.filter(({ event }) => event.kind === "downlink").length;
+  await until(() => joins() === size.devices);
+  for (const pauseMs of [700, 1900, 2600]) {
+    const before = downlinks();
+    await queueDownlinks(server, fleet);
+    await until(() => downlinks() > before + 2);
+    await new Promise(resolve => setTimeout(resolve, pauseMs));
+    server.child.kill("SIGKILL");
+    await server.exited;
+    server = await startUpchirp(folder);
+    moveTo(server);
+  }
+  const before = downlinks();
+  await until(() => downlinks() > before + size.devices);
+  expect(joins()).toBe(size.devices);
+  expect(fleet.statistics().violations).toEqual([]);
+});
+
+async function queueDownlinks(server: UpchirpProcess, fleet: Fleet): Promise<void> {
+  for (const { credentials } of fleet.devices) {
+    const answer = await fetch(`${server.apiUrl}/api/devices/${credentials.devEui}/queue`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${server.token()}`, "content-type": "application/json" },
+      body: JSON.stringify({ fPort: 10, confirmed: true, data: "AQID" }),
+    });
+    expect(answer.status).toBe(201);
+  }
+}
 
 const hasMosquitto = ["/usr/bin/mosquitto_sub", "/usr/local/bin/mosquitto_sub"].some(path => existsSync(path));
 if (!hasMosquitto && process.env.CI === "true") throw new Error("mosquitto_sub is needed where CI=true");
