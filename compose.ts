@@ -292,6 +292,7 @@ function networkControl(server: NetworkServer, vault: AppSKeyVault): NetworkCont
     activate: (devEui, { appSKey, ...activation }) =>
       server.activate(devEui, { ...activation, appSKey: vault.seal(parseAesKey(appSKey)) }),
     deactivate: devEui => server.deactivate(devEui),
+    forceRejoin: (devEui, order) => server.forceRejoin(devEui, order),
     async session(devEui) {
       const found = await server.session(devEui);
       if (!found) return undefined;

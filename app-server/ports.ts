@@ -8,12 +8,26 @@ export interface NetworkControl {
   activate(devEui: DevEui, activation: Activation): Promise<void>;
   /** Ends the session; true if there was one. */
   deactivate(devEui: DevEui): Promise<boolean>;
+  /** With the next downlinks until the device obeys, a few times at most. Throws UpchirpError `rejoin_impossible`. */
+  forceRejoin(devEui: DevEui, order: RejoinOrder): Promise<void>;
   /** Counters, address and radio parameters, never keys; undefined without a session. */
   session(devEui: DevEui): Promise<SessionSummary | undefined>;
   gateways(): Promise<readonly GatewaySummary[]>;
   gateway(gatewayId: GatewayId): Promise<GatewaySummary | undefined>;
   /** Lets the next address in, for gateways with the source rule `pin`. */
   releaseGatewayAddress(gatewayId: GatewayId): Promise<void>;
+}
+
+/** ForceRejoinReq (TS001-1.1 5.13). */
+export interface RejoinOrder {
+  /** 0 gives a new session and new radio parameters, 2 new keys and a new address. */
+  readonly rejoinType: 0 | 2;
+  /** The device repeats its request after 32 x 2^period s and a random time more. 0 to 7; 0 when absent. */
+  readonly period?: number;
+  /** How often it repeats it. 0 to 7; 3 when absent. */
+  readonly maxRetries?: number;
+  /** 0 to 15; the one in use when absent. */
+  readonly dataRate?: number;
 }
 
 /** 1.0.x devices: the three network keys are the same NwkSKey. Keys are 16 bytes as hex. */

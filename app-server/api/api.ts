@@ -7,6 +7,7 @@ import { applicationRoutes } from "./applications.ts";
 import { authenticate } from "./authentication.ts";
 import type { ApiDependencies } from "./dependencies.ts";
 import { deviceProfileRoutes } from "./device-profiles.ts";
+import { deviceRejoinRoutes } from "./device-rejoin.ts";
 import { deviceSecretRoutes } from "./device-secrets.ts";
 import { deviceRoutes } from "./devices.ts";
 import { eventRoutes } from "./events.ts";
@@ -112,6 +113,7 @@ function addRoutes(scope: FastifyInstance, deps: ApiDependencies): void {
   deviceProfileRoutes(api, deps);
   deviceRoutes(api, deps);
   deviceSecretRoutes(api, deps);
+  deviceRejoinRoutes(api, deps);
   queueRoutes(api, deps);
   gatewayRoutes(api, deps);
   eventRoutes(api, deps);

@@ -54,6 +54,7 @@ const conflictStatus: Readonly<Record<CatalogConflictCode, number>> = {
 const portProblems: Readonly<Record<string, { readonly status: number; readonly detail?: string }>> = {
   device_not_found: { status: 404 },
   invalid_activation: { status: 422 },
+  rejoin_impossible: { status: 409, detail: "Only a device that joined with LoRaWAN 1.1 can be told to rejoin." },
   sql_unique_violation: { status: 409, detail: "Something with this identity exists already." },
   sql_foreign_key_violation: { status: 409, detail: "It refers to something that is gone, or something refers to it." },
   sql_check_violation: { status: 422, detail: "A value is outside of what can be stored." },

@@ -59,6 +59,25 @@ const sessionFields = (prefix: string): readonly Field[] => [
   counterField("a-f-cnt-down", `${prefix}aFCntDown`, "ABP of LoRaWAN 1.1: next application downlink counter; else 0"),
 ];
 
+const rejoinField = (flags: string, path: string, most: number, description: string): Field => ({
+  flags,
+  description,
+  path,
+  parse: integerBetween(0, most),
+});
+
+const rejoinFields: readonly Field[] = [
+  rejoinField(
+    "--type <n>",
+    "rejoinType",
+    2,
+    "0 or 1: new session and radio parameters; 2: new keys and address; else 0",
+  ),
+  rejoinField("--period <n>", "period", 7, "the device repeats its request after 32 x 2^n seconds or more; else 0"),
+  rejoinField("--retries <n>", "maxRetries", 7, "how often the device repeats its request; else 3"),
+  rejoinField("--data-rate <n>", "dataRate", 15, "data rate of the request; else the one in use"),
+];
+
 const fields: readonly Field[] = [
   {
     flags: "--dev-eui <eui>",
@@ -154,9 +173,11 @@ interface DeviceAction {
   readonly name: string;
   readonly summary: string;
   readonly description: string;
-  readonly method: "PUT" | "DELETE";
+  readonly method: "PUT" | "POST" | "DELETE";
   readonly path: string;
   readonly fields: readonly Field[];
+  /** What is sent where no option says otherwise. */
+  readonly defaults?: ApiRecord;
   readonly done: string;
   readonly example: string;
 }
@@ -193,6 +214,18 @@ const actions: readonly DeviceAction[] = [
     example: "upchirp device deactivate north-wall",
   },
   {
+    name: "force-rejoin",
+    summary: "tell a device to rejoin (LoRaWAN 1.1)",
+    description:
+      "Tells a device of LoRaWAN 1.1 to rejoin, with its next downlinks until it obeys, a few times at most.",
+    method: "POST",
+    path: "force-rejoin",
+    fields: rejoinFields,
+    defaults: { rejoinType: 0 },
+    done: "Will tell to rejoin:",
+    example: "upchirp device force-rejoin north-wall --type 2",
+  },
+  {
     name: "forget-nonces",
     summary: "let a device with a reset nonce counter join",
     description: "Forgets used DevNonces. Until its next join, an old join request could be replayed.",
@@ -217,8 +250,8 @@ function addAction(group: Command, action: DeviceAction, terminal: Terminal): vo
     .action(async (text: string, values: OptionValues) => {
       const client = connect(values, terminal);
       const devEui = await deviceIdOf(client, text, values);
-      const body = await bodyOf(action.fields, values, client, undefined);
-      const request = action.method === "PUT" ? { body } : {};
+      const body = { ...action.defaults, ...(await bodyOf(action.fields, values, client, undefined)) };
+      const request = action.method === "DELETE" ? {} : { body };
       await client.call(action.method, `/devices/${devEui}/${action.path}`, request);
       terminal.write(`${action.done} device ${devEui}.\n`);
     });

@@ -90,6 +90,16 @@ describe("the first device", () => {
     await done("device update south-wall --disabled no");
     expect(await json("device show south-wall")).toMatchObject({ isDisabled: false });
     await done("device set-keys south-wall --app-key 0f0e0d0c0b0a09080706050403020100");
+    expect(await done("device force-rejoin south-wall")).toBe("Will tell to rejoin: device 70b3d57ed0001234.\n");
+    expect(api.control.rejoins.get(parseDevEui(devEui))).toEqual({ rejoinType: 0 });
+    await done("device force-rejoin south-wall --type 2 --period 1 --retries 7 --data-rate 3");
+    expect(api.control.rejoins.get(parseDevEui(devEui))).toEqual({
+      rejoinType: 2,
+      period: 1,
+      maxRetries: 7,
+      dataRate: 3,
+    });
+    expect((await upchirp("device force-rejoin south-wall --type 3")).exitCode).toBe(2);
     await done("device forget-nonces south-wall");
     expect(api.rootKeys.forgotten).toEqual([`${devEui} 0000000000000000`]);
     expect(await done("device delete south-wall")).toBe("Deleted device south-wall 70b3d57ed0001234.\n");

@@ -23,6 +23,7 @@ export function bodyOf(
     "PATCH /api/devices/{devEui}": { description: "d" },
     "PUT /api/devices/{devEui}/keys": { nwkKey: key },
     "PUT /api/devices/{devEui}/activation": { devAddr: "01020304", appSKey: key, nwkSKey: key },
+    "POST /api/devices/{devEui}/force-rejoin": { rejoinType: 0 },
     "POST /api/devices/{devEui}/queue": { fPort: 1, data: "AA==" },
     "POST /api/gateways": { gatewayId: "00000000000000aa", tenantId, name: "again" },
     "PATCH /api/gateways/{gatewayId}": { description: "d" },

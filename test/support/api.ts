@@ -16,6 +16,7 @@ import type {
   EventFeed,
   GatewaySummary,
   NetworkControl,
+  RejoinOrder,
   RootKeys,
   SessionSummary,
 } from "../../app-server/ports.ts";
@@ -29,7 +30,8 @@ export interface FakeControl extends NetworkControl {
   readonly activations: Map<DevEui, Activation>;
   readonly heard: Map<GatewayId, GatewaySummary>;
   readonly released: GatewayId[];
-  /** Thrown by the next activation. */
+  readonly rejoins: Map<DevEui, RejoinOrder>;
+  /** Thrown by activations and orders to rejoin. */
   refusal: Error | undefined;
   session: NetworkControl["session"];
 }
@@ -56,16 +58,22 @@ function createFakeControl(): FakeControl {
   const activations = new Map<DevEui, Activation>();
   const heard = new Map<GatewayId, GatewaySummary>();
   const released: GatewayId[] = [];
+  const rejoins: FakeControl["rejoins"] = new Map();
   const control: FakeControl = {
     activations,
     heard,
     released,
+    rejoins,
     refusal: undefined,
     async activate(devEui, activation) {
       if (control.refusal !== undefined) throw control.refusal;
       activations.set(devEui, activation);
     },
     deactivate: async devEui => activations.delete(devEui),
+    async forceRejoin(devEui, order) {
+      if (control.refusal !== undefined) throw control.refusal;
+      rejoins.set(devEui, order);
+    },
     async session(devEui) {
       const activation = activations.get(devEui);
       return activation && summaryOf(activation);

@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { UpchirpError } from "../../../lorawan/errors.ts";
+import { parseDevEui } from "../../../lorawan/ids.ts";
 import { startTestApi, type TestApi } from "../../support/api.ts";
 
 let api: TestApi;
@@ -110,5 +112,45 @@ describe("radio parameters of a profile or device", () => {
   test("that nobody knows are refused", async () => {
     const answer = await api.call("PATCH", `/api/device-profiles/${deviceProfileId}`, { mac: { rx1Delay: 5 } });
     expect(answer.json()).toMatchObject({ status: 400, code: "invalid_request" });
+  });
+});
+
+describe("an order to rejoin", () => {
+  test("reaches the network server as it was given", async () => {
+    const devEui = await addDevice();
+    const order = { rejoinType: 2, period: 7, maxRetries: 0, dataRate: 4 };
+    expect((await api.call("POST", `/api/devices/${devEui}/force-rejoin`, order)).statusCode).toBe(204);
+    expect(api.control.rejoins.get(parseDevEui(devEui))).toEqual(order);
+    await api.call("POST", `/api/devices/${devEui}/force-rejoin`, { rejoinType: 1 });
+    expect(api.control.rejoins.get(parseDevEui(devEui))).toEqual({ rejoinType: 0 });
+  });
+
+  test("is refused with a sentence for a device that cannot rejoin", async () => {
+    class RejoinImpossible extends UpchirpError {
+      readonly code = "rejoin_impossible";
+    }
+    api.control.refusal = new RejoinImpossible("no session");
+    const answer = await api.call("POST", `/api/devices/${await addDevice()}/force-rejoin`, { rejoinType: 0 });
+    api.control.refusal = undefined;
+    expect(answer.json()).toMatchObject({
+      status: 409,
+      code: "rejoin_impossible",
+      detail: "Only a device that joined with LoRaWAN 1.1 can be told to rejoin.",
+    });
+  });
+
+  test.each([
+    {},
+    { rejoinType: 3 },
+    { rejoinType: -1 },
+    { rejoinType: 0, period: 8 },
+    { rejoinType: 0, maxRetries: 8 },
+    { rejoinType: 0, dataRate: 16 },
+    { rejoinType: 0, retries: 1 },
+  ])("that no command carries is refused: %o", async order => {
+    const devEui = await addDevice();
+    const answer = await api.call("POST", `/api/devices/${devEui}/force-rejoin`, order);
+    expect(answer.json()).toMatchObject({ status: 400, code: "invalid_request" });
+    expect(api.control.rejoins.has(parseDevEui(devEui))).toBe(false);
   });
 });
