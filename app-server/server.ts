@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import type { FastifyInstance } from "fastify";
 import type { Clock } from "../platform/clock.ts";
+import { ConfigError } from "../platform/errors.ts";
 import type { Log } from "../platform/log.ts";
 import type { Metrics } from "../platform/metrics.ts";
 import type { Sql } from "../platform/sql.ts";
@@ -112,15 +113,24 @@ function connectExternal(options: AppServerOptions, commands: ApplicationCommand
     ...(username !== undefined && { username }),
     ...(password !== undefined && { password }),
     ...(clientId !== undefined && { clientId }),
-    ...(caFile !== undefined && { ca: readFileSync(caFile, "utf8") }),
-    ...(certificateFile !== undefined && { clientCertificate: readFileSync(certificateFile, "utf8") }),
-    ...(keyFile !== undefined && { clientKey: readFileSync(keyFile, "utf8") }),
+    ...(caFile !== undefined && { ca: readPem("caFile", caFile) }),
+    ...(certificateFile !== undefined && { clientCertificate: readPem("certificateFile", certificateFile) }),
+    ...(keyFile !== undefined && { clientKey: readPem("keyFile", keyFile) }),
     qos,
     retain,
     commands,
     log,
     metrics,
   });
+}
+
+function readPem(option: string, path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new ConfigError(`appServer.mqtt.external.${option}: ${reason}`);
+  }
 }
 
 function serveWebSocket(http: FastifyInstance, broker: EmbeddedBroker): void {

@@ -93,6 +93,20 @@ test("a data folder that cannot be made is one line that names --data", async ()
   expect(lines[0]).toContain("--data");
 });
 
+test("a file of the external broker that cannot be read is one line that names its option", async () => {
+  const file = join(temporaryFolder(), "ca.pem");
+  const run = runUpchirp([
+    ...["start", "--data", temporaryFolder(), "--udp-port", "0", "--http-port", "0", "--mqtt-port", "0"],
+    ...["--set", "appServer.mqtt.external.url=mqtts://127.0.0.1:1", "--set", `appServer.mqtt.external.caFile=${file}`],
+    ...["--log-level", "warn"],
+  ]);
+  expect(await run.exited).toBe(1);
+  const lines = run.output().trim().split("\n");
+  expect(lines).toHaveLength(1);
+  expect(lines[0]).toContain(`appServer.mqtt.external.caFile: `);
+  expect(lines[0]).toContain(file);
+});
+
 test("a broken configuration names every fault at once", async () => {
   const run = runUpchirp([
     "start",
