@@ -13,7 +13,6 @@ import { bytesOf, hex } from "./vectors.ts";
 
 export const eu868 = regionOf("EU868", "RP002-1.0.4");
 export const us915 = regionOf("US915", "RP002-1.0.4");
-const region = (name: RegionName): Region => regionOf(name, "RP002-1.0.4");
 
 export const contextOf = (changes: Partial<MacContext> = {}): MacContext => ({
   region: eu868,
