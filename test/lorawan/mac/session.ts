@@ -7,7 +7,7 @@ import {
   requestsFor,
 } from "../../../lorawan/mac/engine.ts";
 import type { MacParameters, MacState, WantedMacParameters } from "../../../lorawan/mac/state.ts";
-import type { Channel, ChannelPlan, Region, RegionName } from "../../../lorawan/region/region.ts";
+import type { Channel, ChannelPlan, Region } from "../../../lorawan/region/region.ts";
 import { regionOf } from "../../../lorawan/region/regions.ts";
 import { bytesOf, hex } from "./vectors.ts";
 
