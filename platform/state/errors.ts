@@ -7,6 +7,8 @@ export type StateStoreErrorCode =
   | "state_format_newer"
   /** The store did not answer or could not write: disk full, connection lost. Nothing of the change was kept. */
   | "state_unavailable"
+  /** The store's server does not accept this user, password or TLS, or lacks a right; nobody mends that by waiting. */
+  | "state_refused"
   /** Called after `close`. */
   | "state_closed"
   /** What is stored is not what the store wrote. */

@@ -1,0 +1,193 @@
+import { Cluster, Redis } from "ioredis";
+import { MalformedValue, UpchirpError } from "../../lorawan/errors.ts";
+import { type Clock, sleep } from "../clock.ts";
+import type { Log } from "../log.ts";
+import { StateStoreError } from "./errors.ts";
+import { defineScripts, type RedisClient } from "./redis-scripts.ts";
+
+/** One server, or some nodes of a cluster; user, password and TLS come from the (first) `redis://` or `rediss://` URL. */
+export type RedisConnection = { readonly url: string } | { readonly nodes: readonly string[] };
+
+interface ServerOptions {
+  readonly db?: number;
+  readonly username?: string;
+  readonly password?: string;
+  readonly tls?: { readonly servername: string };
+}
+
+interface Server {
+  readonly host: string;
+  readonly port: number;
+  readonly options: ServerOptions;
+}
+
+function parseServer(url: string): Server {
+  const parsed = URL.canParse(url) ? new URL(url) : undefined;
+  // The text itself may hold a password.
+  if (parsed === undefined || !/^rediss?:$/.test(parsed.protocol) || parsed.hostname === "") {
+    throw new MalformedValue(
+      "a Redis address is like redis://user:password@host:6379 or, with TLS, rediss://host:6379",
+    );
+  }
+  const db = Number(parsed.pathname.slice(1));
+  if (!Number.isInteger(db) || db < 0) throw new MalformedValue("the path of a Redis address is a database's number");
+  const host = parsed.hostname.replace(/^\[(.*)\]$/, "$1");
+  return {
+    host,
+    port: parsed.port === "" ? 6379 : Number(parsed.port),
+    options: {
+      db,
+      ...(parsed.username === "" ? {} : { username: decodeURIComponent(parsed.username) }),
+      ...(parsed.password === "" ? {} : { password: decodeURIComponent(parsed.password) }),
+      ...(parsed.protocol === "rediss:" ? { tls: { servername: host } } : {}),
+    },
+  };
+}
+
+const reconnectDelayMs = (times: number): number => Math.min(25 * 2 ** Math.min(times, 6), 1000);
+
+/** Nothing is kept back and sent later by the client: what fails is sent again by `createRetry`, or refused. */
+export function createClient(connection: RedisConnection, commandTimeoutMs: number): RedisClient {
+  const common = {
+    protocol: 2 as const,
+    connectTimeout: commandTimeoutMs,
+    commandTimeout: commandTimeoutMs,
+    socketTimeout: 2 * commandTimeoutMs,
+    autoResendUnfulfilledCommands: false,
+  };
+  const addresses = "url" in connection ? [connection.url] : connection.nodes;
+  const servers = addresses.map(parseServer);
+  const [first] = servers;
+  if (first === undefined) throw new MalformedValue("a Redis Cluster needs the address of at least one node");
+  const client =
+    "url" in connection
+      ? new Redis({
+          ...common,
+          ...first.options,
+          host: first.host,
+          port: first.port,
+          enableAutoPipelining: true,
+          enableOfflineQueue: false,
+          maxRetriesPerRequest: 0,
+          retryStrategy: reconnectDelayMs,
+        })
+      : new Cluster(
+          servers.map(({ host, port }) => ({ host, port })),
+          {
+            enableAutoPipelining: true,
+            enableOfflineQueue: false,
+            shardedSubscribers: true,
+            clusterRetryStrategy: reconnectDelayMs,
+            retryDelayOnClusterDown: 100,
+            retryDelayOnFailover: 100,
+            maxRedirections: 8,
+            slotsRefreshInterval: 5000,
+            redisOptions: { ...common, ...first.options },
+          },
+        );
+  defineScripts(client);
+  return client;
+}
+
+/** Waits for the first connection; a refusal that waiting does not mend ends it at once. */
+export async function connected(client: RedisClient, log: Log | undefined, withinMs: number): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  let last: unknown;
+  let opening = true;
+  client.once("ready", () => resolve());
+  client.on("error", (error: unknown) => {
+    last = error;
+    const fault = asStoreError(error);
+    if (opening && !fault.retryable) reject(fault);
+    // Not the error itself: ioredis hangs the command with its arguments on it, the password among them.
+    else log?.warn({ reason: fault.message }, "the connection to Redis failed and is tried again");
+  });
+  const timer = setTimeout(() => reject(asStoreError(last ?? new Error("no answer"))), withinMs);
+  try {
+    await promise;
+  } finally {
+    opening = false;
+    clearTimeout(timer);
+  }
+}
+
+/** Repeats what failed for want of a connection or of a ready server, with pauses, up to `withinMs`. */
+export function createRetry(clock: Clock, withinMs: number, onFault: (fault: StateStoreError) => void) {
+  return async <Result>(send: () => Promise<Result>): Promise<Result> => {
+    const givingUpAtUs = clock.monotonicUs() + withinMs * 1000;
+    for (let pauseMs = 20; ; pauseMs = Math.min(2 * pauseMs, 400)) {
+      try {
+        return await send();
+      } catch (error) {
+        if (error instanceof UpchirpError && !(error instanceof StateStoreError)) throw error;
+        const fault = asStoreError(error);
+        if (!fault.retryable || clock.monotonicUs() + pauseMs * 1000 > givingUpAtUs) {
+          onFault(fault);
+          throw fault;
+        }
+      }
+      await sleep(clock, pauseMs);
+    }
+  };
+}
+
+export type Retry = ReturnType<typeof createRetry>;
+
+const refused = /^(WRONGPASS|NOAUTH|NOPERM|ERR AUTH|ERR invalid password|ERR Client sent AUTH)/;
+const damaged = /WRONGTYPE/;
+const untrusted = /CERT|SSL|TLS|EPROTO|SIGNATURE/;
+
+function asStoreError(error: unknown): StateStoreError {
+  if (error instanceof StateStoreError) return error;
+  // When no node of a cluster answers, the reason is one level down.
+  const cause = error instanceof Error && "lastNodeError" in error ? (error.lastNodeError ?? error) : error;
+  const message = cause instanceof Error ? cause.message : String(cause);
+  const code = cause instanceof Error && "code" in cause ? String(cause.code) : "";
+  if (refused.test(message)) {
+    return new StateStoreError(
+      "state_refused",
+      "Redis refuses this user, this password or one of the commands needed.",
+    );
+  }
+  if (untrusted.test(code)) {
+    return new StateStoreError("state_refused", `No TLS connection to Redis can be made: ${code}.`);
+  }
+  if (damaged.test(message)) return new StateStoreError("state_corrupt", "Redis holds a key of another kind.");
+  return new StateStoreError("state_unavailable", `Redis cannot be used at present: ${message.slice(0, 200)}`);
+}
+
+/** Says in the log what a crash of Redis, or its memory limit, can cost with the settings that it has. */
+export async function warnOfLoss(client: RedisClient, log: Log | undefined): Promise<void> {
+  const servers = client instanceof Cluster ? client.nodes("master") : [client];
+  const warnings = new Set<string>();
+  for (const server of servers) {
+    try {
+      const reply: unknown = await server.config("GET", "appendonly", "appendfsync", "maxmemory-policy");
+      const texts = Array.isArray(reply) ? reply.map(String) : [];
+      const setting = (name: string): string | undefined => texts[texts.indexOf(name) + 1];
+      for (const warning of lossesWith(setting)) warnings.add(warning);
+    } catch {
+      warnings.add("Redis does not tell its settings; see that appendonly is yes and maxmemory-policy is noeviction");
+    }
+  }
+  for (const warning of warnings) log?.warn(warning);
+}
+
+function lossesWith(setting: (name: string) => string | undefined): readonly string[] {
+  const losses: string[] = [];
+  if (setting("appendonly") !== "yes") {
+    losses.push(
+      "Redis keeps no append-only file: when it stops or crashes, every change since its last snapshot is lost, frame counters of devices too; set appendonly yes",
+    );
+  } else if (setting("appendfsync") !== "always") {
+    losses.push(
+      "Redis writes to its disk once a second or less: when its machine fails, changes of the last second, or of longer with appendfsync no, are lost; set appendfsync always where that matters",
+    );
+  }
+  if ((setting("maxmemory-policy") ?? "noeviction") !== "noeviction") {
+    losses.push(
+      "Redis may throw devices away when its memory is full; set maxmemory-policy noeviction, so that it refuses writes instead",
+    );
+  }
+  return losses;
+}

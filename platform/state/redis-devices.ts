@@ -1,0 +1,133 @@
+import type { DevEui } from "../../lorawan/ids.ts";
+import { parseDevEui } from "../../lorawan/ids.ts";
+import type { RedisContext } from "./redis-context.ts";
+import { addressedBy, corrupt, decodeDocument, splitAddress, splitMember, textsOf } from "./redis-records.ts";
+import { type CommitOutcome, type DeviceCommit, type DeviceDocument, partitionOf, type StateStore } from "./store.ts";
+
+/**
+ * Devices with their index of addresses. An address has a slot of its own, so the index cannot change in one step with
+ * the documents. It may hold too much, never too little: an entry, device and token, is added before the commit that
+ * needs it and after that token was written down beside the document as under way. Once the document does not hold the
+ * address by that token and the token is not under way any more, the entry is of no use for ever and may go.
+ */
+export function createDevices(
+  context: RedisContext,
+): Pick<StateStore, "device" | "devicesByDevAddr" | "commit" | "dueDevices"> {
+  const { client, keys, retry, notices, metrics } = context;
+  const read = async (devEui: DevEui) => {
+    const record = await retry(() => client.getBuffer(keys.device(devEui).document));
+    return record === null ? undefined : decodeDocument(record);
+  };
+  return {
+    async device(devEui) {
+      const found = await read(devEui);
+      return found && { devEui, version: found.version, value: found.value };
+    },
+    async devicesByDevAddr(devAddr) {
+      const members = (await retry(() => client.smembers(keys.address(devAddr)))).map(splitMember);
+      const devEuis = [...new Set(members.map(member => member.devEui))];
+      const found = new Map(await Promise.all(devEuis.map(async devEui => [devEui, await read(devEui)] as const)));
+      for (const { devEui, token } of members) {
+        if (found.get(devEui)?.addresses.includes(devAddr + token)) continue;
+        context.behind(() => removeIfStale(context, devEui, devAddr, token));
+      }
+      return [...found].flatMap(([devEui, document]): readonly DeviceDocument[] =>
+        document !== undefined && addressedBy(document, devAddr)
+          ? [{ devEui, version: document.version, value: document.value }]
+          : [],
+      );
+    },
+    async commit(change) {
+      const outcome = await commit(context, change);
+      if (outcome.kind === "conflict") metrics?.storeConflicts.inc();
+      else if ((change.events?.length ?? 0) > 0) notices.appended(partitionOf(change.devEui));
+      return outcome;
+    },
+    async dueDevices(nowMs, limit) {
+      if (limit <= 0 || nowMs < 0) return [];
+      const found = await Promise.all(
+        keys.partitions.map(({ wakeUps }) =>
+          retry(() => client.zrangebyscore(wakeUps, "-inf", nowMs, "WITHSCORES", "LIMIT", 0, limit)),
+        ),
+      );
+      return found
+        .flatMap(list =>
+          list.flatMap((devEui, index) => (index % 2 === 0 ? [{ devEui, at: Number(list[index + 1]) }] : [])),
+        )
+        .sort((a, b) => a.at - b.at)
+        .slice(0, limit)
+        .map(({ devEui }) => parseDevEui(devEui));
+    },
+  };
+}
+
+async function commit(context: RedisContext, change: DeviceCommit): Promise<CommitOutcome> {
+  const { client, keys, retry } = context;
+  const { devEui } = change;
+  const token = context.newToken();
+  const { document, order, values, intents, recent } = keys.device(devEui);
+  const { wakeUps, log, waiting, channel } = keys.ofDevice(devEui);
+  const names = [document, wakeUps, log, order, values, waiting, intents, recent, channel] as const;
+  const args = commitArguments(context, change, token);
+  let indexed: readonly string[] = [];
+  for (;;) {
+    const [kind, ...rest] = textsOf(await retry(() => client.upchirpCommit(...names, ...args)));
+    switch (kind) {
+      case "committed": {
+        const [version = "", dropped = ""] = rest;
+        context.behind(() => removeEntries(context, devEui, dropped === "" ? [] : dropped.split(",")));
+        return { kind, version: Number(version) };
+      }
+      case "conflict":
+        context.behind(() =>
+          removeEntries(
+            context,
+            devEui,
+            indexed.map(devAddr => devAddr + token),
+          ),
+        );
+        return { kind };
+      case "index":
+        indexed = (rest[0] ?? "").split(",");
+        await Promise.all(indexed.map(devAddr => retry(() => client.sadd(keys.address(devAddr), devEui + token))));
+        break;
+      default:
+        throw corrupt("device");
+    }
+  }
+}
+
+function commitArguments({ notices }: RedisContext, change: DeviceCommit, token: string): readonly (string | Buffer)[] {
+  const { devEui, expectedVersion, value, devAddrs, wakeAtMs, events = [], queue = [] } = change;
+  return [
+    token,
+    devEui,
+    String(expectedVersion),
+    value === null ? "" : [...new Set(devAddrs)].join(","),
+    value === null || wakeAtMs === undefined ? "" : String(wakeAtMs),
+    value === null ? "0" : "1",
+    Buffer.from(value ?? []),
+    notices.publish,
+    notices.instance,
+    String(events.length),
+    ...events.map(event => Buffer.from(event)),
+    ...queue.flatMap(each => [each.kind, each.id, each.kind === "replace" ? Buffer.from(each.value) : ""]),
+  ];
+}
+
+/** Entries that no document holds any more and no commit under way can bring back. */
+async function removeEntries(
+  { client, keys }: RedisContext,
+  devEui: DevEui,
+  addresses: readonly string[],
+): Promise<void> {
+  await Promise.all(
+    addresses.map(splitAddress).map(({ devAddr, token }) => client.srem(keys.address(devAddr), devEui + token)),
+  );
+}
+
+async function removeIfStale(context: RedisContext, devEui: DevEui, devAddr: string, token: string): Promise<void> {
+  const { document, intents } = context.keys.device(devEui);
+  const stale = Number(await context.client.upchirpStale(document, intents, devAddr, token)) === 1;
+  if (stale) await removeEntries(context, devEui, [devAddr + token]);
+}

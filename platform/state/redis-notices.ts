@@ -1,0 +1,143 @@
+import { Cluster } from "ioredis";
+import { type DevEui, parseDevEui } from "../../lorawan/ids.ts";
+import type { Clock } from "../clock.ts";
+import type { Log } from "../log.ts";
+import { createListeners } from "./listeners.ts";
+import type { Retry } from "./redis-client.ts";
+import { type Keys, textsOf } from "./redis-records.ts";
+import type { RedisClient } from "./redis-scripts.ts";
+import { partitionOf, type StateStore } from "./store.ts";
+
+/**
+ * Who listens hears at once of changes made here and, by publish and subscribe, of those made elsewhere. Messages can be
+ * lost; a slow look at every partition finds what they did not tell.
+ */
+export interface Notices extends Pick<StateStore, "onEvents" | "onEnqueued"> {
+  /** Told with each message, so that what was done here is not heard twice. */
+  readonly instance: string;
+  readonly publish: "PUBLISH" | "SPUBLISH";
+  appended(partition: number): void;
+  enqueued(devEui: DevEui, number: number): void;
+  close(): Promise<void>;
+}
+
+interface Seen {
+  lastEvent: string;
+  /** Every enqueue up to this number was told of, and those in `told` above it. */
+  enqueues: string;
+  readonly told: Set<number>;
+}
+
+export interface NoticesOptions {
+  readonly client: RedisClient;
+  readonly keys: Keys;
+  readonly retry: Retry;
+  readonly clock: Clock;
+  readonly instance: string;
+  readonly log: Log | undefined;
+  readonly lookEveryMs: number;
+}
+
+export async function openNotices(options: NoticesOptions): Promise<Notices> {
+  const { client, keys, clock, instance, log } = options;
+  const events = createListeners<number>(log);
+  const enqueues = createListeners<DevEui>(log);
+  const seen = keys.partitions.map((): Seen => ({ lastEvent: "", enqueues: "", told: new Set() }));
+  const tell = (devEui: DevEui, number: number): void => {
+    const known = seen[partitionOf(devEui)];
+    if (known === undefined || known.told.has(number) || number <= Number(known.enqueues)) return;
+    known.told.add(number);
+    enqueues.call(devEui);
+  };
+  const partitions = new Map(keys.partitions.map(({ channel }, partition) => [channel, partition]));
+  const hear = (channel: string, message: string): void => {
+    const [from, number, devEui] = message.split(" ");
+    const partition = partitions.get(channel);
+    if (from === instance || partition === undefined) return;
+    if (number === undefined || devEui === undefined) events.call(partition);
+    else tell(parseDevEui(devEui), Number(number));
+  };
+  const look = createLook(options, seen, events.call, tell);
+  // First the state that later looks compare with, then the messages: nothing falls between.
+  await look();
+  const unsubscribe = await subscribe(client, [...partitions.keys()], hear);
+  let looking = Promise.resolve();
+  let cancel = (): void => {};
+  let closed = false;
+  const lookLater = (): void => {
+    cancel = clock.after(options.lookEveryMs, () => {
+      looking = look()
+        .catch((error: unknown) => {
+          const reason = error instanceof Error ? error.message : "";
+          log?.warn({ reason }, "Redis could not be asked for news and is asked again");
+        })
+        .then(() => {
+          if (!closed) lookLater();
+        });
+    });
+  };
+  lookLater();
+  return {
+    instance,
+    publish: client instanceof Cluster ? "SPUBLISH" : "PUBLISH",
+    onEvents: events.add,
+    onEnqueued: enqueues.add,
+    appended: events.call,
+    enqueued: tell,
+    async close() {
+      closed = true;
+      cancel();
+      unsubscribe();
+      await looking;
+    },
+  };
+}
+
+/** One look at each partition; the first only takes down how things stand. */
+function createLook(
+  { client, keys, retry }: NoticesOptions,
+  seen: readonly Seen[],
+  appended: (partition: number) => void,
+  tell: (devEui: DevEui, number: number) => void,
+): () => Promise<void> {
+  const lookAt = async (known: Seen, partition: number): Promise<void> => {
+    const { log, enqueues, waiting } = keys.partition(partition);
+    const before = known.enqueues;
+    const [lastEvent = "", count = "0", ...found] = textsOf(
+      await retry(() => client.upchirpNews(log, enqueues, waiting, before)),
+    );
+    const first = before === "";
+    if (!first && lastEvent !== "" && lastEvent !== known.lastEvent) appended(partition);
+    known.lastEvent = lastEvent;
+    for (let index = 0; index + 1 < found.length; index += 2) {
+      tell(parseDevEui(found[index] ?? ""), Number(found[index + 1]));
+    }
+    // A long list is told in parts: the next look goes on where this one stopped.
+    const upTo = found.length >= 4000 ? Number(found.at(-1)) : Number(count);
+    known.enqueues = String(upTo);
+    for (const number of known.told) if (number <= upTo) known.told.delete(number);
+  };
+  return async () => {
+    await Promise.all(seen.map(lookAt));
+  };
+}
+
+/** In a cluster each channel lives with its partition; a single server has them all on one more connection. */
+async function subscribe(
+  client: RedisClient,
+  channels: readonly string[],
+  hear: (channel: string, message: string) => void,
+): Promise<() => void> {
+  if (client instanceof Cluster) {
+    client.on("smessage", hear);
+    await Promise.all(channels.map(channel => client.ssubscribe(channel)));
+    return () => client.off("smessage", hear);
+  }
+  const subscriber = client.duplicate({ enableOfflineQueue: true, enableAutoPipelining: false });
+  subscriber.on("error", () => {
+    // The client's own connection fails with it and says so.
+  });
+  subscriber.on("message", hear);
+  await subscriber.subscribe(...channels);
+  return () => subscriber.disconnect();
+}
