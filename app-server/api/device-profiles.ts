@@ -104,7 +104,7 @@ function checkAdrLimits(change: AdrLimits, before: AdrLimits = {}): void {
   const { adrMinDataRate: least = null, adrMaxDataRate: most = null } = { ...before, ...change };
   if (least === null || most === null || least <= most) return;
   const name = change.adrMinDataRate === undefined ? "adrMaxDataRate" : "adrMinDataRate";
-  throw new Refusal("invalid_value", "adrMinDataRate is not above adrMaxDataRate.", `/body/${name}`);
+  throw new Refusal("invalid_value", "adrMinDataRate must not be above adrMaxDataRate.", `/body/${name}`);
 }
 
 export function deviceProfileRoutes(api: Api, { repositories: { deviceProfiles } }: ApiDependencies): void {
