@@ -54,6 +54,7 @@ export function createClient(connection: RedisConnection, commandTimeoutMs: numb
     commandTimeout: commandTimeoutMs,
     socketTimeout: 2 * commandTimeoutMs,
     autoResendUnfulfilledCommands: false,
+    autoResubscribe: false,
   };
   const addresses = "url" in connection ? [connection.url] : connection.nodes;
   const servers = addresses.map(parseServer);

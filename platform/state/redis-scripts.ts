@@ -20,7 +20,8 @@ export type RedisClient = Redis | Cluster;
 
 /**
  * Each change carries a token of its own. What the last changes of a device came to is kept for ten minutes, so that a
- * change that is sent again, because its answer was lost, happens once and answers as it did the first time.
+ * change that is sent again, because its answer was lost, happens once and answers as it did the first time. Publishing
+ * comes last and may fail: what no message tells is found by looking.
  */
 const remembering = `
 local function outcomeOf(recent, token)
@@ -90,7 +91,7 @@ while at < #ARGV do
 end
 if changesQueue then forgetIfEmpty(order, waiting, devEui) end
 remember(recent, past, token, after)
-if events ~= '0' then redis.call(publish, channel, notice) end
+if events ~= '0' then redis.pcall(publish, channel, notice) end
 return {'committed', after, table.concat(dropped, ',')}`;
 
 /** 1 when the document does not hold the address by this token and no commit under way can make it so: true for ever then. */
@@ -115,7 +116,7 @@ redis.call('HSET', values, id, value)
 local number = string.format('%.0f', redis.call('INCR', count))
 redis.call('ZADD', waiting, number, devEui)
 remember(recent, past, token, number)
-redis.call(publish, channel, notice .. ' ' .. number .. ' ' .. devEui)
+redis.pcall(publish, channel, notice .. ' ' .. number .. ' ' .. devEui)
 return number`;
 
 /** How many entries were removed: that with the id, or all where no id is given. */

@@ -84,7 +84,7 @@ export interface TestCluster {
 
 /** Three nodes that share the slots between them, without replicas. */
 export async function startCluster(): Promise<TestCluster> {
-  const settings = ["--cluster-enabled", "yes", "--cluster-node-timeout", "2000"];
+  const settings = ["--cluster-enabled", "yes", "--cluster-node-timeout", "1000"];
   const nodes = await Promise.all([startRedis(settings), startRedis(settings), startRedis(settings)]);
   const clients = nodes.map(({ port }) => new Redis({ host: "127.0.0.1", port }));
   try {

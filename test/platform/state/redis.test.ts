@@ -1,0 +1,279 @@
+import { Redis } from "ioredis";
+import { pino } from "pino";
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from "vitest";
+import { openRedisStore, type RedisStoreOptions } from "../../../platform/state/redis.ts";
+import { partitionOf, type StateStore } from "../../../platform/state/store.ts";
+import { bytes, devAddrOf, devEuiOf, eventTexts, text } from "../../contracts/state-store-values.ts";
+import { startCuttingProxy } from "../../support/cutting-proxy.ts";
+import { emptyRedis, startCluster, startRedis, type TestRedis, whyNoRedis } from "../../support/redis.ts";
+
+const reason = whyNoRedis === undefined ? "" : ` (left out: ${whyNoRedis})`;
+const devEui = devEuiOf(1);
+const change = { devEui, expectedVersion: 0, value: bytes("one"), devAddrs: [devAddrOf(7)], wakeAtMs: 5 };
+
+function capturingLog() {
+  const lines: string[] = [];
+  return { lines, log: pino({ level: "debug" }, { write: line => lines.push(line) }) };
+}
+
+const urlOf = (port: number, user = ""): string => `redis://${user}127.0.0.1:${port}`;
+
+describe.skipIf(whyNoRedis !== undefined)(`the store on Redis${reason}`, () => {
+  let server: TestRedis;
+  beforeAll(async () => {
+    server = await startRedis();
+  });
+  afterAll(() => server.stop());
+  beforeEach(() => emptyRedis([server]));
+
+  const open = async (options: Partial<RedisStoreOptions> = {}): Promise<StateStore> => {
+    const store = await openRedisStore({ connection: { url: urlOf(server.port) }, ...options });
+    onTestFinished(() => store.close());
+    return store;
+  };
+  const plain = (): Redis => {
+    const client = new Redis({ host: "127.0.0.1", port: server.port });
+    onTestFinished(() => client.disconnect());
+    return client;
+  };
+
+  test("a commit whose answer was lost is sent again, answers as it would have, and happens once", async () => {
+    const proxy = await startCuttingProxy(server.port);
+    onTestFinished(() => proxy.close());
+    const store = await open({ connection: { url: urlOf(proxy.port) } });
+    const cut = proxy.cutAfter("an event of note");
+    const outcome = await store.commit({ ...change, devAddrs: [], events: [bytes("an event of note")] });
+    await cut;
+    expect(outcome).toEqual({ kind: "committed", version: 1 });
+    expect(await eventTexts(store, partitionOf(devEui))).toEqual(["an event of note"]);
+    expect(await store.device(devEui)).toMatchObject({ version: 1 });
+  });
+
+  test("a removal, an enqueue and a flush whose answers were lost happen once", async () => {
+    const proxy = await startCuttingProxy(server.port);
+    onTestFinished(() => proxy.close());
+    const store = await open({ connection: { url: urlOf(proxy.port) } });
+    const entry = { id: "entry-to-lose", value: bytes("v") };
+    const cutEnqueue = proxy.cutAfter("entry-to-lose");
+    expect(await store.enqueue(devEui, entry, 1)).toBe(true);
+    await cutEnqueue;
+    const cutRemoval = proxy.cutAfter("entry-to-lose");
+    expect(await store.removeQueued(devEui, "entry-to-lose")).toBe(true);
+    await cutRemoval;
+    await store.enqueue(devEui, entry, 1);
+    const cutFlush = proxy.cutAfter(devEui);
+    expect(await store.flushQueue(devEui)).toBe(1);
+    await cutFlush;
+    await store.commit(change);
+    const cutDelete = proxy.cutAfter("the device is gone");
+    const removal = { devEui, expectedVersion: 1, value: null, devAddrs: [], events: [bytes("the device is gone")] };
+    expect(await store.commit(removal)).toEqual({ kind: "committed", version: 0 });
+    await cutDelete;
+    expect(await eventTexts(store, partitionOf(devEui))).toEqual(["the device is gone"]);
+  });
+
+  test("a commit sent again after another instance went on from it is committed, not a conflict", async () => {
+    const proxy = await startCuttingProxy(server.port);
+    onTestFinished(() => proxy.close());
+    const [store, other] = [await open({ connection: { url: urlOf(proxy.port) } }), await open()];
+    const cut = proxy.cutAfter("mine");
+    // The first pause of the retry is longer than a turn of the loop, in which the other commits.
+    const going = store.commit({ ...change, devAddrs: [], events: [bytes("mine")] });
+    await cut;
+    expect(await other.commit({ ...change, expectedVersion: 1, value: bytes("two") })).toMatchObject({ version: 2 });
+    expect(await going).toEqual({ kind: "committed", version: 1 });
+    expect(await store.device(devEui)).toMatchObject({ version: 2, value: bytes("two") });
+  });
+
+  test("a server killed in the middle of many commits loses and repeats none of those that resolved", async () => {
+    const store = await open({ retryMs: 8000 });
+    const numbers = Array.from({ length: 400 }, (_, n) => n);
+    const writing = numbers.map(async n => {
+      await new Promise(resolve => setTimeout(resolve, n));
+      const device = devEuiOf(n);
+      await store.enqueue(device, { id: "a", value: bytes("a") }, 1);
+      const devAddrs = [devAddrOf(n)];
+      const events = [bytes(device)];
+      const queue = [{ kind: "remove" as const, id: "a" }];
+      return store.commit({
+        devEui: device,
+        expectedVersion: 0,
+        value: bytes(device),
+        devAddrs,
+        wakeAtMs: n,
+        events,
+        queue,
+      });
+    });
+    await Promise.race(writing);
+    await new Promise(resolve => setTimeout(resolve, 150));
+    await server.restart();
+    const outcomes = await Promise.all(writing);
+    expect(outcomes.every(outcome => outcome.kind === "committed" && outcome.version === 1)).toBe(true);
+    expect(await store.dueDevices(1000, 1000)).toEqual(numbers.map(devEuiOf));
+    for (const n of numbers) {
+      const [found] = await store.devicesByDevAddr(devAddrOf(n));
+      expect(found && text(found.value)).toBe(devEuiOf(n));
+      expect(await store.queue(devEuiOf(n))).toEqual([]);
+    }
+    const logged = await Promise.all(Array.from({ length: 256 }, (_, partition) => eventTexts(store, partition)));
+    expect(logged.flat().sort()).toEqual(numbers.map(devEuiOf));
+  });
+
+  test("a server that stays away is said to be unavailable, and nothing was changed", async () => {
+    const own = await startRedis();
+    onTestFinished(() => own.stop());
+    const store = await open({ connection: { url: urlOf(own.port) }, retryMs: 300 });
+    await own.kill();
+    await expect(store.commit(change)).rejects.toMatchObject({ code: "state_unavailable", retryable: true });
+    await own.restart();
+    await expect.poll(() => store.device(devEui).catch(() => "not yet")).toBeUndefined();
+  });
+
+  test("another instance hears of events and enqueues by message, and each enqueue once", async () => {
+    const [store, other] = [await open(), await open()];
+    const [events, enqueued]: [number[], string[]] = [[], []];
+    other.onEvents(partition => events.push(partition));
+    other.onEnqueued(each => enqueued.push(each));
+    await store.commit({ ...change, events: [bytes("e")] });
+    await store.enqueue(devEui, { id: "a", value: bytes("a") }, 9);
+    await store.enqueue(devEuiOf(2), { id: "a", value: bytes("a") }, 9);
+    await expect.poll(() => enqueued).toEqual([devEui, devEuiOf(2)]);
+    expect(events).toEqual([partitionOf(devEui)]);
+  });
+
+  test("what no message told is found by looking", async () => {
+    const [store, other] = [await open(), await open({ lookEveryMs: 50 })];
+    const [events, enqueued]: [Set<number>, string[]] = [new Set(), []];
+    other.onEvents(partition => events.add(partition));
+    other.onEnqueued(each => enqueued.push(each));
+    // Ends every connection that subscribes and refuses messages to whoever comes back.
+    const admin = plain();
+    await admin.call("ACL", "SETUSER", "default", "resetchannels");
+    onTestFinished(async () => {
+      await admin.call("ACL", "SETUSER", "default", "allchannels");
+    });
+    await store.enqueue(devEui, { id: "a", value: bytes("a") }, 9);
+    await store.commit({ ...change, events: [bytes("e")] });
+    await expect.poll(() => enqueued).toEqual([devEui]);
+    await expect.poll(() => [...events]).toEqual([partitionOf(devEui)]);
+  });
+
+  test("entries of the index that no commit needs are kept from readers and removed", async () => {
+    const store = await open();
+    await store.commit(change);
+    const index = `upchirp:{a${devAddrOf(7)}}`;
+    const client = plain();
+    // As an instance leaves it that was killed between the index and the commit.
+    await client.sadd(index, `${devEuiOf(2)}deadbeef1`, `${devEui}deadbeef2`);
+    expect(await store.devicesByDevAddr(devAddrOf(7))).toEqual([{ devEui, version: 1, value: bytes("one") }]);
+    await expect.poll(() => client.scard(index)).toBe(1);
+    await store.commit({ ...change, expectedVersion: 1, devAddrs: [devAddrOf(8)] });
+    await expect.poll(() => client.exists(index)).toBe(0);
+  });
+
+  test("an entry of the index whose commit is still under way stays", async () => {
+    const store = await open();
+    const client = plain();
+    const index = `upchirp:{a${devAddrOf(7)}}`;
+    const partition = partitionOf(devEui).toString(16).padStart(2, "0");
+    await client.sadd(`upchirp:{p${partition}}:i:${devEui}`, "underway1");
+    await client.sadd(index, `${devEui}underway1`, `${devEui}dead1`);
+    expect(await store.devicesByDevAddr(devAddrOf(7))).toEqual([]);
+    await expect.poll(() => client.smembers(index)).toEqual([`${devEui}underway1`]);
+  });
+
+  test("a wrong password is refused at once, and neither error nor log tells it", async () => {
+    const own = await startRedis(["--requirepass", "right"]);
+    onTestFinished(() => own.stop());
+    const { lines, log } = capturingLog();
+    const connection = { url: urlOf(own.port, "default:not-the-password@") };
+    const fault: unknown = await openRedisStore({ connection, log }).catch((error: unknown) => error);
+    expect(fault).toMatchObject({ code: "state_refused", retryable: false });
+    expect(`${JSON.stringify(fault)} ${String(fault)} ${lines.join(" ")}`).not.toContain("not-the-password");
+    await expect(openRedisStore({ connection: { url: urlOf(own.port) } })).rejects.toMatchObject({
+      code: "state_refused",
+    });
+    const store = await open({ connection: { url: urlOf(own.port, ":right@") } });
+    expect(await store.device(devEui)).toBeUndefined();
+  });
+
+  test("an address that is none is refused without being repeated", async () => {
+    for (const url of ["http://:hidden@host", "redis//:hidden@host", "redis://:hidden@host/zero", ""]) {
+      const fault: unknown = await openRedisStore({ connection: { url } }).catch((error: unknown) => error);
+      expect(fault).toMatchObject({ code: "malformed_value" });
+      expect(String(fault)).not.toContain("hidden");
+    }
+  });
+
+  test("a server that is not there, and TLS where none is spoken, are said to be so in time", async () => {
+    for (const url of ["redis://127.0.0.1:1", `rediss://127.0.0.1:${server.port}`]) {
+      const opening = openRedisStore({ connection: { url }, retryMs: 300 });
+      await expect(opening).rejects.toMatchObject({ name: "StateStoreError" });
+    }
+  });
+
+  test("what a crash can lose with the server's settings is logged when it is opened", async () => {
+    const careless = await startRedis(["--appendonly", "no", "--maxmemory-policy", "allkeys-lru"]);
+    onTestFinished(() => careless.stop());
+    const logged = async (port: number): Promise<string> => {
+      const { lines, log } = capturingLog();
+      await open({ connection: { url: urlOf(port) }, log });
+      return lines.join("");
+    };
+    expect(await logged(careless.port)).toMatch(/no append-only file(.|\n)*throw devices away/);
+    expect(await logged(server.port)).toContain("changes of the last second");
+    await plain().config("SET", "appendfsync", "always");
+    expect(await logged(server.port)).toBe("");
+  });
+
+  test("what a newer version wrote is left alone", async () => {
+    await plain().set("upchirp:format", "2");
+    const opening = openRedisStore({ connection: { url: urlOf(server.port) } });
+    await expect(opening).rejects.toMatchObject({ code: "state_format_newer" });
+  });
+
+  test("two prefixes on one server do not see each other", async () => {
+    const [store, other] = [await open({ keyPrefix: "a:" }), await open({ keyPrefix: "b:" })];
+    await store.commit(change);
+    expect(await other.device(devEui)).toBeUndefined();
+    expect(await other.devicesByDevAddr(devAddrOf(7))).toEqual([]);
+  });
+});
+
+describe.skipIf(whyNoRedis !== undefined)(`the store on a cluster of three${reason}`, () => {
+  test("a node that comes back is found again, and other instances hear by message", async () => {
+    const cluster = await startCluster();
+    onTestFinished(() => cluster.stop());
+    const connection = { nodes: cluster.nodes.map(({ port }) => urlOf(port)) };
+    const store = await openRedisStore({ connection, retryMs: 10_000 });
+    onTestFinished(() => store.close());
+    const other = await openRedisStore({ connection, lookEveryMs: 600_000 });
+    onTestFinished(() => other.close());
+    const heard = new Set<number>();
+    other.onEvents(partition => heard.add(partition));
+    const devEuis = Array.from({ length: 60 }, (_, n) => devEuiOf(n));
+    const commitAll = (expectedVersion: number) =>
+      Promise.all(
+        devEuis.map((each, n) =>
+          store.commit({
+            ...{ devEui: each, expectedVersion, value: bytes(each) },
+            devAddrs: [devAddrOf(n + expectedVersion)],
+            events: [bytes(`${each} ${expectedVersion}`)],
+          }),
+        ),
+      );
+    expect((await commitAll(0)).every(({ kind }) => kind === "committed")).toBe(true);
+    await expect.poll(() => heard).toEqual(new Set(devEuis.map(partitionOf)));
+
+    const restarted = cluster.nodes[1]?.restart();
+    const outcomes = await commitAll(1);
+    await restarted;
+    expect(outcomes).toEqual(devEuis.map(() => ({ kind: "committed", version: 2 })));
+    for (const [n, each] of devEuis.entries()) {
+      expect((await store.devicesByDevAddr(devAddrOf(n + 1))).map(found => found.devEui)).toEqual([each]);
+    }
+    const logged = await Promise.all(Array.from({ length: 256 }, (_, partition) => eventTexts(store, partition)));
+    expect(logged.flat().sort()).toEqual(devEuis.flatMap(each => [`${each} 0`, `${each} 1`]));
+  });
+});

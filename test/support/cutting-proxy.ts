@@ -1,0 +1,62 @@
+import { once } from "node:events";
+import { connect, createServer, type Socket } from "node:net";
+
+export interface CuttingProxy {
+  readonly port: number;
+  /** Passes on the next bytes that contain `text`, waits for the first bytes of an answer, and gives the client none. */
+  cutAfter(text: string): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Between a client and a server on loopback: loses the answer to a request that the server has carried out. */
+export async function startCuttingProxy(serverPort: number): Promise<CuttingProxy> {
+  let wanted: { readonly text: string; readonly done: () => void } | undefined;
+  const sockets = new Set<Socket>();
+  const server = createServer(client => {
+    const upstream = connect(serverPort, "127.0.0.1");
+    let cutting: (() => void) | undefined;
+    const end = (): void => {
+      client.destroy();
+      upstream.destroy();
+    };
+    for (const socket of [client, upstream]) {
+      sockets.add(socket);
+      socket.on("error", end);
+      socket.on("close", () => {
+        sockets.delete(socket);
+        end();
+      });
+    }
+    client.on("data", bytes => {
+      if (wanted !== undefined && bytes.includes(wanted.text)) {
+        cutting = wanted.done;
+        wanted = undefined;
+      }
+      upstream.write(bytes);
+    });
+    upstream.on("data", bytes => {
+      if (cutting === undefined) {
+        client.write(bytes);
+        return;
+      }
+      cutting();
+      end();
+    });
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new Error("the proxy has no port");
+  return {
+    port: address.port,
+    cutAfter: text =>
+      new Promise(done => {
+        wanted = { text, done };
+      }),
+    async close() {
+      for (const socket of sockets) socket.destroy();
+      server.close();
+      await once(server, "close");
+    },
+  };
+}
