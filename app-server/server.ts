@@ -45,22 +45,48 @@ export interface AppServer {
 /** How long a checked MQTT password is not computed again; argon2 is slow on purpose. */
 const passwordCheckHoldsMs = 60_000;
 
-/** Starts reading events and taking commands. Throws UpchirpError when the broker's port is taken. */
+/**
+ * Starts reading events and taking commands. Throws UpchirpError when the broker's port is taken or a file of the external
+ * one cannot be read; nothing runs then.
+ */
 export async function startAppServer(options: AppServerOptions): Promise<AppServer> {
+  const closers: (() => Promise<void>)[] = [];
+  // Later ones first: commands stop, then deliveries, then what both need.
+  const close = async (): Promise<void> => {
+    for (let closer = closers.pop(); closer !== undefined; closer = closers.pop()) await closer();
+  };
+  try {
+    const broker = await startParts(options, closers);
+    return { ...(broker && { mqttPort: broker.port }), close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function startParts(
+  options: AppServerOptions,
+  closers: (() => Promise<void>)[],
+): Promise<EmbeddedBroker | undefined> {
   const { config, sql, store, network, vault, http, clock, log, metrics } = options;
-  const maxDevices = config.deviceCacheSize;
-  const directory = await openDirectory({ sql, clock, maxDevices, passwordCheckHoldsMs });
+  const tls = readTlsFiles(config.mqtt.external);
+  const directory = await openDirectory({ sql, clock, maxDevices: config.deviceCacheSize, passwordCheckHoldsMs });
+  closers.push(() => directory.close());
   const { workers, timeLimitMs } = config.codec;
   const sandbox = createCodecSandbox({ clock, metrics, workers, timeMs: timeLimitMs });
+  closers.push(() => sandbox.close());
   const { devices } = directory;
   const maxEntries = config.queueLength;
   const queue = createDownlinkQueue({ store, directory: devices, network, sandbox, clock, maxEntries });
   const commands = createApplicationCommands({ queue, directory: devices, clock, metrics });
 
   const broker = await startBroker(options, commands, directory.mqttCredentials);
-  const external = connectExternal(options, commands);
+  if (broker) closers.push(() => broker.close());
+  const external = connectExternal(options, commands, tls);
   const sinks = [broker?.sink, external?.sink].filter(sink => sink !== undefined);
   const events = createEventConsumer({ store, directory: devices, vault, sandbox, sinks, clock, log, metrics });
+  closers.push(() => events.close());
+  if (external) closers.push(() => external.close());
 
   await http.register(
     createApi({
@@ -77,18 +103,7 @@ export async function startAppServer(options: AppServerOptions): Promise<AppServ
   );
   if (broker) serveWebSocket(http, broker);
   await events.start();
-
-  return {
-    ...(broker && { mqttPort: broker.port }),
-    // Commands stop first, then deliveries, then what both need.
-    async close() {
-      await external?.close();
-      await events.close();
-      await broker?.close();
-      await sandbox.close();
-      await directory.close();
-    },
-  };
+  return broker;
 }
 
 async function startBroker(
@@ -103,25 +118,43 @@ async function startBroker(
   return startEmbeddedBroker({ host, port, credentials, commands, qos, retain, clock, log, metrics });
 }
 
-function connectExternal(options: AppServerOptions, commands: ApplicationCommands): MqttIntegration | undefined {
+function connectExternal(
+  options: AppServerOptions,
+  commands: ApplicationCommands,
+  tls: TlsFiles,
+): MqttIntegration | undefined {
   const { log, metrics } = options;
   const { external, qos, retain } = options.config.mqtt;
   if (!external) return undefined;
-  const { url, username, password, clientId, caFile, certificateFile, keyFile } = external;
+  const { url, username, password, clientId } = external;
   return createMqttIntegration({
     url,
     ...(username !== undefined && { username }),
     ...(password !== undefined && { password }),
     ...(clientId !== undefined && { clientId }),
-    ...(caFile !== undefined && { ca: readPem("caFile", caFile) }),
-    ...(certificateFile !== undefined && { clientCertificate: readPem("certificateFile", certificateFile) }),
-    ...(keyFile !== undefined && { clientKey: readPem("keyFile", keyFile) }),
+    ...tls,
     qos,
     retain,
     commands,
     log,
     metrics,
   });
+}
+
+interface TlsFiles {
+  readonly ca?: string;
+  readonly clientCertificate?: string;
+  readonly clientKey?: string;
+}
+
+function readTlsFiles(external: AppServerConfig["mqtt"]["external"]): TlsFiles {
+  if (!external) return {};
+  const { caFile, certificateFile, keyFile } = external;
+  return {
+    ...(caFile !== undefined && { ca: readPem("caFile", caFile) }),
+    ...(certificateFile !== undefined && { clientCertificate: readPem("certificateFile", certificateFile) }),
+    ...(keyFile !== undefined && { clientKey: readPem("keyFile", keyFile) }),
+  };
 }
 
 function readPem(option: string, path: string): string {

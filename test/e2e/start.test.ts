@@ -53,8 +53,9 @@ test.each([
   try {
     const run = runUpchirp([
       ...["start", "--data", temporaryFolder(), "--udp-port", "0", "--http-port", "0", "--mqtt-port", "0"],
-      ...["--set", "http.bind=127.0.0.1", "--set", "appServer.mqtt.broker.bind=127.0.0.1", "--log-level", "warn"],
-      ...[option, String(port)],
+      ...["--set", "http.bind=127.0.0.1", "--set", "appServer.mqtt.broker.bind=127.0.0.1", "--log-level", "error"],
+      // A part that has begun beside the refused one must not keep the process.
+      ...["--set", "appServer.mqtt.external.url=mqtt://127.0.0.1:1", option, String(port)],
     ]);
     expect(await run.exited).toBe(1);
     const lines = run.output().trim().split("\n");
