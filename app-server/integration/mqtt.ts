@@ -50,6 +50,8 @@ class Integration implements MqttIntegration {
   readonly #events: MqttClient;
   readonly #commands: MqttClient;
   readonly #closed = Promise.withResolvers<never>();
+  /** Deliveries under way. */
+  #waiting = 0;
 
   readonly sink: EventSink = { name: "mqtt", deliver: event => this.#deliver(event) };
 
@@ -109,13 +111,15 @@ class Integration implements MqttIntegration {
   }
 
   #watch(client: MqttClient, purpose: string): void {
-    const { log } = this.#options;
+    const { log, metrics } = this.#options;
     let lastError = "";
     client.on("connect", () => {
       lastError = "";
       log.info({ purpose }, "connected to the MQTT broker");
     });
     client.on("close", () => {
+      // The client publishes again by itself: this is all that tells of a broker that is away.
+      if (purpose === "events" && this.#waiting > 0) metrics.sinkFailures.inc({ sink: this.sink.name });
       if (lastError === "") log.warn({ purpose }, "connection to the MQTT broker is closed");
       lastError = "closed";
     });
@@ -135,10 +139,13 @@ class Integration implements MqttIntegration {
 
   async #deliver(event: ApplicationEvent): Promise<void> {
     const { qos, retain } = this.#options;
-    await Promise.race([
-      this.#events.publishAsync(eventTopic(event), event.json, { qos, retain }),
-      this.#closed.promise,
-    ]);
+    this.#waiting += 1;
+    try {
+      const published = this.#events.publishAsync(eventTopic(event), event.json, { qos, retain });
+      await Promise.race([published, this.#closed.promise]);
+    } finally {
+      this.#waiting -= 1;
+    }
   }
 
   async #command(topic: string, body: Uint8Array): Promise<void> {

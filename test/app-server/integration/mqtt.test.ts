@@ -83,14 +83,17 @@ describe("an external broker", () => {
   test("that is away makes deliver wait, and gets the event when it is back", async () => {
     const port = await freePort();
     const first = await startBroker(port);
-    const { integration } = integrate(port);
+    const { integration, metrics } = integrate(port);
+    const failures = async () => (await metrics.sinkFailures.get()).values;
     await integration.ready();
     await first.stop();
     await expect.poll(() => integration.connected()).toBe(false);
+    expect(await failures()).toEqual([]);
     let delivered = false;
     const delivery = integration.sink.deliver(event(1)).then(() => {
       delivered = true;
     });
+    await expect.poll(failures).toMatchObject([{ labels: { sink: "mqtt" } }]);
     const second = await startBroker(port);
     ends.push(second.stop);
     expect(delivered).toBe(false);
