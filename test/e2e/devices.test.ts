@@ -95,9 +95,7 @@ const uplink = Type.Object({
   rxInfo: Type.Array(Type.Object({ gatewayId: Type.String() })),
 });
 
-test("C15 after kill -9 devices go on without a new join, and no uplink counter is delivered twice or goes back", {
-  timeout: 120_000,
-}, async () => {
+test("C15 after kill -9 devices go on without a new join, and no uplink counter is delivered twice or goes back", async () => {
   const folder = temporaryFolder();
   const first = await startUpchirp(folder);
   const { fleet, events, moveTo, applicationId } = await startFleet(first);
@@ -128,7 +126,7 @@ test("C15 after kill -9 devices go on without a new join, and no uplink counter 
   }
 });
 
-test("C16 no downlink counter is used twice, however often the server is killed", { timeout: 180_000 }, async () => {
+test("C16 no downlink counter is used twice, however often the server is killed", async () => {
   const folder = temporaryFolder();
   let server = await startUpchirp(folder);
   const { fleet, events, moveTo } = await startFleet(server);

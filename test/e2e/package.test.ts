@@ -25,7 +25,7 @@ function installPacked(folder: string): string {
   return join(own, "bin", "upchirp.js");
 }
 
-test("the packed program runs in an empty folder", { timeout: 120_000 }, async () => {
+test("the packed program runs in an empty folder", async () => {
   const folder = temporaryFolder();
   const program = installPacked(folder);
   const server = await startUpchirp(join(folder, "data"), [], program);

@@ -3,7 +3,10 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { onTestFinished } from "vitest";
+import { onTestFinished, vi } from "vitest";
+
+// Tests that start whole programs wait for them as long as a busy machine needs.
+vi.setConfig({ testTimeout: 180_000 });
 
 const checkout = fileURLToPath(new URL("../../bin/upchirp.js", import.meta.url));
 
