@@ -12,7 +12,7 @@ interface ServerOptions {
   readonly db?: number;
   readonly username?: string;
   readonly password?: string;
-  readonly tls?: { readonly servername: string };
+  readonly tls?: Record<string, never>;
 }
 
 interface Server {
@@ -39,7 +39,7 @@ function parseServer(url: string): Server {
       db,
       ...(parsed.username === "" ? {} : { username: decodeURIComponent(parsed.username) }),
       ...(parsed.password === "" ? {} : { password: decodeURIComponent(parsed.password) }),
-      ...(parsed.protocol === "rediss:" ? { tls: { servername: host } } : {}),
+      ...(parsed.protocol === "rediss:" ? { tls: {} } : {}),
     },
   };
 }
@@ -71,6 +71,8 @@ export function createClient(connection: RedisConnection, commandTimeoutMs: numb
           enableOfflineQueue: false,
           maxRetriesPerRequest: 0,
           retryStrategy: reconnectDelayMs,
+          // After a fail-over the address may lead to the new primary, the connection still to the old.
+          reconnectOnError: error => error.message.startsWith("READONLY"),
         })
       : new Cluster(
           servers.map(({ host, port }) => ({ host, port })),
@@ -83,6 +85,8 @@ export function createClient(connection: RedisConnection, commandTimeoutMs: numb
             retryDelayOnFailover: 100,
             maxRedirections: 8,
             slotsRefreshInterval: 5000,
+            // Left to the socket: certificates are for names, not for what names resolve to.
+            dnsLookup: (address, done) => done(null, address),
             redisOptions: { ...common, ...first.options },
           },
         );

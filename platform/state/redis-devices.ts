@@ -1,3 +1,4 @@
+import { Cluster } from "ioredis";
 import type { DevEui } from "../../lorawan/ids.ts";
 import { parseDevEui } from "../../lorawan/ids.ts";
 import type { RedisContext } from "./redis-context.ts";
@@ -14,6 +15,9 @@ export function createDevices(
   context: RedisContext,
 ): Pick<StateStore, "device" | "devicesByDevAddr" | "commit" | "dueDevices"> {
   const { client, keys, retry, notices, metrics } = context;
+  const partitions = keys.partitions.map(partition => partition.wakeUps);
+  // One script may touch one slot of a cluster; a single server answers for all partitions at once.
+  const wakeUps = client instanceof Cluster ? partitions.map(name => [name]) : [partitions];
   const read = async (devEui: DevEui) => {
     const record = await retry(() => client.getBuffer(keys.device(devEui).document));
     return record === null ? undefined : decodeDocument(record);
@@ -45,20 +49,27 @@ export function createDevices(
     },
     async dueDevices(nowMs, limit) {
       if (limit <= 0 || nowMs < 0) return [];
-      const found = await Promise.all(
-        keys.partitions.map(({ wakeUps }) =>
-          retry(() => client.zrangebyscore(wakeUps, "-inf", nowMs, "WITHSCORES", "LIMIT", 0, limit)),
-        ),
-      );
+      const found = (await Promise.all(wakeUps.map(names => dueIn(context, names, nowMs, limit)))).flat();
       return found
-        .flatMap(list =>
-          list.flatMap((devEui, index) => (index % 2 === 0 ? [{ devEui, at: Number(list[index + 1]) }] : [])),
-        )
+        .flatMap((devEui, index) => (index % 2 === 0 ? [{ devEui, at: Number(found[index + 1]) }] : []))
         .sort((a, b) => a.at - b.at)
         .slice(0, limit)
         .map(({ devEui }) => parseDevEui(devEui));
     },
   };
+}
+
+async function dueIn(
+  { client, retry }: RedisContext,
+  names: readonly string[],
+  nowMs: number,
+  limit: number,
+): Promise<readonly string[]> {
+  const [only = ""] = names;
+  // The client of a cluster finds the slot by the first argument, so a count cannot come first there.
+  return names.length === 1
+    ? retry(() => client.zrangebyscore(only, "-inf", nowMs, "WITHSCORES", "LIMIT", 0, limit))
+    : textsOf(await retry(() => client.upchirpDue(names.length, ...names, nowMs, limit)));
 }
 
 async function commit(context: RedisContext, change: DeviceCommit): Promise<CommitOutcome> {

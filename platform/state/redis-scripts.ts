@@ -12,6 +12,7 @@ declare module "ioredis" {
     upchirpRemoveQueued(...keysAndArguments: readonly Argument[]): Result<unknown, Context>;
     upchirpQueueBuffer(...keysAndArguments: readonly Argument[]): Result<unknown, Context>;
     upchirpSetCursor(...keysAndArguments: readonly Argument[]): Result<unknown, Context>;
+    upchirpDue(...countKeysAndArguments: readonly Argument[]): Result<unknown, Context>;
     upchirpNews(...keysAndArguments: readonly Argument[]): Result<unknown, Context>;
   }
 }
@@ -157,6 +158,17 @@ local old = redis.call('HGET', cursors, consumer)
 if not old or old < position then redis.call('HSET', cursors, consumer, position) end
 return 1`;
 
+/** Devices and their times by turns, of every set of wake-ups that is named. */
+const due = `
+local upTo, most = unpack(ARGV)
+local found = {}
+for _, wake in ipairs(KEYS) do
+  for _, each in ipairs(redis.call('ZRANGEBYSCORE', wake, '-inf', upTo, 'WITHSCORES', 'LIMIT', 0, most)) do
+    found[#found + 1] = each
+  end
+end
+return found`;
+
 /** The last event's id, how many enqueues there were, then number and device of those after the given number. */
 const news = `
 local log, count, waiting = unpack(KEYS)
@@ -179,6 +191,7 @@ const scripts = {
   upchirpRemoveQueued: { lua: removeQueued, numberOfKeys: 4 },
   upchirpQueue: { lua: queue, numberOfKeys: 2 },
   upchirpSetCursor: { lua: setCursor, numberOfKeys: 1 },
+  upchirpDue: { lua: due },
   upchirpNews: { lua: news, numberOfKeys: 3 },
 } as const;
 

@@ -41,8 +41,12 @@ export async function openRedisStore(options: RedisStoreOptions): Promise<StateS
   try {
     await connected(client, log, retryMs);
     const keys = createKeys((options.keyPrefix ?? "upchirp:").replace(/[{}]/g, ""));
+    let saidAtUs = Number.NEGATIVE_INFINITY;
     const retry = createRetry(clock, retryMs, fault => {
       metrics?.storeFaults.inc();
+      // While Redis is away every call fails: one line a second says it as well as thousands.
+      if (clock.monotonicUs() - saidAtUs < 1_000_000) return;
+      saidAtUs = clock.monotonicUs();
       log?.error({ code: fault.code, reason: fault.message }, "the state store failed");
     });
     await checkFormat(client, keys, retry);

@@ -1,3 +1,5 @@
+import { once } from "node:events";
+import { createServer } from "node:tls";
 import { Redis } from "ioredis";
 import { pino } from "pino";
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from "vitest";
@@ -206,11 +208,21 @@ describe.skipIf(whyNoRedis !== undefined)(`the store on Redis${reason}`, () => {
     }
   });
 
-  test("a server that is not there, and TLS where none is spoken, are said to be so in time", async () => {
-    for (const url of ["redis://127.0.0.1:1", `rediss://127.0.0.1:${server.port}`]) {
-      const opening = openRedisStore({ connection: { url }, retryMs: 300 });
-      await expect(opening).rejects.toMatchObject({ name: "StateStoreError" });
-    }
+  test("a server that is not there is said to be unavailable in time", async () => {
+    const opening = openRedisStore({ connection: { url: "redis://127.0.0.1:1" }, retryMs: 300 });
+    await expect(opening).rejects.toMatchObject({ code: "state_unavailable" });
+  });
+
+  test("a server with which no TLS connection can be made is refused at once", async () => {
+    // Without a certificate it refuses every handshake.
+    const withoutCertificate = createServer();
+    withoutCertificate.listen(0, "127.0.0.1");
+    await once(withoutCertificate, "listening");
+    onTestFinished(() => void withoutCertificate.close());
+    const address = withoutCertificate.address();
+    const port = typeof address === "object" ? address?.port : undefined;
+    const opening = openRedisStore({ connection: { url: `rediss://:hidden@127.0.0.1:${port}` } });
+    await expect(opening).rejects.toMatchObject({ code: "state_refused", message: expect.stringContaining("TLS") });
   });
 
   test("what a crash can lose with the server's settings is logged when it is opened", async () => {
