@@ -106,6 +106,30 @@ export async function startCluster(): Promise<TestCluster> {
   };
 }
 
+/** Moves the slot of `key` with all it holds to the next node, while clients go on using it. */
+export async function moveSlot({ nodes }: TestCluster, key: string): Promise<void> {
+  const clients = nodes.map(({ port }) => new Redis({ host: "127.0.0.1", port }));
+  try {
+    const ids = await Promise.all(clients.map(async client => String(await client.cluster("MYID"))));
+    const slot = Number(await clients[0]?.cluster("KEYSLOT", key));
+    const from = Math.min(2, Math.floor(slot / 5461));
+    const to = (from + 1) % 3;
+    const setSlot = (node: number, ...how: readonly string[]) =>
+      clients[node]?.call("CLUSTER", "SETSLOT", slot, ...how);
+    await setSlot(to, "IMPORTING", ids[from] ?? "");
+    await setSlot(from, "MIGRATING", ids[to] ?? "");
+    for (;;) {
+      const keys: unknown = await clients[from]?.call("CLUSTER", "GETKEYSINSLOT", slot, 10);
+      if (!Array.isArray(keys) || keys.length === 0) break;
+      const target = ["127.0.0.1", String(nodes[to]?.port), "", "0", "5000"];
+      await clients[from]?.call("MIGRATE", ...target, "KEYS", ...keys.map(String));
+    }
+    for (const node of [to, from, 3 - from - to]) await setSlot(node, "NODE", ids[to] ?? "");
+  } finally {
+    for (const client of clients) client.disconnect();
+  }
+}
+
 /** Until this node knows all three and all slots. */
 async function agreed(client: Redis): Promise<void> {
   for (let tries = 0; tries < 400; tries += 1) {

@@ -3,11 +3,20 @@ import { createServer } from "node:tls";
 import { Redis } from "ioredis";
 import { pino } from "pino";
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from "vitest";
+import type { DevEui } from "../../../lorawan/ids.ts";
 import { openRedisStore, type RedisStoreOptions } from "../../../platform/state/redis.ts";
 import { partitionOf, type StateStore } from "../../../platform/state/store.ts";
-import { bytes, devAddrOf, devEuiOf, eventTexts, text } from "../../contracts/state-store-values.ts";
+import { bytes, devAddrOf, devEuiOf, devEuisIn, eventTexts, text } from "../../contracts/state-store-values.ts";
 import { startCuttingProxy } from "../../support/cutting-proxy.ts";
-import { emptyRedis, startCluster, startRedis, type TestRedis, whyNoRedis } from "../../support/redis.ts";
+import {
+  emptyRedis,
+  moveSlot,
+  startCluster,
+  startRedis,
+  type TestCluster,
+  type TestRedis,
+  whyNoRedis,
+} from "../../support/redis.ts";
 
 const reason = whyNoRedis === undefined ? "" : ` (left out: ${whyNoRedis})`;
 const devEui = devEuiOf(1);
@@ -254,9 +263,13 @@ describe.skipIf(whyNoRedis !== undefined)(`the store on Redis${reason}`, () => {
 });
 
 describe.skipIf(whyNoRedis !== undefined)(`the store on a cluster of three${reason}`, () => {
+  let cluster: TestCluster;
+  beforeAll(async () => {
+    cluster = await startCluster();
+  });
+  afterAll(() => cluster.stop());
+
   test("a node that comes back is found again, and other instances hear by message", async () => {
-    const cluster = await startCluster();
-    onTestFinished(() => cluster.stop());
     const connection = { nodes: cluster.nodes.map(({ port }) => urlOf(port)) };
     const store = await openRedisStore({ connection, retryMs: 10_000 });
     onTestFinished(() => store.close());
@@ -287,5 +300,37 @@ describe.skipIf(whyNoRedis !== undefined)(`the store on a cluster of three${reas
     }
     const logged = await Promise.all(Array.from({ length: 256 }, (_, partition) => eventTexts(store, partition)));
     expect(logged.flat().sort()).toEqual(devEuis.flatMap(each => [`${each} 0`, `${each} 1`]));
+  });
+
+  test("commits go on, once each and in order, while a partition's slot moves to another node", async () => {
+    const connection = { nodes: cluster.nodes.map(({ port }) => urlOf(port)) };
+    const store = await openRedisStore({ connection, retryMs: 10_000, keyPrefix: "moved:" });
+    onTestFinished(() => store.close());
+    const partition = 42;
+    const devEuis = devEuisIn(partition, 30);
+    await store.enqueue(devEuis[0] ?? devEui, { id: "a", value: bytes("a") }, 1);
+    let moved = false;
+    const commitUntilMoved = async (each: DevEui): Promise<readonly string[]> => {
+      const written: string[] = [];
+      for (let last = false; !last; ) {
+        last = moved;
+        const expectedVersion = written.length;
+        const event = `${each} ${expectedVersion}`;
+        const change = { devEui: each, expectedVersion, value: bytes("x"), devAddrs: [], events: [bytes(event)] };
+        expect(await store.commit(change)).toEqual({ kind: "committed", version: expectedVersion + 1 });
+        written.push(event);
+      }
+      return written;
+    };
+    const moving = moveSlot(cluster, "moved:{p2a}:log").then(() => {
+      moved = true;
+    });
+    const written = await Promise.all(devEuis.map(commitUntilMoved));
+    await moving;
+    const logged = await eventTexts(store, partition);
+    for (const [n, each] of devEuis.entries()) {
+      expect(logged.filter(entry => entry.startsWith(each))).toEqual(written[n]);
+    }
+    expect(await store.queue(devEuis[0] ?? devEui)).toHaveLength(1);
   });
 });
