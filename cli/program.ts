@@ -26,10 +26,15 @@ function tellError(error: unknown, terminal: Terminal): number {
     terminal.writeError(`error: ${error.message}\n`);
     return exitCodes.usage;
   }
-  const isExpected = error instanceof UpchirpError;
-  const text = error instanceof Error ? (isExpected ? error.message : (error.stack ?? error.message)) : String(error);
-  terminal.writeError(`error: ${text}\n`);
+  terminal.writeError(`error: ${errorText(error)}\n`);
   return exitCodes.failure;
+}
+
+function errorText(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  // What the operating system refuses, like a full disk, is no fault of the program: its place in it tells nobody anything.
+  const isForeseen = error instanceof UpchirpError || "syscall" in error;
+  return isForeseen ? error.message : (error.stack ?? error.message);
 }
 
 /** Ends with an exit code instead of an exception, so that the caller has nothing to catch. */

@@ -61,6 +61,13 @@ describe("commands that run the server", () => {
     expect(run).toEqual({ exitCode: 1, output: "", errors: "error: port 1700 is in use\n" });
   });
 
+  test("a refusal of the operating system is one line", async () => {
+    const message = "ENOSPC: no space left on device, write";
+    const start = () => Promise.reject(Object.assign(new Error(message), { code: "ENOSPC", syscall: "write" }));
+    const run = await runProgram(["start"], createTestTerminal(), createTestActions({ start }));
+    expect(run).toEqual({ exitCode: 1, output: "", errors: `error: ${message}\n` });
+  });
+
   test("an error that nobody foresaw shows where it was", async () => {
     const start = () => Promise.reject(new TypeError("x is undefined"));
     const { exitCode, errors } = await runProgram(["start"], createTestTerminal(), createTestActions({ start }));
