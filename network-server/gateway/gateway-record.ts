@@ -23,6 +23,7 @@ export interface GatewayRecord {
   /** Where the last packet came from; text only when it was restored. */
   source: SourceAddress | string;
   pinnedAddress: string | undefined;
+  returnPath: GatewayStatus["returnPath"];
   location: GatewayStatus["location"];
   roundTripsMs: number[];
   uplinks: number;
@@ -51,6 +52,7 @@ export function newRecord(gatewayId: GatewayId, source: SourceAddress, nowMs: nu
     countedOnline: false,
     source,
     pinnedAddress: undefined,
+    returnPath: undefined,
     location: undefined,
     roundTripsMs: [],
     uplinks: 0,
@@ -88,6 +90,7 @@ export function statusOf(record: GatewayRecord, online: boolean): GatewayStatus 
     online,
     remoteAddress: typeof record.source === "string" ? record.source : formatSource(record.source),
     ...(record.pinnedAddress === undefined ? {} : { pinnedAddress: record.pinnedAddress }),
+    ...(record.returnPath === undefined ? {} : { returnPath: record.returnPath }),
     ...(roundTripMs === undefined ? {} : { roundTripMs }),
     ...(location === undefined ? {} : { location }),
     counts: {
@@ -109,6 +112,14 @@ const statusSchema = Type.Object({
   online: Type.Boolean(),
   remoteAddress: Type.String(),
   pinnedAddress: Type.Optional(Type.String()),
+  returnPath: Type.Optional(
+    Type.Object({
+      address: Type.String(),
+      port: Type.Integer(),
+      version: Type.Union([Type.Literal(1), Type.Literal(2)]),
+      heardAtMs: Type.Number(),
+    }),
+  ),
   roundTripMs: Type.Optional(Type.Number()),
   location: Type.Optional(Type.Object({ latitude: Type.Number(), longitude: Type.Number(), altitude: Type.Number() })),
   counts: Type.Object({ uplinks: count, downlinks: count, downlinkFailures: count, refused: count }),
@@ -140,6 +151,7 @@ export function restoredRecord(status: GatewayStatus, nowUs: number): GatewayRec
     lastSeenAtMs: status.lastSeenAtMs,
     source: status.remoteAddress,
     pinnedAddress: status.pinnedAddress,
+    returnPath: status.returnPath,
     location: status.location,
     roundTripsMs: status.roundTripMs === undefined ? [] : [status.roundTripMs],
     ...status.counts,

@@ -34,6 +34,7 @@ export interface GatewayRegistry {
   config(gatewayId: GatewayId): GatewayConfig | undefined;
   /** What people configured, else what the gateway last said. */
   location(gatewayId: GatewayId): GatewayStatus["location"];
+  recordReturnPath(gatewayId: GatewayId, path: NonNullable<GatewayStatus["returnPath"]>): void;
   recordUplinks(gatewayId: GatewayId, uplinks: number): void;
   recordDownlink(gatewayId: GatewayId, sent: boolean): void;
   recordRoundTrip(gatewayId: GatewayId, milliseconds: number): void;
@@ -138,6 +139,13 @@ class Registry implements GatewayRegistry {
   location(gatewayId: GatewayId): GatewayStatus["location"] {
     const record = this.#find(gatewayId);
     return record?.config?.location ?? record?.location;
+  }
+
+  recordReturnPath(gatewayId: GatewayId, path: NonNullable<GatewayStatus["returnPath"]>): void {
+    const record = this.#find(gatewayId);
+    if (!record) return;
+    record.returnPath = path;
+    record.dirty = true;
   }
 
   recordUplinks(gatewayId: GatewayId, uplinks: number): void {

@@ -92,6 +92,13 @@ export interface GatewayStatus {
   readonly remoteAddress: string;
   /** With the source rule `pin`: the address that frames must come from until it is released. */
   readonly pinnedAddress?: string;
+  /** Semtech UDP: where its last PULL_DATA came from; a server that starts again sends there until the next one. */
+  readonly returnPath?: {
+    readonly address: string;
+    readonly port: number;
+    readonly version: 1 | 2;
+    readonly heardAtMs: number;
+  };
   /** Median of recent PULL_RESP to TX_ACK times. */
   readonly roundTripMs?: number;
   readonly location?: { readonly latitude: number; readonly longitude: number; readonly altitude: number };

@@ -111,7 +111,7 @@ class SemtechUdp implements UdpTransport {
     switch (packet.kind) {
       case "pull_data":
         this.#options.socket.send(encodePullAck(packet.version, packet.token), source);
-        this.#notePath(packet, source, received.receivedAtUs);
+        this.#notePath(packet, received);
         return;
       case "push_data":
         this.#options.socket.send(encodePushAck(packet.version, packet.token), source);
@@ -123,7 +123,8 @@ class SemtechUdp implements UdpTransport {
     }
   }
 
-  #notePath({ gatewayId, version }: GatewayPacket, source: SourceAddress, heardAtUs: number): void {
+  #notePath({ gatewayId, version }: GatewayPacket, { source, receivedAtUs: heardAtUs, receivedAtMs }: Received): void {
+    this.#options.gateways.recordReturnPath(gatewayId, { ...source, version, heardAtMs: receivedAtMs });
     // Put anew each time, so that the paths stand in the order of their age and the dead ones come first.
     this.#paths.delete(gatewayId);
     this.#paths.set(gatewayId, { source, version, heardAtUs });
@@ -201,8 +202,13 @@ class SemtechUdp implements UdpTransport {
   }
 
   #pathTo(gatewayId: GatewayId): ReturnPath | undefined {
+    const { clock, gateways } = this.#options;
     const path = this.#paths.get(gatewayId);
-    return path && this.#options.clock.monotonicUs() - path.heardAtUs < onlineTimeoutMs * 1000 ? path : undefined;
+    if (path) return clock.monotonicUs() - path.heardAtUs < onlineTimeoutMs * 1000 ? path : undefined;
+    // A process before this one may have heard the PULL_DATA: answers need not wait for the next.
+    const known = gateways.status(gatewayId)?.returnPath;
+    if (!known || clock.nowMs() - known.heardAtMs >= onlineTimeoutMs) return undefined;
+    return { source: known, version: known.version, heardAtUs: clock.monotonicUs() };
   }
 }
 
