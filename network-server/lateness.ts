@@ -7,10 +7,10 @@ import type { Reception } from "./gateway/types.ts";
  *
  * - the gateway's microsecond counter: time of arrival less counter, here the offset, is nearly the same for all fresh
  *   frames, and larger by the time that a frame was held. The least offset of the last while is what fresh means;
- * - its wall clock, where it has one that was ever set.
+ * - its wall clock, where it has one that has been right.
  *
- * A gateway that starts again counts from 0, which looks like lateness at first. But then its frames agree on one offset,
- * whereas frames from a store come faster than they were heard. Frames held for about 2^32 us, 71.6 minutes, look fresh
+ * A gateway that starts again counts from 0: what may be that is not late. When frames agree on one other offset it is the
+ * new one; frames from a store do not, since they come faster than they were heard. Frames held for about 2^32 us, 71.6 minutes, look fresh
  * where there is no wall clock.
  */
 export interface LatenessJudge {
@@ -20,7 +20,13 @@ export interface LatenessJudge {
 
 /** More than the jitter of any way over which a device can be answered in time. */
 const lateAfterUs = 2_000_000;
-/** The same by a wall clock, which may be a few seconds off. */
+/**
+ * By the counter alone only what was held for longer than this is late. To take a fresh frame for a held one is to be silent
+ * to a device that listens; the other way round costs a transmission that the gateway refuses. Counters of forwarders that
+ * stand still, or go at a pace of their own, are no reason for silence.
+ */
+const leastHeldUs = 60_000_000;
+/** What is late by a wall clock that has been right before, and may be a few seconds off. */
 const lateByClockAfterUs = 5_000_000;
 /** Forwarders on gateways whose clock was never set report the seventies. */
 const clockNeverSetBeforeMs = Date.UTC(2015, 0, 1);
@@ -43,6 +49,7 @@ interface Fresh {
   readonly leastBeforeUs: number;
   readonly firstAtUs: number;
   readonly lastAtUs: number;
+  readonly lastCounterUs: number;
   /** The gateway's wall clock has agreed with the server's. */
   readonly clockIsRight: boolean;
 }
@@ -51,6 +58,8 @@ interface Board {
   readonly fresh?: Fresh;
   /** An offset that is late by what is known, and may be that of a gateway that began again. */
   readonly other?: { readonly offsetUs: number; readonly sinceUs: number };
+  /** Counter of the last frame that was held, until fresh ones come. */
+  readonly lastHeldUs?: number;
 }
 
 export const isLate = (reception: Reception): boolean => (reception.lateByUs ?? 0) > lateAfterUs;
@@ -85,15 +94,31 @@ function judgeOffset(board: Board, reception: Reception): { readonly board: Boar
   const byCounterUs = fresh && signed(offsetUs - leastOf(fresh));
   if (fresh && byCounterUs !== undefined && Math.abs(byCounterUs) <= toleranceUs(fresh, nowUs)) {
     const lateByUs = Math.min(lateAfterUs, Math.max(0, byCounterUs));
-    return { board: { fresh: learned(fresh, offsetUs, nowUs, clockIsFresh) }, lateByUs };
+    return { board: { fresh: learned(fresh, offsetUs, reception, clockIsFresh) }, lateByUs };
   }
-  const begins = { board: { fresh: firstFresh(offsetUs, nowUs, clockIsFresh) }, lateByUs: 0 };
-  if (clockIsFresh || (!fresh && byClockUs === undefined)) return begins;
-  const clockIsWitness = byClockUs !== undefined && (fresh?.clockIsRight ?? false);
-  if (!clockIsWitness && agrees(board, offsetUs, reception)) return begins;
-  const heldUs = byCounterUs === undefined || clockIsWitness ? (byClockUs ?? 0) : modulo(byCounterUs);
-  return { board: { ...board, other: sameOther(board, offsetUs, nowUs) }, lateByUs: Math.max(lateAfterUs + 1, heldUs) };
+  const begins = { board: { fresh: firstFresh(reception, clockIsFresh) }, lateByUs: 0 };
+  if (clockIsFresh || !fresh || byCounterUs === undefined) return begins;
+  const odd = { ...board, other: sameOther(board, offsetUs, nowUs) };
+  if (byClockUs !== undefined && fresh.clockIsRight) {
+    return { board: odd, lateByUs: Math.max(lateAfterUs + 1, byClockUs) };
+  }
+  const heldUs = modulo(byCounterUs);
+  const isOutOfStep = Math.min(heldUs, wrapUs - heldUs) < leastHeldUs;
+  if (isOutOfStep || agrees(board, offsetUs, reception)) return begins;
+  if (!wasHeld(fresh, reception) && !followsHeld(board, reception)) return { board: odd, lateByUs: 0 };
+  return { board: { ...odd, lastHeldUs: reception.counterUs }, lateByUs: heldUs };
 }
+
+/** The counter says a time after the last fresh frame, and the gateway cannot have started since: it was held. */
+function wasHeld(fresh: Fresh, { counterUs, receivedAtUs }: Reception): boolean {
+  const elapsedUs = receivedAtUs - fresh.lastAtUs;
+  const advancedUs = modulo(counterUs - fresh.lastCounterUs);
+  return advancedUs > 0 && advancedUs <= elapsedUs && counterUs > elapsedUs + lateAfterUs;
+}
+
+/** The next one from the same store. */
+const followsHeld = ({ lastHeldUs }: Board, { counterUs }: Reception): boolean =>
+  lastHeldUs !== undefined && signed(counterUs - lastHeldUs) > 0;
 
 /** How long ago the gateway's wall clock says the frame came; undefined where the clock is ahead or was never set. */
 function lateByClock({ rxInfo, receivedAtMs }: Reception): number | undefined {
@@ -107,17 +132,22 @@ const toleranceUs = (fresh: Fresh, nowUs: number): number => lateAfterUs + drift
 const leastOf = ({ leastUs, leastBeforeUs }: Fresh): number =>
   signed(leastBeforeUs - leastUs) < 0 ? leastBeforeUs : leastUs;
 
-const firstFresh = (offsetUs: number, nowUs: number, clockIsRight: boolean): Fresh => ({
-  periodStartUs: nowUs,
-  leastUs: offsetUs,
-  leastBeforeUs: offsetUs,
-  firstAtUs: nowUs,
-  lastAtUs: nowUs,
-  clockIsRight,
-});
+function firstFresh({ receivedAtUs, counterUs }: Reception, clockIsRight: boolean): Fresh {
+  const offsetUs = modulo(receivedAtUs - counterUs);
+  return {
+    periodStartUs: receivedAtUs,
+    leastUs: offsetUs,
+    leastBeforeUs: offsetUs,
+    firstAtUs: receivedAtUs,
+    lastAtUs: receivedAtUs,
+    lastCounterUs: counterUs,
+    clockIsRight,
+  };
+}
 
-function learned(fresh: Fresh, offsetUs: number, nowUs: number, clockIsFresh: boolean): Fresh {
-  const next = { ...fresh, lastAtUs: nowUs, clockIsRight: fresh.clockIsRight || clockIsFresh };
+function learned(fresh: Fresh, offsetUs: number, reception: Reception, clockIsFresh: boolean): Fresh {
+  const { receivedAtUs: nowUs, counterUs: lastCounterUs } = reception;
+  const next = { ...fresh, lastAtUs: nowUs, lastCounterUs, clockIsRight: fresh.clockIsRight || clockIsFresh };
   if (nowUs - fresh.periodStartUs > periodUs) {
     return { ...next, periodStartUs: nowUs, leastBeforeUs: fresh.leastUs, leastUs: offsetUs };
   }

@@ -142,25 +142,18 @@ class Registry implements GatewayRegistry {
   }
 
   recordReturnPath(gatewayId: GatewayId, path: NonNullable<GatewayStatus["returnPath"]>): void {
-    const record = this.#find(gatewayId);
-    if (!record) return;
-    record.returnPath = path;
-    record.dirty = true;
+    const record = this.#touched(gatewayId);
+    if (record) record.returnPath = path;
   }
 
   recordUplinks(gatewayId: GatewayId, uplinks: number): void {
-    const record = this.#find(gatewayId);
-    if (!record) return;
-    record.uplinks += uplinks;
-    record.dirty = true;
+    const record = this.#touched(gatewayId);
+    if (record) record.uplinks += uplinks;
   }
 
   recordDownlink(gatewayId: GatewayId, sent: boolean): void {
-    const record = this.#find(gatewayId);
-    if (!record) return;
-    if (sent) record.downlinks += 1;
-    else record.downlinkFailures += 1;
-    record.dirty = true;
+    const record = this.#touched(gatewayId);
+    if (record) record[sent ? "downlinks" : "downlinkFailures"] += 1;
   }
 
   recordRoundTrip(gatewayId: GatewayId, milliseconds: number): void {
@@ -173,16 +166,19 @@ class Registry implements GatewayRegistry {
     values: NonNullable<GatewayStatus["lastStatistics"]>,
     location?: GatewayStatus["location"],
   ): void {
-    const record = this.#find(gatewayId);
-    if (!record) return;
-    record.lastStatistics = values;
-    if (location) record.location = location;
-    record.dirty = true;
+    const record = this.#touched(gatewayId);
+    if (record) record.lastStatistics = values;
+    if (record && location) record.location = location;
   }
 
-  statuses(): readonly GatewayStatus[] {
-    return [...this.#registered.values(), ...this.#unknown.values()].map(record => this.#statusOf(record));
+  #touched(gatewayId: GatewayId): GatewayRecord | undefined {
+    const record = this.#find(gatewayId);
+    if (record) record.dirty = true;
+    return record;
   }
+
+  statuses = (): readonly GatewayStatus[] =>
+    [...this.#registered.values(), ...this.#unknown.values()].map(record => this.#statusOf(record));
 
   status(gatewayId: GatewayId): GatewayStatus | undefined {
     const record = this.#find(gatewayId);
