@@ -105,11 +105,8 @@ function addCopy(copies: Reception[], reception: Reception): void {
 
 function isNewTransmission(entry: Entry, reception: Reception): boolean {
   const heardBefore = entry.copies.find(copy => copy.gatewayId === reception.gatewayId);
-  if (heardBefore) {
-    const elapsedUs = (reception.counterUs - heardBefore.counterUs) | 0;
-    return Math.abs(elapsedUs) > sameTransmissionUs;
-  }
-  return reception.receivedAtUs - entry.firstAtUs > repeatAfterUs;
+  const elapsedUs = heardBefore ? (reception.counterUs - heardBefore.counterUs) | 0 : 0;
+  return Math.abs(elapsedUs) > sameTransmissionUs || reception.receivedAtUs - entry.firstAtUs > repeatAfterUs;
 }
 
 const latin1 = (bytes: Uint8Array): string =>

@@ -61,6 +61,13 @@ test("C13 the same frame from the same gateway seconds later is a transmission o
   expect(collector.add(reception(clock, 1))).toBeDefined();
 });
 
+test("C13 so it is where the gateway's counter stands still", async () => {
+  const { clock, collector } = setUp();
+  collector.add(reception(clock, 1, { counterUs: 5 }));
+  await clock.advance(2500);
+  expect(collector.add(reception(clock, 1, { counterUs: 5 }))).toBeDefined();
+});
+
 test("one gateway's copies of a frame on neighbouring channels are one reception, the stronger", async () => {
   const { clock, collector } = setUp();
   const collection = collector.add(reception(clock, 1, { snrDb: -9 }));
