@@ -170,7 +170,7 @@ describe("MQTT credentials", () => {
     await mqttCredentials.remove(application.id, "node red");
     await vi.waitFor(async () => expect(await verify("node red", "first password")).toBeUndefined());
     expect(await exists("node red")).toBe(false);
-    expect(changed).toEqual(["node red", "node red"]);
+    await vi.waitFor(() => expect(changed).toEqual(["node red", "node red"]));
     await mqttCredentials.create(application.id, "node red", "second password");
     await vi.waitFor(async () => expect(await verify("node red", "second password")).toBe(application.id));
     expect(await verify("node red", "first password")).toBeUndefined();
