@@ -17,7 +17,7 @@ import type { OpenUplink } from "./session-record.ts";
 
 /** Whose event, when, under which stable id. */
 export interface EventOrigin {
-  readonly device: DeviceConfig;
+  readonly device: Pick<DeviceConfig, "devEui" | "applicationId">;
   readonly atMs: number;
   readonly deduplicationId: string;
 }

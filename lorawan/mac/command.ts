@@ -34,8 +34,11 @@ export interface CommandContext {
 export type CommandEvent =
   | { readonly kind: "device-status"; readonly battery: number; readonly marginDb: number }
   | { readonly kind: "refused"; readonly name: string; readonly detail: string }
-  /** A request was refused or left unanswered so often that it is not sent again, or not before a rest. */
-  | { readonly kind: "given-up"; readonly name: string }
+  /**
+   * A request was refused or left unanswered so often that it is not sent again, or not before a rest. `request` is its
+   * key, `refusal` what the device refused of it at last; absent: there was no answer.
+   */
+  | { readonly kind: "given-up"; readonly name: string; readonly request: string; readonly refusal?: string }
   /** Nothing behind it could be read (C52). */
   | { readonly kind: "unknown-command"; readonly cid: number }
   | { readonly kind: "truncated-command"; readonly cid: number }
@@ -82,8 +85,8 @@ export interface DeviceInitiatedCommand extends CommandBase {
 
 export type Acceptance =
   | { readonly kind: "accepted"; readonly state: MacState; readonly events: readonly CommandEvent[] }
-  /** `state` holds what was refused, and what was accepted nevertheless. */
-  | { readonly kind: "refused"; readonly state: MacState; readonly detail: string };
+  /** `state` holds what was refused, and what was accepted nevertheless. `isFinal`: the command will not ask for it again. */
+  | { readonly kind: "refused"; readonly state: MacState; readonly detail: string; readonly isFinal?: boolean };
 
 /** The network asks, the device answers. A group is the bytes of requests that stay together. */
 export interface NetworkInitiatedCommand extends CommandBase {
@@ -244,7 +247,12 @@ export const accepted = (state: MacState, events: readonly CommandEvent[] = []):
 export const acceptedWith = (state: MacState, changed: WantedMacParameters): Acceptance =>
   accepted({ ...state, current: { ...state.current, ...changed } });
 
-export const refused = (state: MacState, detail: string): Acceptance => ({ kind: "refused", state, detail });
+export const refused = (state: MacState, detail: string, isFinal = false): Acceptance => ({
+  kind: "refused",
+  state,
+  detail,
+  ...(isFinal && { isFinal }),
+});
 
 /** The names of the flags that are false: what the device refused, for people. */
 export const refusedBits = (answer: Readonly<Record<string, boolean>>): string =>

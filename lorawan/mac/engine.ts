@@ -76,7 +76,7 @@ export function handleUplinkCommands(bytes: Uint8Array, state: MacState, context
   return {
     state: { ...settled, pending: [], ...(reading.sticky.length > 0 && { stickyAnswers: reading.sticky }) },
     answers: reading.answers,
-    events: [...reading.events, ...givenUpEvents(state, settled), ...endEvents(stream.end)],
+    events: [...reading.events, ...silenceEvents(reading.state, settled), ...endEvents(stream.end)],
     needsDownlink: reading.answers.length > 0 || reading.sticky.length > 0,
   };
 }
@@ -116,12 +116,13 @@ function readAnswer(
   if (group === undefined) return [withoutRequest(reading, command, entry), 1];
   const payloads = answersInARow(command, group, rest);
   const outcome = command.accept(reading.state, group, payloads, context);
+  const state = outcome.kind === "accepted" ? withoutFailures(outcome.state, group) : withRefusal(outcome.state, group);
   return [
     {
       ...reading,
       pending: reading.pending.filter((_, index) => index !== place),
-      state: outcome.kind === "accepted" ? withoutFailures(outcome.state, group) : withRefusal(outcome.state, group),
-      events: [...reading.events, ...eventsOf(outcome, command)],
+      state,
+      events: [...reading.events, ...eventsOf(outcome, command, group, state)],
       sticky: command.sticky ? withMember(reading.sticky, command.cid) : reading.sticky,
     },
     payloads.length,
@@ -153,10 +154,18 @@ function withoutRequest(reading: Reading, command: NetworkInitiatedCommand, entr
 const withMember = (list: readonly number[], member: number): readonly number[] =>
   list.includes(member) ? list : [...list, member];
 
-function eventsOf(outcome: Acceptance, command: NetworkInitiatedCommand): readonly MacEvent[] {
-  return outcome.kind === "accepted"
-    ? outcome.events
-    : [{ kind: "refused", name: nameOf(command), detail: outcome.detail }];
+function eventsOf(
+  outcome: Acceptance,
+  command: NetworkInitiatedCommand,
+  group: Uint8Array,
+  after: MacState,
+): readonly MacEvent[] {
+  if (outcome.kind === "accepted") return outcome.events;
+  const name = nameOf(command);
+  const refusal: MacEvent = { kind: "refused", name, detail: outcome.detail };
+  const request = requestKey(group);
+  const isLast = outcome.isFinal || after.failures[request] === maxTries;
+  return isLast ? [refusal, { kind: "given-up", name, request, refusal: outcome.detail }] : [refusal];
 }
 
 const nameOf = (command: NetworkInitiatedCommand): string => command.down?.name ?? "";
@@ -212,12 +221,13 @@ function networkCommandOf(group: Uint8Array): NetworkInitiatedCommand | undefine
   return command?.kind === "network-initiated" ? command : undefined;
 }
 
-function givenUpEvents(before: MacState, after: MacState): readonly MacEvent[] {
+/** Requests that have stayed without an answer once too often. */
+function silenceEvents(before: MacState, after: MacState): readonly MacEvent[] {
   return Object.entries(after.failures)
-    .filter(([key, count]) => count >= maxTries && (before.failures[key] ?? 0) < maxTries)
-    .flatMap(([key]) => {
-      const command = networkCommandOf(fromHex(key));
-      return command ? [{ kind: "given-up" as const, name: nameOf(command) }] : [];
+    .filter(([request, count]) => count >= maxTries && (before.failures[request] ?? 0) < maxTries)
+    .flatMap(([request]) => {
+      const command = networkCommandOf(fromHex(request));
+      return command ? [{ kind: "given-up" as const, name: nameOf(command), request }] : [];
     });
 }
 

@@ -63,7 +63,7 @@ export const linkAdrAns: Message<LinkADRAns> = {
 };
 
 /** DataRate and TXPower that mean "as it is" (TS001-1.0.4 5.2). */
-const keep = 15;
+export const keep = 15;
 const canKeep = (version: MacVersion): boolean => existsIn({ since: "1.0.4" }, version);
 
 const noRefusals: LinkAdrRefusals = { dataRates: [], txPowerIndexes: [], enabledChannels: [] };
@@ -172,6 +172,11 @@ function withRefusals({ state, last, enabledChannels }: Settlement, answer: Link
   };
 }
 
+const hasNewRefusals = (before: LinkAdrRefusals = noRefusals, after: LinkAdrRefusals = noRefusals): boolean =>
+  before.dataRates !== after.dataRates ||
+  before.txPowerIndexes !== after.txPowerIndexes ||
+  before.enabledChannels !== after.enabledChannels;
+
 /** TS001-1.0.4 5.2: DataRate, TXPower and NbTrans of the last request count, and one bit refused refuses the block. */
 function acceptBlock(
   state: MacState,
@@ -201,7 +206,8 @@ function acceptBlock(
   if (answer.channelMaskAck && !followsAdr && existsIn({ since: "1.0.3" }, macVersion)) {
     return accepted(applied(settlement, false));
   }
-  return refused(withRefusals(settlement, answer), bits);
+  const next = withRefusals(settlement, answer);
+  return refused(next, bits, hasNewRefusals(state.linkAdrRefusals, next.linkAdrRefusals));
 }
 
 export const linkAdr = networkInitiatedBlock({

@@ -23,7 +23,7 @@ export interface AdrInput {
 
 export interface AdrDecision {
   readonly wanted: Required<Pick<WantedMacParameters, "dataRate" | "txPowerIndex" | "nbTrans">>;
-  /** For people, for example "margin 12.1 dB over 20 uplinks: DR5, power 2, 1 transmission". */
+  /** For people, why: for example "SNR max 7.2 dB over 20, margin 12.1 dB". */
   readonly reason: string;
 }
 

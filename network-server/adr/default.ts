@@ -24,7 +24,7 @@ export const defaultAdr: AdrAlgorithm = input => {
     const range = `DR${input.minDataRate} to DR${input.maxDataRate}`;
     return { wanted: { ...wantedOf(input), dataRate: bounded }, reason: `DR${input.dataRate} is not within ${range}` };
   }
-  const keep: AdrDecision = { wanted: wantedOf(input), reason: `${history.length} uplinks heard: nothing changes yet` };
+  const keep: AdrDecision = { wanted: wantedOf(input), reason: `${history.length} uplinks heard${lossText(input)}` };
   const floor = floorOf(input, input.dataRate);
   if (floor === undefined || history.length === 0) return keep;
   const margins = history.map(sample => sample.snrDb - floor - input.installationMarginDb);
@@ -85,7 +85,7 @@ function recover(input: AdrInput, margin: number): AdrDecision {
     dataRate -= 1;
     missing -= dataRateStepDb(input, dataRate);
   }
-  return decided(input, { ...wantedOf(input), dataRate, txPowerIndex }, margin);
+  return decided(input, { ...wantedOf(input), dataRate, txPowerIndex }, margin, samplesToRecover);
 }
 
 /** Decibels of SNR that the next faster data rate needs more. */
@@ -145,9 +145,20 @@ const wantedOf = (input: AdrInput): AdrDecision["wanted"] => ({
   nbTrans: repeatsFor(input),
 });
 
-const decided = (input: AdrInput, wanted: AdrDecision["wanted"], margin: number): AdrDecision => ({
-  wanted,
-  reason:
-    `margin ${margin.toFixed(1)} dB over ${input.history.length} uplinks: ` +
-    `DR${wanted.dataRate}, power ${wanted.txPowerIndex}, ${wanted.nbTrans} transmission${wanted.nbTrans === 1 ? "" : "s"}`,
-});
+/** @param sampleCount of the newest samples, those that the margin is of. */
+function decided(
+  input: AdrInput,
+  wanted: AdrDecision["wanted"],
+  margin: number,
+  sampleCount: number = adrHistoryLength,
+): AdrDecision {
+  const samples = input.history.slice(-sampleCount);
+  const snr = Math.max(...samples.map(sample => sample.snrDb));
+  const link = `SNR max ${snr.toFixed(1)} dB over ${samples.length}, margin ${margin.toFixed(1)} dB`;
+  return { wanted, reason: link + lossText(input) };
+}
+
+function lossText(input: AdrInput): string {
+  const loss = recentLoss(input);
+  return loss > 0 ? `, ${Math.round(loss * 100)} % of the frames lost` : "";
+}

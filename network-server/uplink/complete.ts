@@ -12,7 +12,7 @@ import { afterUplink, answerableQueue, isClassC } from "../downlink/class-c-stat
 import { type DownlinkPlan, planDownlink } from "../downlink/plan.ts";
 import { sendPlanned, sentItem } from "../downlink/send.ts";
 import { dataWindows } from "../downlink/windows.ts";
-import { droppedEvent, type EventOrigin, logEvent, statusEvent, uplinkEvent } from "../events.ts";
+import { droppedEvent, type EventOrigin, logEvent, uplinkEvent } from "../events.ts";
 import type { Reception } from "../gateway/types.ts";
 import { isLate } from "../lateness.ts";
 import type { DeviceConfig } from "../ports.ts";
@@ -21,6 +21,7 @@ import { regionOfSession, type Session } from "../session.ts";
 import type { OpenUplink } from "../session-record.ts";
 import { type AckResult, judgeAck } from "./acknowledge.ts";
 import { type AppliedUplink, applyUplink, type UplinkFacts } from "./apply.ts";
+import { steeringEvents } from "./steering-events.ts";
 
 /**
  * Commit 2: what the uplink does to the session, its event with every copy, and the counter of the downlink that answers
@@ -190,18 +191,10 @@ interface Outcome {
 function eventsOf(context: NetworkContext, origin: EventOrigin, outcome: Outcome): readonly NetworkEvent[] {
   const { applied, plan } = outcome;
   const fresh = (): EventOrigin => ({ ...origin, deduplicationId: context.newUuid() });
-  const macEvents = applied.macEvents.flatMap(event => {
-    switch (event.kind) {
-      case "device-status":
-        return [statusEvent(fresh(), event.battery, event.marginDb)];
-      default:
-        return [];
-    }
-  });
   return [
     uplinkEvent(origin, outcome.active, outcome.frame, outcome.heard),
     ...outcome.acknowledged.events,
-    ...macEvents,
+    ...steeringEvents(fresh, applied, plan.downlink?.sentRequests ?? []),
     ...plan.dropped.map(dropped => droppedEvent(fresh(), dropped)),
     ...(plan.withoutAppSKey
       ? [

@@ -67,7 +67,10 @@ export type LogCode =
   | "DOWNLINK_GATEWAY"
   | "RELAY_NEW_END_DEVICE"
   | "F_CNT_DOWN"
-  | "EXPIRED";
+  | "EXPIRED"
+  // Ours, beyond the contract.
+  | "ADR"
+  | "MAC_REQUEST_GIVEN_UP";
 
 export interface LogEvent extends EventBase {
   readonly kind: "log";

@@ -151,6 +151,30 @@ describe("a device whose frames get lost", () => {
   });
 });
 
+test("each change is told with its reason, once, and what it says is what the device then uses", async () => {
+  const device = await life(100);
+  await uplinks(device, 100);
+  const told = (await device.eventsOf(device.device.devEui)).flatMap(event =>
+    event.kind === "log" && event.code === "ADR" ? [event] : [],
+  );
+  expect(told).toHaveLength(linkAdrCount(device));
+  for (const { level, description } of told) {
+    expect(level).toBe("INFO");
+    expect(description).toMatch(/^SNR max -?\d+\.\d dB over \d+, margin -?\d+\.\d dB: DR\d, \d+ dBm, 1 transmission$/);
+  }
+  const { dataRate, txPowerIndex, nbTrans } = rates(device);
+  // EU868 begins at 16 dBm and loses 2 dB a step.
+  const context = {
+    data_rate: dataRate,
+    tx_power_index: txPowerIndex,
+    tx_power_dbm: 16 - 2 * txPowerIndex,
+    nb_trans: nbTrans,
+  };
+  expect(told.at(-1)?.context).toEqual(
+    Object.fromEntries(Object.entries(context).map(([name, value]) => [name, String(value)])),
+  );
+});
+
 describe("limits and wishes", () => {
   test("a profile's limits hold for ADR", async () => {
     const limited = await life(50, { profile: { adrMinDataRate: 2, adrMaxDataRate: 3 } });

@@ -3,6 +3,7 @@ import { gpsMsOf } from "../../lorawan/gps-time.ts";
 import { regionOf } from "../../lorawan/region/regions.ts";
 import type { RegionConfig } from "../../network-server/config.ts";
 import { defaultRegionConfig } from "../../network-server/region-config.ts";
+import type { LogCode, LogEvent, NetworkEvent } from "../../platform/state/network-event.ts";
 import { joinedLife, type LifeOptions, personalisedLife } from "../support/radio-life.ts";
 
 const eu868 = (changes: Partial<RegionConfig> = {}): RegionConfig => ({
@@ -265,6 +266,33 @@ describe("requests of the device and of the network", () => {
   });
 });
 
+const isLog =
+  (code: LogCode) =>
+  (event: NetworkEvent): event is LogEvent =>
+    event.kind === "log" && event.code === code;
+
+test("C56 a request that the device keeps refusing is told once, with what was asked and what was refused", async () => {
+  // Built before EU868 had LR-FHSS.
+  const region = regionOf("EU868", "TS001-1.0.0");
+  const extraChannels = [{ frequencyHz: 867_150_000, minDataRate: 0, maxDataRate: 11 }];
+  const life = await joinedLife(under(eu868({ extraChannels }), { device: { region } }));
+  await life.sendMany(15);
+  expect(life.commandsHeard().filter(name => name === "NewChannelReq")).toHaveLength(3);
+  const givenUp = (await life.eventsOf(life.device.devEui)).filter(isLog("MAC_REQUEST_GIVEN_UP"));
+  expect(givenUp).toMatchObject([
+    {
+      level: "WARNING",
+      context: {
+        command: "NewChannelReq",
+        request: expect.stringContaining("frequencyHz 867150000"),
+        tries: "3",
+        refused: expect.stringContaining("dataRateRangeOk"),
+      },
+    },
+  ]);
+  expect(givenUp[0]?.description).toContain("refused NewChannelReq");
+});
+
 describe("LinkADRReq", () => {
   test("C56 a device that refuses a power is asked for a lower one and then left alone", async () => {
     // Built when EU868 had TXPower 0 to 5; the profile says 0 to 7.
@@ -276,6 +304,11 @@ describe("LinkADRReq", () => {
     await life.sendMany(60);
     expect(life.commandsHeard()).toHaveLength(asked);
     life.expectAllHeard();
+    const givenUp = (await life.eventsOf(life.device.devEui)).filter(isLog("MAC_REQUEST_GIVEN_UP"));
+    expect(givenUp.map(event => event.context)).toMatchObject([
+      { command: "LinkADRReq", request: expect.stringContaining("txPowerIndex 6"), tries: "1", refused: "powerAck" },
+      { command: "LinkADRReq", request: expect.stringContaining("txPowerIndex 7"), tries: "1", refused: "powerAck" },
+    ]);
   });
 
   test("C57 after the device's back-off data rate, power and channels are learnt again and set anew", async () => {

@@ -1,6 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { handleUplinkCommands, markSent, packCommands, requestsFor } from "../../../lorawan/mac/engine.ts";
+import {
+  handleUplinkCommands,
+  type MacEvent,
+  markSent,
+  packCommands,
+  requestsFor,
+} from "../../../lorawan/mac/engine.ts";
 import type { MacState, WantedMacParameters } from "../../../lorawan/mac/state.ts";
 import { macVersions } from "../../../lorawan/version.ts";
 import {
@@ -80,7 +86,9 @@ describe("requests and their answers", () => {
       expect(asked(state, { rx1DelaySeconds: 2 })).toEqual(["0802"]);
       const result = exchanged(state, { rx1DelaySeconds: 2 }, "");
       expect(result.state.failures).toEqual({ "0802": attempt });
-      expect(result.events).toEqual(attempt === 3 ? [{ kind: "given-up", name: "RXTimingSetupReq" }] : []);
+      expect(result.events).toEqual(
+        attempt === 3 ? [{ kind: "given-up", name: "RXTimingSetupReq", request: "0802" }] : [],
+      );
       state = result.state;
     }
     expect(asked(state, { rx1DelaySeconds: 2 })).toEqual([]);
@@ -110,11 +118,18 @@ describe("requests and their answers", () => {
   test("C56 a refused request never rests", () => {
     let state = stateOf();
     let tries = 0;
+    const events: MacEvent[] = [];
     for (let uplink = 0; uplink < 80; uplink += 1) {
       tries += asked(state, { channels: fourChannels }).length;
-      state = exchanged(state, { channels: fourChannels }, "0700").state;
+      const result = exchanged(state, { channels: fourChannels }, "0701");
+      state = result.state;
+      events.push(...result.events.filter(({ kind }) => kind === "given-up"));
     }
     expect(tries).toBe(3);
+    const request = asked(stateOf(), { channels: fourChannels })[0];
+    expect(events).toEqual([
+      { kind: "given-up", name: "NewChannelReq", request, refusal: "channel 3: dataRateRangeOk" },
+    ]);
   });
 
   test("what is pending is not asked again before an uplink", () => {

@@ -25,6 +25,6 @@ test("C64 ForceRejoinReq has no answer and is given up after three downlinks wit
   let state = ordered;
   let events: readonly unknown[] = [];
   for (const _ of [1, 2, 3]) ({ state, events } = heard("", sentState(state, {}, version11), version11));
-  expect(events).toContainEqual({ kind: "given-up", name: "ForceRejoinReq" });
+  expect(events).toContainEqual({ kind: "given-up", name: "ForceRejoinReq", request: "0e250a" });
   expect(asked(state, {}, version11)).toEqual([]);
 });

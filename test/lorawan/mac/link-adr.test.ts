@@ -79,7 +79,18 @@ describe("answers", () => {
   test.each(["0300", "0301", "0302", "0303", "0304", "0305", "0306"])("C56 %s changes nothing", answer => {
     const { state, events } = exchanged(stateOf(), wanted, answer);
     expect(state.current).toEqual(stateOf().current);
-    expect(events).toMatchObject([{ kind: "refused", name: "LinkADRReq" }]);
+    expect(events[0]).toMatchObject({ kind: "refused", name: "LinkADRReq" });
+  });
+
+  test.each([
+    ["0300", undefined],
+    ["0303", "powerAck"],
+    ["0305", "dataRateAck"],
+    ["0306", "channelMaskAck"],
+  ])("C56 %s says at once what will not be asked for again: %s", (answer, refusal) => {
+    const { events } = exchanged(stateOf(), wanted, answer);
+    const givenUp = { kind: "given-up", name: "LinkADRReq", request: asked(stateOf(), wanted)[0], refusal };
+    expect(events.slice(1)).toEqual(refusal === undefined ? [] : [givenUp]);
   });
 
   test("C55 one refusal in a block refuses the block", () => {
@@ -108,12 +119,14 @@ describe("answers", () => {
     answer => {
       let state = stateOf();
       let rounds = 0;
+      let last: readonly unknown[] = [];
       while (asked(state, wanted).length > 0 && rounds < 100) {
-        state = exchanged(state, wanted, answer).state;
+        ({ state, events: last } = exchanged(state, wanted, answer));
         rounds += 1;
       }
       expect(rounds).toBeLessThan(30);
       expect(state.current).toEqual(stateOf().current);
+      expect(last).toContainEqual(expect.objectContaining({ kind: "given-up" }));
     },
   );
 

@@ -127,8 +127,15 @@ describe("steadiness", () => {
   });
 });
 
-test("a decision says why", () => {
-  expect(defaultAdr(input({ history: uplinks(20, 8) })).reason).toBe(
-    "margin 18.0 dB over 20 uplinks: DR5, power 1, 1 transmission",
-  );
+test.each([
+  [{ history: uplinks(20, 8) }, "SNR max 8.0 dB over 20, margin 18.0 dB"],
+  [{ history: uplinks(20, 8, 6) }, "SNR max 8.0 dB over 20, margin 18.0 dB, 13 % of the frames lost"],
+  [
+    { dataRate: 5, history: [...uplinks(10, 9), ...uplinks(10, -8)].map((sample, fCnt) => ({ ...sample, fCnt })) },
+    "SNR max -8.0 dB over 6, margin -10.5 dB",
+  ],
+  [{ history: uplinks(3, 8) }, "3 uplinks heard"],
+  [{ minDataRate: 2 }, "DR0 is not within DR2 to DR5"],
+])("a decision says why (%#)", (changes, reason) => {
+  expect(defaultAdr(input(changes)).reason).toBe(reason);
 });
