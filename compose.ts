@@ -1,188 +1,112 @@
 // The composition root: the only place that sees all three servers.
-import { join } from "node:path";
-import Type, { type Static } from "typebox";
-import { appServerConfigSchema } from "./app-server/config.ts";
-import { ensureLocalToken } from "./app-server/local-token.ts";
-import type { AppSKeyVault, NetworkControl } from "./app-server/ports.ts";
-import { startAppServer } from "./app-server/server.ts";
-import { type FirstAdministrator, firstStart } from "./app-server/storage/first-start.ts";
-import { createRepositories } from "./app-server/storage/repositories.ts";
-import { createAppSKeyVault, type KeyEncryptionKey } from "./app-server/vault.ts";
-import { joinServerConfigSchema } from "./join-server/config.ts";
-import { createRootKeyStore } from "./join-server/device-keys.ts";
+
+import { type AppServer, startAppServer } from "./app-server/server.ts";
+import type { FirstAdministrator } from "./app-server/storage/first-start.ts";
+import type { Config } from "./compose/config.ts";
+import { openDatabase, prepareCatalog } from "./compose/database.ts";
+import { installationKeys } from "./compose/keys.ts";
+import { networkControl } from "./compose/network-control.ts";
+import { part } from "./compose/part.ts";
+import { allRoles, type Role, roleFaults } from "./compose/roles.ts";
+import { openState } from "./compose/state.ts";
+import type { Surroundings } from "./compose/surroundings.ts";
 import { createJoinServer } from "./join-server/server.ts";
-import { parseAesKey } from "./lorawan/keys.ts";
 import { createHttpJoinServer } from "./network-server/backend/join-server.ts";
 import { openSqlCatalog } from "./network-server/catalog/sql-catalog.ts";
-import { networkServerConfigSchema } from "./network-server/config.ts";
 import { openUdpSocket } from "./network-server/gateway/udp/socket.ts";
 import { checkRegionConfigs } from "./network-server/region-check.ts";
-import { type NetworkServer, startNetworkServer } from "./network-server/server.ts";
-import type { Clock } from "./platform/clock.ts";
+import { startNetworkServer } from "./network-server/server.ts";
+import { createStoreControl } from "./network-server/store-control.ts";
 import { prepareDataFolder } from "./platform/data-folder.ts";
-import { startEmbeddedPostgres } from "./platform/embedded-postgres.ts";
 import { ConfigError } from "./platform/errors.ts";
 import { createHttpServer } from "./platform/http.ts";
-import {
-  deriveKey,
-  loadOrCreateKeyFile,
-  type MasterKey,
-  type MasterKeys,
-  parseMasterKeys,
-} from "./platform/key-file.ts";
 import { createLifecycle, type Lifecycle } from "./platform/lifecycle.ts";
-import type { Log } from "./platform/log.ts";
 import { createMetrics } from "./platform/metrics.ts";
-import { migrate } from "./platform/migrate.ts";
-import { createPostgres } from "./platform/postgres.ts";
-import type { Sql } from "./platform/sql.ts";
-import { openLmdbStore } from "./platform/state/lmdb.ts";
 
-export const configSchema = Type.Object({
-  dataFolder: Type.String({ default: "data", description: "Folder for everything that must survive a restart." }),
-  log: Type.Object(
-    {
-      level: Type.Union(
-        ["trace", "debug", "info", "warn", "error", "silent"].map(level => Type.Literal(level)),
-        { default: "info", description: "Least level that is printed." },
-      ),
-    },
-    { default: {} },
-  ),
-  http: Type.Object(
-    {
-      bind: Type.String({ default: "0.0.0.0", description: "Address of the API, health checks and metrics." }),
-      port: Type.Integer({ minimum: 0, maximum: 65535, default: 8080, description: "TCP port of HTTP." }),
-    },
-    { default: {} },
-  ),
-  postgres: Type.Object(
-    {
-      url: Type.Optional(
-        Type.String({
-          pattern: "^postgres(ql)?://",
-          secret: true,
-          description: "PostgreSQL to use in place of the embedded one, for example postgresql://user@host/upchirp.",
-        }),
-      ),
-    },
-    { default: {} },
-  ),
-  keyEncryptionKeys: Type.Optional(
-    Type.String({
-      secret: true,
-      description: "Keys that stored device keys are encrypted under, newest first, in place of the key file.",
-    }),
-  ),
-  networkServer: networkServerConfigSchema,
-  joinServer: joinServerConfigSchema,
-  appServer: appServerConfigSchema,
-});
-export type Config = Static<typeof configSchema>;
-
-export const migrationsFolder = new URL("./app-server/storage/migrations/", import.meta.url);
-
-/** A running server. */
+/** What runs in this process. */
 export interface Installation {
+  readonly roles: ReadonlySet<Role>;
   readonly httpPort: number;
-  readonly udpPort: number;
+  /** With the network-server role. */
+  readonly udpPort?: number;
+  /** With the app-server role, unless its own broker is off. */
   readonly mqttPort?: number;
   /** Present on the very first start: to be shown once and kept nowhere. */
   readonly administrator?: FirstAdministrator;
   readonly lifecycle: Lifecycle;
 }
 
-export interface Surroundings {
-  readonly log: Log;
-  readonly clock: Clock;
-  readonly version: string;
-  /** The database has ended by itself: the process cannot go on. */
-  readonly onFatal: (reason: string) => void;
-}
-
-/** Where the command line finds its API key. */
-export const localTokenFile = (dataFolder: string): string => join(dataFolder, "command-line-token");
-export const masterKeyFile = (config: Config): string => join(config.dataFolder, "key-encryption-keys");
-
-export const masterKeysOf = (config: Config): MasterKeys =>
-  config.keyEncryptionKeys === undefined
-    ? loadOrCreateKeyFile(masterKeyFile(config))
-    : parseMasterKeys(config.keyEncryptionKeys, "keyEncryptionKeys");
-
-/** What AppSKeys are wrapped under between the roles of this installation. */
-const appSKeyKek = (master: MasterKey): KeyEncryptionKey => ({
-  kekLabel: `upchirp-${master.id}`,
-  kek: deriveKey(master, "AppSKey envelopes", 32),
-});
-
-function refuseFaults(faults: readonly string[]): void {
-  if (faults.length > 0) throw new ConfigError(faults.join("\n"));
-}
-
-/** Starts all three roles in this process. Throws UpchirpError with a sentence that says what to do; nothing runs then. */
-export async function startInstallation(config: Config, surroundings: Surroundings): Promise<Installation> {
+/**
+ * Starts these roles in this process, part by part in the order in which they are added. Throws UpchirpError with a
+ * sentence that says what to do; nothing runs then.
+ */
+export async function startInstallation(
+  config: Config,
+  surroundings: Surroundings,
+  roles: ReadonlySet<Role> = new Set(allRoles),
+): Promise<Installation> {
   const { log, clock, version } = surroundings;
-  refuseFaults(checkRegionConfigs(config.networkServer.regions));
+  refuseFaults([...checkRegionConfigs(config.networkServer.regions), ...roleFaults(config, roles)]);
   prepareDataFolder(config.dataFolder);
+  const { masterKeys, appSKeyKek, vault } = installationKeys(config);
   const metrics = createMetrics();
   metrics.watchProcess();
   const lifecycle = createLifecycle({ log, clock });
-  const add = <Value>(name: string, start: () => Promise<Value>, stop: (value: Value) => Promise<void>) =>
-    part(lifecycle, name, start, stop);
-
-  const masterKeys = masterKeysOf(config);
-  const kek = appSKeyKek(masterKeys.current);
-  const vault = createAppSKeyVault({ ...kek, older: masterKeys.older.map(appSKeyKek) });
-  const { networkServer, joinServer: joinServerConfig, appServer } = config;
+  /** A part that is there when this process has one of the roles that use it. */
+  const add = <Value>(
+    name: string,
+    users: readonly Role[],
+    start: () => Promise<Value>,
+    stop: (value: Value) => Promise<void> = async () => {},
+  ) => part({ lifecycle, isNeeded: users.some(role => roles.has(role)), name, start, stop });
+  const { networkServer, joinServer, appServer } = config;
+  const onState: readonly Role[] = ["network-server", "app-server"];
 
   const database = add(
     "database",
+    allRoles,
     () => openDatabase(config, surroundings),
     opened => opened.close(),
   );
   const store = add(
     "state store",
-    () => openLmdbStore({ folder: join(config.dataFolder, "state"), log, metrics }),
+    onState,
+    () => openState(config, surroundings, metrics),
     opened => opened.close(),
   );
   const catalog = add(
     "catalog",
+    onState,
     () => openSqlCatalog({ sql: database().sql, log, maxDevices: networkServer.deviceCacheSize }),
     opened => opened.close(),
   );
-  const joins = add(
-    "join server",
-    async () =>
-      createJoinServer({
-        sql: database().sql,
-        masterKeys,
-        config: joinServerConfig,
-        appSKeyKek: kek,
-      }),
-    async () => {},
+  // The API puts root keys where the Join Server finds them, in this process or another.
+  const joins = add("join server", ["join-server", "app-server"], async () =>
+    createJoinServer({ sql: database().sql, masterKeys, config: joinServer, appSKeyKek }),
   );
   const network = add(
     "network server",
+    ["network-server"],
     async () => {
       const socket = await openUdpSocket({ ...networkServer.udp, log });
-      const { joinServer } = networkServer;
       const server = await startNetworkServer({
         config: networkServer,
         catalog: catalog(),
         store: store(),
-        joinServer: joinServer ? createHttpJoinServer(joinServer) : joins(),
+        joinServer: networkServer.joinServer ? createHttpJoinServer(networkServer.joinServer) : joins(),
         vault,
         socket,
         clock,
         log,
         metrics,
       });
-      return { server, socket };
+      return { server, udpPort: socket.port };
     },
     ({ server }) => server.close(),
   );
   const http = add(
     "http",
+    allRoles,
     async () =>
       createHttpServer({
         log,
@@ -191,20 +115,27 @@ export async function startInstallation(config: Config, surroundings: Surroundin
         ready: () => lifecycle.ready(),
         checks: {
           database: () => database().sql.run("select 1"),
-          "state store": () => store().gatewayStates(),
+          ...(onState.some(role => roles.has(role)) && { "state store": () => store().gatewayStates() }),
         },
       }),
     opened => opened.close(),
   );
+  add("join server over HTTP", ["join-server"], async () => {
+    await http().app.register(joins().routes);
+  });
   const applications = add(
     "application server",
+    ["app-server"],
     async () => {
-      await http().app.register(joins().routes);
-      return startAppServer({
+      const administrator = await prepareCatalog(config, database().sql, surroundings);
+      const control = roles.has("network-server")
+        ? network().server
+        : createStoreControl({ config: networkServer, catalog: catalog(), store: store(), clock });
+      const server = await startAppServer({
         config: appServer,
         sql: database().sql,
         store: store(),
-        network: networkControl(network().server, vault),
+        network: networkControl(control, vault),
         rootKeys: joins().rootKeys,
         vault,
         http: http().app,
@@ -213,134 +144,32 @@ export async function startInstallation(config: Config, surroundings: Surroundin
         metrics,
         version,
       });
+      return { server, administrator };
     },
-    opened => opened.close(),
+    ({ server }) => server.close(),
   );
-  const { bind: host, port } = config.http;
-  const httpPort = add(
-    "http port",
-    () => http().listen({ host, port, option: "--http-port" }),
-    async () => {},
+  const httpPort = add("http port", allRoles, () =>
+    http().listen({ host: config.http.bind, port: config.http.port, option: "--http-port" }),
   );
 
   await lifecycle.start();
-  const { mqttPort } = applications();
-  const { administrator } = database();
+  return { roles, httpPort: httpPort(), lifecycle, ...portsOf(roles, network, applications) };
+}
+
+function portsOf(
+  roles: ReadonlySet<Role>,
+  network: () => { readonly udpPort: number },
+  applications: () => { readonly server: AppServer; readonly administrator: FirstAdministrator | undefined },
+): Pick<Installation, "udpPort" | "mqttPort" | "administrator"> {
+  const { mqttPort } = roles.has("app-server") ? applications().server : {};
+  const administrator = roles.has("app-server") ? applications().administrator : undefined;
   return {
-    httpPort: httpPort(),
-    udpPort: network().socket.port,
+    ...(roles.has("network-server") && { udpPort: network().udpPort }),
     ...(mqttPort !== undefined && { mqttPort }),
     ...(administrator && { administrator }),
-    lifecycle,
   };
 }
 
-interface Database {
-  readonly sql: Sql;
-  close(): Promise<void>;
-}
-
-interface CatalogDatabase extends Database {
-  readonly administrator?: FirstAdministrator;
-}
-
-/** The catalog, brought up to date and usable. */
-async function openDatabase(config: Config, surroundings: Surroundings): Promise<CatalogDatabase> {
-  const { log, clock } = surroundings;
-  const { sql, close } = await connectDatabase(config, surroundings);
-  try {
-    await migrate(sql, migrationsFolder, log);
-    const administrator = await firstStart(sql, { administratorEmail: config.appServer.administratorEmail });
-    await ensureLocalToken(createRepositories(sql, clock).apiKeys, localTokenFile(config.dataFolder));
-    return { sql, close, ...(administrator && { administrator }) };
-  } catch (error) {
-    await close();
-    throw error;
-  }
-}
-
-/** The database as it is found, embedded unless the configuration names a server. */
-export async function connectDatabase(
-  config: Config,
-  { log, clock, onFatal }: Pick<Surroundings, "log" | "clock" | "onFatal">,
-): Promise<Database> {
-  const { url } = config.postgres;
-  if (url !== undefined) {
-    const sql = createPostgres({ connection: { connectionString: url }, log, clock });
-    return { sql, close: () => sql.close() };
-  }
-  prepareDataFolder(config.dataFolder);
-  const dataFolder = join(config.dataFolder, "postgres");
-  const embedded = await startEmbeddedPostgres({ dataFolder, log, clock, onUnexpectedExit: onFatal });
-  const sql = createPostgres({ connection: embedded.connection, log, clock });
-  return {
-    sql,
-    async close() {
-      await sql.close();
-      await embedded.stop();
-    },
-  };
-}
-
-/** Encrypts every stored root key under the newest key-encryption key; gives how many were under an older one. */
-export const reencryptRootKeys = (config: Config, sql: Sql, progress: (done: number) => void): Promise<number> =>
-  createRootKeyStore(sql, masterKeysOf(config)).reencrypt(progress);
-
-/** The network server as the API knows it. */
-function networkControl(server: NetworkServer, vault: AppSKeyVault): NetworkControl {
-  return {
-    activate: (devEui, { appSKey, ...activation }) =>
-      server.activate(devEui, { ...activation, appSKey: vault.seal(parseAesKey(appSKey)) }),
-    deactivate: devEui => server.deactivate(devEui),
-    forceRejoin: (devEui, order) => server.forceRejoin(devEui, order),
-    async session(devEui) {
-      const found = await server.session(devEui);
-      if (!found) return undefined;
-      const { session, maxPayload } = found;
-      const { current } = session.mac;
-      return {
-        devAddr: session.devAddr,
-        macVersion: session.macVersion,
-        region: session.region,
-        fCntUp: session.fCntUp,
-        nFCntDown: session.nFCntDown,
-        aFCntDown: session.aFCntDown,
-        dataRate: current.dataRate,
-        txPowerIndex: current.txPowerIndex,
-        nbTrans: current.nbTrans,
-        rx1DelaySeconds: current.rx1DelaySeconds,
-        rx1DrOffset: current.rx1DrOffset,
-        rx2DataRate: current.rx2DataRate,
-        rx2FrequencyHz: current.rx2FrequencyHz,
-        enabledChannels: current.enabledChannels,
-        maxPayload,
-        ...(session.lastUplinkAtMs !== undefined && { lastUplinkAtMs: session.lastUplinkAtMs }),
-      };
-    },
-    gateways: async () => server.gateways(),
-    gateway: async gatewayId => server.gateway(gatewayId),
-    releaseGatewayAddress: gatewayId => server.releaseGatewayAddress(gatewayId),
-  };
-}
-
-/** A part of the lifecycle whose value later parts use. */
-function part<Value>(
-  lifecycle: Lifecycle,
-  name: string,
-  start: () => Promise<Value>,
-  stop: (value: Value) => Promise<void>,
-): () => Value {
-  let started: { readonly value: Value } | undefined;
-  const get = (): Value => {
-    if (!started) throw new Error(`${name} is used before it has started`);
-    return started.value;
-  };
-  lifecycle.add({
-    name,
-    async start() {
-      started = { value: await start() };
-    },
-    stop: () => stop(get()),
-  });
-  return get;
+function refuseFaults(faults: readonly string[]): void {
+  if (faults.length > 0) throw new ConfigError(faults.join("\n"));
 }

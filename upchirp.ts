@@ -2,18 +2,11 @@ import { readFileSync } from "node:fs";
 import type { ProgramActions, StartOptions } from "./cli/actions.ts";
 import { runDemo } from "./cli/demo.ts";
 import { createProgram } from "./cli/program.ts";
-import {
-  type Config,
-  configSchema,
-  connectDatabase,
-  type Installation,
-  localTokenFile,
-  masterKeyFile,
-  migrationsFolder,
-  reencryptRootKeys,
-  startInstallation,
-} from "./compose.ts";
-import { UpchirpError } from "./lorawan/errors.ts";
+import { type Config, configSchema } from "./compose/config.ts";
+import { connectDatabase, localTokenFile, migrationsFolder, reencryptRootKeys } from "./compose/database.ts";
+import { masterKeyFile } from "./compose/keys.ts";
+import { allRoles, rolesNamed } from "./compose/roles.ts";
+import { type Installation, startInstallation } from "./compose.ts";
 import { systemClock } from "./platform/clock.ts";
 import { exampleConfig, printConfig } from "./platform/config/print.ts";
 import { loadConfig } from "./platform/config.ts";
@@ -39,6 +32,7 @@ const actions: ProgramActions = {
     // What the demo shows is what it prints; a log level that was asked for comes later and wins.
     const { installation, config } = await start({
       ...options,
+      roles: [],
       overrides: [["log.level", "warn"], ...options.overrides],
     });
     process.stdout.write(readyText(installation));
@@ -48,7 +42,7 @@ const actions: ProgramActions = {
       signal: stopping.signal,
       apiUrl: `http://127.0.0.1:${installation.httpPort}`,
       token: readFileSync(localTokenFile(config.dataFolder), "utf8").trim(),
-      udpPort: installation.udpPort,
+      udpPort: installation.udpPort ?? config.networkServer.udp.port,
       stateFile: `${config.dataFolder}/simulated-devices.json`,
       ...(installation.mqttPort !== undefined && { mqttPort: installation.mqttPort }),
       write: text => void process.stdout.write(text),
@@ -103,24 +97,12 @@ function configOf(options: StartOptions): Config {
 }
 
 async function start(options: StartOptions): Promise<{ installation: Installation; config: Config }> {
-  refuseOtherRoles(options.roles);
   const config = configOf(options);
   const log = createLog(config.log);
-  const installation = await startInstallation(config, { log, clock: systemClock, version, onFatal: fail(log) });
+  const surroundings = { log, clock: systemClock, version, onFatal: fail(log) };
+  const installation = await startInstallation(config, surroundings, rolesNamed(options.roles));
   stopOnSignals(installation.lifecycle, { log, clock: systemClock }, process);
   return { installation, config };
-}
-
-const allRoles = ["network-server", "join-server", "app-server"];
-
-/** Roles that run apart need a shared state store, which this version does not have. */
-function refuseOtherRoles(roles: readonly string[]): void {
-  if (roles.length === 0 || allRoles.every(role => roles.includes(role))) return;
-  throw new UnsupportedRoles(`this version runs ${allRoles.join(", ")} together in one process: leave --role out`);
-}
-
-class UnsupportedRoles extends UpchirpError {
-  readonly code = "unsupported_roles";
 }
 
 /** Ends the process at once: everything that was promised is on disk, and the supervisor starts a new one. */
@@ -129,12 +111,15 @@ const fail = (log: Log) => (reason: string) => {
   process.exit(1);
 };
 
-function readyText({ httpPort, udpPort, mqttPort, administrator }: Installation): string {
+function readyText({ roles, httpPort, udpPort, mqttPort, administrator }: Installation): string {
+  const http = `http://localhost:${httpPort}`;
   const lines = [
     "",
-    `Upchirp ${version} is ready.`,
-    `  gateways  UDP ${udpPort} (Semtech UDP)`,
-    `  HTTP      http://localhost:${httpPort}/api/docs (API; also /healthz, /readyz, /metrics, MQTT over WebSocket at /mqtt)`,
+    `Upchirp ${version} is ready${roles.size < allRoles.length ? ` as ${[...roles].join(", ")}` : ""}.`,
+    ...(udpPort === undefined ? [] : [`  gateways  UDP ${udpPort} (Semtech UDP)`]),
+    roles.has("app-server")
+      ? `  HTTP      ${http}/api/docs (API; also /healthz, /readyz, /metrics, MQTT over WebSocket at /mqtt)`
+      : `  HTTP      ${http}/readyz (also /healthz, /metrics${roles.has("join-server") ? ", TS002 at /ts002" : ""})`,
     ...(mqttPort === undefined ? [] : [`  MQTT      TCP ${mqttPort}`]),
     ...(administrator
       ? [

@@ -1,14 +1,53 @@
 import { UpchirpError } from "../lorawan/errors.ts";
-import type { DevAddr, DevEui } from "../lorawan/ids.ts";
+import type { DevAddr, DevEui, GatewayId } from "../lorawan/ids.ts";
 import type { Region } from "../lorawan/region/region.ts";
 import { isVersion11 } from "../lorawan/version.ts";
 import type { KeyEnvelope } from "../platform/state/network-event.ts";
 import type { NetworkContext } from "./context.ts";
 import { loadDevice, updateDevice } from "./device-documents.ts";
 import { classCWindow, isClassC } from "./downlink/class-c-state.ts";
+import { type ForceRejoinRequest, forceRejoin } from "./force-rejoin.ts";
+import type { GatewayStatus } from "./gateway/types.ts";
 import type { DeviceConfig, DeviceProfileConfig } from "./ports.ts";
 import { isDownlinkRate, personalisedMacState, regionConfigFor, regionForProfile } from "./region-config.ts";
 import { regionOfSession, type Session } from "./session.ts";
+
+/** What people order of the network server and ask it. */
+export interface NetworkServerControl {
+  /** Throws DeviceNotFound, InvalidActivation. */
+  activate(devEui: DevEui, activation: Activation): Promise<void>;
+  /** True if there was a session. */
+  deactivate(devEui: DevEui): Promise<boolean>;
+  /** Throws RejoinImpossible. */
+  forceRejoin(devEui: DevEui, request: ForceRejoinRequest): Promise<void>;
+  session(devEui: DevEui): Promise<SessionView | undefined>;
+  gateways(): Promise<readonly GatewayStatus[]>;
+  gateway(gatewayId: GatewayId): Promise<GatewayStatus | undefined>;
+  releaseGatewayAddress(gatewayId: GatewayId): Promise<void>;
+}
+
+/** A session without its keys. */
+export interface SessionView {
+  readonly session: Omit<Session, "fNwkSIntKey" | "sNwkSIntKey" | "nwkSEncKey" | "appSKey">;
+  readonly maxPayload: number;
+}
+
+/** Every change is a compare-and-set on the state store, so it may be made in any process. */
+export type ControlContext = Pick<NetworkContext, "catalog" | "store" | "devices" | "regionConfigs">;
+
+export type DeviceControl = Pick<NetworkServerControl, "activate" | "deactivate" | "forceRejoin" | "session">;
+
+export const createDeviceControl = (context: ControlContext): DeviceControl => ({
+  activate: (devEui, activation) => activate(context, devEui, activation),
+  deactivate: devEui => deactivate(context, devEui),
+  forceRejoin: (devEui, request) => forceRejoin(context, devEui, request),
+  async session(devEui) {
+    const found = await currentSession(context, devEui);
+    if (!found) return undefined;
+    const { fNwkSIntKey, sNwkSIntKey, nwkSEncKey, appSKey, ...session } = found;
+    return { session, maxPayload: maxPayloadOf(found, await context.catalog.device(devEui)) };
+  },
+});
 
 /** Keys and counters of an activation by personalisation; keys are hex. In 1.0.x the three network keys are one. */
 export interface Activation {
@@ -30,8 +69,8 @@ export class InvalidActivation extends UpchirpError {
   readonly code = "invalid_activation";
 }
 
-/** Starts a session with given keys. Throws DeviceNotFound, InvalidActivation. */
-export async function activate(context: NetworkContext, devEui: DevEui, activation: Activation): Promise<void> {
+/** Starts a session with given keys. */
+async function activate(context: ControlContext, devEui: DevEui, activation: Activation): Promise<void> {
   const device = await context.catalog.device(devEui);
   if (!device) throw new DeviceNotFound(`there is no device ${devEui}`, { devEui });
   const { macVersion } = device.profile;
@@ -45,8 +84,7 @@ export async function activate(context: NetworkContext, devEui: DevEui, activati
   });
 }
 
-/** True if there was a session. */
-export async function deactivate(context: NetworkContext, devEui: DevEui): Promise<boolean> {
+async function deactivate(context: ControlContext, devEui: DevEui): Promise<boolean> {
   return context.devices.run(devEui, async () => {
     const ended = await updateDevice(context.store, devEui, loaded =>
       loaded.state.active || loaded.state.joined ? { state: {} } : undefined,
@@ -56,13 +94,13 @@ export async function deactivate(context: NetworkContext, devEui: DevEui): Promi
 }
 
 /** The session in use, else the one that waits for its first uplink. */
-export async function currentSession(context: NetworkContext, devEui: DevEui): Promise<Session | undefined> {
+async function currentSession(context: ControlContext, devEui: DevEui): Promise<Session | undefined> {
   const { state } = await loadDevice(context.store, devEui);
   return state.active ?? state.joined;
 }
 
 /** Most application bytes that the next downlink can carry: in class C, else in answer to an uplink like the last one. */
-export function maxPayloadOf(session: Session, device: DeviceConfig | undefined): number {
+function maxPayloadOf(session: Session, device: DeviceConfig | undefined): number {
   if (device && isClassC(session, device.profile)) return classCWindow(session)?.maxPayload ?? 0;
   const region = regionOfSession(session);
   const { current } = session.mac;
@@ -75,7 +113,7 @@ export function maxPayloadOf(session: Session, device: DeviceConfig | undefined)
   });
 }
 
-function personalised(context: NetworkContext, device: DeviceConfig, activation: Activation): Session {
+function personalised(context: ControlContext, device: DeviceConfig, activation: Activation): Session {
   const { profile } = device;
   const region = regionForProfile(profile);
   checkReceiveWindows(profile, region);

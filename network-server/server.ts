@@ -1,5 +1,5 @@
 import { randomBytes, randomUUID } from "node:crypto";
-import { type DevEui, type GatewayId, parseNetId } from "../lorawan/ids.ts";
+import { type DevEui, parseNetId } from "../lorawan/ids.ts";
 import { type Clock, sleep } from "../platform/clock.ts";
 import type { Log } from "../platform/log.ts";
 import type { Metrics } from "../platform/metrics.ts";
@@ -7,19 +7,16 @@ import type { StateStore } from "../platform/state/store.ts";
 import { createAlarms } from "./alarms.ts";
 import type { NetworkServerConfig } from "./config.ts";
 import type { NetworkContext } from "./context.ts";
-import { type Activation, activate, currentSession, deactivate, maxPayloadOf } from "./control.ts";
+import { createDeviceControl, type NetworkServerControl } from "./control.ts";
 import { createImmediateTransmitter } from "./downlink/immediate.ts";
 import { createSchedule } from "./downlink/schedule.ts";
 import { createTransmitter } from "./downlink/transmit.ts";
-import { type ForceRejoinRequest, forceRejoin } from "./force-rejoin.ts";
 import { createGatewayRegistry, type GatewayRegistry } from "./gateway/registry.ts";
-import type { GatewayStatus } from "./gateway/types.ts";
 import type { DatagramPort } from "./gateway/udp/datagram-port.ts";
 import { createUdpTransport } from "./gateway/udp/server.ts";
 import { createNetwork } from "./network.ts";
 import type { AppSKeyVault, Catalog, JoinServerClient } from "./ports.ts";
 import { createSerial } from "./serial.ts";
-import type { Session } from "./session.ts";
 
 export interface NetworkServerOptions {
   readonly config: NetworkServerConfig;
@@ -35,23 +32,9 @@ export interface NetworkServerOptions {
 }
 
 /** The network-server role. */
-export interface NetworkServer {
-  activate(devEui: DevEui, activation: Activation): Promise<void>;
-  deactivate(devEui: DevEui): Promise<boolean>;
-  /** Throws RejoinImpossible. */
-  forceRejoin(devEui: DevEui, request: ForceRejoinRequest): Promise<void>;
-  session(devEui: DevEui): Promise<SessionView | undefined>;
-  gateways(): readonly GatewayStatus[];
-  gateway(gatewayId: GatewayId): GatewayStatus | undefined;
-  releaseGatewayAddress(gatewayId: GatewayId): Promise<void>;
+export interface NetworkServer extends NetworkServerControl {
   /** Lets frames under way come to their end, then stops. */
   close(): Promise<void>;
-}
-
-/** A session without its keys. */
-export interface SessionView {
-  readonly session: Omit<Session, "fNwkSIntKey" | "sNwkSIntKey" | "nwkSEncKey" | "appSKey">;
-  readonly maxPayload: number;
 }
 
 /** How often uplinks are looked for that another process accepted and did not complete. */
@@ -121,19 +104,11 @@ function contextOf(
   };
 }
 
-function controlOf(context: NetworkContext, gateways: GatewayRegistry): Omit<NetworkServer, "close"> {
+function controlOf(context: NetworkContext, gateways: GatewayRegistry): NetworkServerControl {
   return {
-    activate: (devEui, activation) => activate(context, devEui, activation),
-    deactivate: devEui => deactivate(context, devEui),
-    forceRejoin: (devEui, request) => forceRejoin(context, devEui, request),
-    async session(devEui) {
-      const found = await currentSession(context, devEui);
-      if (!found) return undefined;
-      const { fNwkSIntKey, sNwkSIntKey, nwkSEncKey, appSKey, ...session } = found;
-      return { session, maxPayload: maxPayloadOf(found, await context.catalog.device(devEui)) };
-    },
-    gateways: () => gateways.statuses(),
-    gateway: gatewayId => gateways.status(gatewayId),
+    ...createDeviceControl(context),
+    gateways: async () => gateways.statuses(),
+    gateway: async gatewayId => gateways.status(gatewayId),
     async releaseGatewayAddress(gatewayId) {
       await gateways.releaseAddress(gatewayId);
     },

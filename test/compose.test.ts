@@ -2,7 +2,9 @@ import { existsSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { configSchema, startInstallation } from "../compose.ts";
+import { configSchema } from "../compose/config.ts";
+import { redisConnection } from "../compose/state.ts";
+import { startInstallation } from "../compose.ts";
 import { systemClock } from "../platform/clock.ts";
 import { loadConfig } from "../platform/config.ts";
 import { ConfigError } from "../platform/errors.ts";
@@ -26,4 +28,21 @@ test("a region configuration that no device could follow is told at start, befor
     /town \(EU868\): rx1DrOffset is 7.*\n.*town \(EU868\): rx2FrequencyHz 923300000/,
   );
   expect(existsSync(dataFolder)).toBe(false);
+});
+
+test("a Redis is one server or the nodes of a cluster, with a password from the environment", () => {
+  const redisOf = (fileText: string) => {
+    const env = { UPCHIRP_STATE_REDIS_PASSWORD: "from outside" };
+    const { redis } = loadConfig(configSchema, { fileText, env, overrides: [] }).state;
+    return redisConnection(redis ?? { nodes: [], keyPrefix: "" });
+  };
+  const password = "from outside";
+  expect(redisOf('state.redis.url = "rediss://db:6379"')).toEqual({ url: "rediss://db:6379", password });
+  expect(redisOf('state.redis.nodes = ["redis://a", "redis://b"]')).toEqual({
+    nodes: ["redis://a", "redis://b"],
+    password,
+  });
+  expect(() => redisOf("")).toThrow(ConfigError);
+  expect(() => redisOf('state.redis = { url = "redis://a", nodes = ["redis://b"] }')).toThrow(/either url/);
+  expect(() => redisOf('state.redis = { url = "rediss://a", caFile = "/nowhere/ca.pem" }')).toThrow(/caFile/);
 });

@@ -5,6 +5,7 @@ import type { Metrics } from "../../platform/metrics.ts";
 import type { Catalog, GatewayConfig } from "../ports.ts";
 import { addRoundTrip, type GatewayRecord, newRecord, restoredRecord, statusOf } from "./gateway-record.ts";
 import { createNewestMap, type NewestMap } from "./newest-map.ts";
+import { onlineTimeoutMs } from "./online.ts";
 import { createSourceCheck, formatSource, plainAddress, type SourceAddress } from "./source-rule.ts";
 import { type GatewayStateStore, StateKeeper } from "./state-keeper.ts";
 import { fullBucket, type TokenBucket, takeToken } from "./token-bucket.ts";
@@ -62,9 +63,6 @@ export interface GatewayRegistryOptions {
 }
 
 export const createGatewayRegistry = (options: GatewayRegistryOptions): GatewayRegistry => new Registry(options);
-
-/** Three keep-alives of 30 s, the longest usual interval of PULL_DATA. */
-export const onlineTimeoutMs = 90_000;
 
 const maxUnknownGateways = 1000;
 const maxSources = 4096;

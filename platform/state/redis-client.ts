@@ -5,14 +5,24 @@ import type { Log } from "../log.ts";
 import { StateStoreError } from "./errors.ts";
 import { defineScripts, type RedisClient } from "./redis-scripts.ts";
 
-/** One server, or some nodes of a cluster; user, password and TLS come from the (first) `redis://` or `rediss://` URL. */
-export type RedisConnection = { readonly url: string } | { readonly nodes: readonly string[] };
+/**
+ * One server, or some nodes of a cluster; TLS is used where the (first) address is `rediss://`, which may hold user and
+ * password as well.
+ */
+export type RedisConnection = RedisCredentials & ({ readonly url: string } | { readonly nodes: readonly string[] });
+
+interface RedisCredentials {
+  readonly username?: string;
+  readonly password?: string;
+  /** PEM texts of the authorities that the server's certificate is of; those of the system when absent. */
+  readonly ca?: string;
+}
 
 interface ServerOptions {
   readonly db?: number;
   readonly username?: string;
   readonly password?: string;
-  readonly tls?: Record<string, never>;
+  readonly tls?: { readonly ca?: string };
 }
 
 interface Server {
@@ -21,7 +31,7 @@ interface Server {
   readonly options: ServerOptions;
 }
 
-function parseServer(url: string): Server {
+function parseServer(url: string, { username, password, ca }: RedisCredentials): Server {
   const parsed = URL.canParse(url) ? new URL(url) : undefined;
   // The text itself may hold a password.
   if (parsed === undefined || !/^rediss?:$/.test(parsed.protocol) || parsed.hostname === "") {
@@ -37,9 +47,11 @@ function parseServer(url: string): Server {
     port: parsed.port === "" ? 6379 : Number(parsed.port),
     options: {
       db,
+      ...(username === undefined ? {} : { username }),
+      ...(password === undefined ? {} : { password }),
       ...(parsed.username === "" ? {} : { username: decodeURIComponent(parsed.username) }),
       ...(parsed.password === "" ? {} : { password: decodeURIComponent(parsed.password) }),
-      ...(parsed.protocol === "rediss:" ? { tls: {} } : {}),
+      ...(parsed.protocol === "rediss:" ? { tls: ca === undefined ? {} : { ca } } : {}),
     },
   };
 }
@@ -57,7 +69,7 @@ export function createClient(connection: RedisConnection, commandTimeoutMs: numb
     autoResubscribe: false,
   };
   const addresses = "url" in connection ? [connection.url] : connection.nodes;
-  const servers = addresses.map(parseServer);
+  const servers = addresses.map(address => parseServer(address, connection));
   const [first] = servers;
   if (first === undefined) throw new MalformedValue("a Redis Cluster needs the address of at least one node");
   const client =

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { configSchema } from "../../compose.ts";
+import { configSchema } from "../../compose/config.ts";
 import { loadConfig } from "../../platform/config.ts";
 import { entryRows, optionRows } from "./configuration-table.ts";
 import { blocksOf, rawRows, readText } from "./markdown.ts";

@@ -1,7 +1,16 @@
 import { readText, sourcesUnder } from "./markdown.ts";
 
 /** Folders that the program consists of. */
-const programFolders = ["lorawan", "platform", "network-server", "join-server", "app-server", "simulators", "cli"];
+const programFolders = [
+  "lorawan",
+  "platform",
+  "network-server",
+  "join-server",
+  "app-server",
+  "simulators",
+  "cli",
+  "compose",
+];
 
 const withoutComments = (text: string): string =>
   text.replace(/\/\*[\s\S]*?\*\//g, "").replace(/(^|\s)\/\/[^\n]*/g, "$1");

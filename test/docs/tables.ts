@@ -1,7 +1,7 @@
 // Writes the tables that come from the code anew, options and metrics: node test/docs/tables.ts
 import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { configSchema } from "../../compose.ts";
+import { configSchema } from "../../compose/config.ts";
 import { entryRows, optionRows } from "./configuration-table.ts";
 import { readText } from "./markdown.ts";
 import { metricRows } from "./metrics-table.ts";

@@ -31,14 +31,18 @@ function ask(method: "POST" | "DELETE", path: string): Promise<unknown> {
 
 export interface TestDatabase {
   readonly connection: Static<typeof Connection>;
+  /** For `postgres.url`. */
+  readonly url: string;
   /** Drops it, ending whoever is still connected. */
   drop(): Promise<void>;
 }
 
 async function makeDatabase(kind: "empty" | "migrated"): Promise<TestDatabase> {
   const connection = Value.Parse(Connection, await ask("POST", kind));
+  const { host, port, user, database } = connection;
   return {
     connection,
+    url: `postgresql://${user}@localhost/${database}?host=${encodeURIComponent(host)}&port=${port}`,
     async drop() {
       await ask("DELETE", connection.database);
     },
@@ -49,7 +53,7 @@ async function makeDatabase(kind: "empty" | "migrated"): Promise<TestDatabase> {
 export const startTestPostgres = (): Promise<TestDatabase> => makeDatabase("empty");
 
 /** A new database with every migration applied. */
-const migratedDatabase = (): Promise<TestDatabase> => makeDatabase("migrated");
+export const migratedDatabase = (): Promise<TestDatabase> => makeDatabase("migrated");
 
 /**
  * The catalog on a new, migrated database of its own. Inside a test it is closed and dropped with the test; in a

@@ -12,8 +12,11 @@ const checkout = fileURLToPath(new URL("../../bin/upchirp.js", import.meta.url))
 
 export interface UpchirpProcess {
   readonly child: ChildProcess;
+  readonly dataFolder: string;
   readonly apiUrl: string;
+  /** 0 without the network-server role. */
   readonly udpPort: number;
+  /** 0 without a broker inside. */
   readonly mqttPort: number;
   /** The command line's API key. */
   token(): string;
@@ -78,16 +81,16 @@ export async function startUpchirp(
     ],
     program,
   );
-  const [, udp] = await run.seen(/UDP (\d+)/);
-  const [, http] = await run.seen(/http:\/\/localhost:(\d+)/);
-  const [, mqtt] = await run.seen(/MQTT {6}TCP (\d+)/);
+  const [ready] = await run.seen(/is ready[\s\S]*\n\n/);
+  const portOf = (pattern: RegExp): number => Number(pattern.exec(ready)?.[1] ?? 0);
   return {
     child: run.child,
     exited: run.exited,
     output: run.output,
-    apiUrl: `http://127.0.0.1:${http}`,
-    udpPort: Number(udp),
-    mqttPort: Number(mqtt),
+    dataFolder,
+    apiUrl: `http://127.0.0.1:${portOf(/http:\/\/localhost:(\d+)/)}`,
+    udpPort: portOf(/UDP (\d+)/),
+    mqttPort: portOf(/MQTT {6}TCP (\d+)/),
     token: () => readFileSync(join(dataFolder, "command-line-token"), "utf8").trim(),
   };
 }

@@ -1,0 +1,38 @@
+import { join } from "node:path";
+import type { AppSKeyVault } from "../app-server/ports.ts";
+import { createAppSKeyVault, type KeyEncryptionKey } from "../app-server/vault.ts";
+import {
+  deriveKey,
+  loadOrCreateKeyFile,
+  type MasterKey,
+  type MasterKeys,
+  parseMasterKeys,
+} from "../platform/key-file.ts";
+import type { Config } from "./config.ts";
+
+export const masterKeyFile = (config: Pick<Config, "dataFolder">): string =>
+  join(config.dataFolder, "key-encryption-keys");
+
+export const masterKeysOf = (config: Config): MasterKeys =>
+  config.keyEncryptionKeys === undefined
+    ? loadOrCreateKeyFile(masterKeyFile(config))
+    : parseMasterKeys(config.keyEncryptionKeys, "keyEncryptionKeys");
+
+/** The installation's keys, and what is derived from them. */
+export interface InstallationKeys {
+  readonly masterKeys: MasterKeys;
+  /** What AppSKeys are wrapped under between the roles of this installation. */
+  readonly appSKeyKek: KeyEncryptionKey;
+  readonly vault: AppSKeyVault;
+}
+
+export function installationKeys(config: Config): InstallationKeys {
+  const masterKeys = masterKeysOf(config);
+  const appSKeyKek = kekOf(masterKeys.current);
+  return { masterKeys, appSKeyKek, vault: createAppSKeyVault({ ...appSKeyKek, older: masterKeys.older.map(kekOf) }) };
+}
+
+const kekOf = (master: MasterKey): KeyEncryptionKey => ({
+  kekLabel: `upchirp-${master.id}`,
+  kek: deriveKey(master, "AppSKey envelopes", 32),
+});

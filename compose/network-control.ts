@@ -1,0 +1,40 @@
+import type { AppSKeyVault, NetworkControl } from "../app-server/ports.ts";
+import { parseAesKey } from "../lorawan/keys.ts";
+import type { NetworkServerControl } from "../network-server/control.ts";
+
+/** The network server as the API knows it. */
+export function networkControl(server: NetworkServerControl, vault: AppSKeyVault): NetworkControl {
+  return {
+    activate: (devEui, { appSKey, ...activation }) =>
+      server.activate(devEui, { ...activation, appSKey: vault.seal(parseAesKey(appSKey)) }),
+    deactivate: devEui => server.deactivate(devEui),
+    forceRejoin: (devEui, order) => server.forceRejoin(devEui, order),
+    async session(devEui) {
+      const found = await server.session(devEui);
+      if (!found) return undefined;
+      const { session, maxPayload } = found;
+      const { current } = session.mac;
+      return {
+        devAddr: session.devAddr,
+        macVersion: session.macVersion,
+        region: session.region,
+        fCntUp: session.fCntUp,
+        nFCntDown: session.nFCntDown,
+        aFCntDown: session.aFCntDown,
+        dataRate: current.dataRate,
+        txPowerIndex: current.txPowerIndex,
+        nbTrans: current.nbTrans,
+        rx1DelaySeconds: current.rx1DelaySeconds,
+        rx1DrOffset: current.rx1DrOffset,
+        rx2DataRate: current.rx2DataRate,
+        rx2FrequencyHz: current.rx2FrequencyHz,
+        enabledChannels: current.enabledChannels,
+        maxPayload,
+        ...(session.lastUplinkAtMs !== undefined && { lastUplinkAtMs: session.lastUplinkAtMs }),
+      };
+    },
+    gateways: () => server.gateways(),
+    gateway: gatewayId => server.gateway(gatewayId),
+    releaseGatewayAddress: gatewayId => server.releaseGatewayAddress(gatewayId),
+  };
+}

@@ -1,0 +1,47 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { ConfigError } from "../platform/errors.ts";
+import type { Metrics } from "../platform/metrics.ts";
+import { openLmdbStore } from "../platform/state/lmdb.ts";
+import { openRedisStore } from "../platform/state/redis.ts";
+import type { RedisConnection } from "../platform/state/redis-client.ts";
+import type { StateStore } from "../platform/state/store.ts";
+import type { Config } from "./config.ts";
+import type { Surroundings } from "./surroundings.ts";
+
+export const stateFolder = (config: Pick<Config, "dataFolder">): string => join(config.dataFolder, "state");
+
+/** LMDB in the data folder, unless the configuration names a Redis. */
+export function openState(
+  config: Config,
+  { log, clock }: Pick<Surroundings, "log" | "clock">,
+  metrics: Metrics,
+): Promise<StateStore> {
+  const { redis } = config.state;
+  if (redis === undefined) return openLmdbStore({ folder: stateFolder(config), log, metrics });
+  return openRedisStore({ connection: redisConnection(redis), keyPrefix: redis.keyPrefix, log, metrics, clock });
+}
+
+type RedisConfig = NonNullable<Config["state"]["redis"]>;
+
+/** Throws ConfigError. */
+export function redisConnection({ url, nodes, username, password, caFile }: RedisConfig): RedisConnection {
+  if ((url === undefined) === (nodes.length === 0)) {
+    throw new ConfigError("state.redis: give either url, for one Redis, or nodes, for a Redis Cluster");
+  }
+  return {
+    ...(url === undefined ? { nodes } : { url }),
+    ...(username !== undefined && { username }),
+    ...(password !== undefined && { password }),
+    ...(caFile !== undefined && { ca: readPem(caFile) }),
+  };
+}
+
+function readPem(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new ConfigError(`state.redis.caFile: ${reason}`);
+  }
+}

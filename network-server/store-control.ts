@@ -1,0 +1,26 @@
+import type { DevEui } from "../lorawan/ids.ts";
+import type { Clock } from "../platform/clock.ts";
+import type { StateStore } from "../platform/state/store.ts";
+import type { NetworkServerConfig } from "./config.ts";
+import { createDeviceControl, type NetworkServerControl } from "./control.ts";
+import { createStoredGateways } from "./gateway/stored-gateways.ts";
+import type { Catalog } from "./ports.ts";
+import { createSerial } from "./serial.ts";
+
+export interface StoreControlOptions {
+  readonly config: Pick<NetworkServerConfig, "regions">;
+  readonly catalog: Catalog;
+  readonly store: StateStore;
+  readonly clock: Clock;
+}
+
+/** Control of network servers in other processes, through the state store that they share with this one. */
+export function createStoreControl({ config, catalog, store, clock }: StoreControlOptions): NetworkServerControl {
+  const gateways = createStoredGateways(store, clock);
+  return {
+    ...createDeviceControl({ catalog, store, regionConfigs: config.regions, devices: createSerial<DevEui>() }),
+    gateways: gateways.statuses,
+    gateway: gateways.status,
+    releaseGatewayAddress: gateways.releaseAddress,
+  };
+}
