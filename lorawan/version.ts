@@ -16,8 +16,11 @@ export const regionalParametersRevisions = [
   "RP002-1.0.2",
   "RP002-1.0.3",
   "RP002-1.0.4",
+  "RP002-1.0.5",
 ] as const;
 export type RegionalParametersRevision = (typeof regionalParametersRevisions)[number];
+
+export const newestRegionalParameters = "RP002-1.0.5" satisfies RegionalParametersRevision;
 
 /** True from LoRaWAN 1.1 on: two network keys, encrypted FOpts, separate downlink counters. */
 export const isVersion11 = (version: MacVersion): boolean => version === "1.1.0";

@@ -12,6 +12,9 @@ const extraChannel = Type.Object({
   ),
   minDataRate: Type.Integer({ minimum: 0, maximum: 15, default: 0 }),
   maxDataRate: Type.Integer({ minimum: 0, maximum: 15, default: 5 }),
+  fastDataRates: Type.Optional(
+    Type.Boolean({ description: "SF6 and SF5 too, on devices of RP002-1.0.5; needs maxDataRate 5." }),
+  ),
 });
 
 const regionConfig = Type.Object({

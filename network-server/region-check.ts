@@ -1,6 +1,8 @@
 import { isWireFrequency } from "../lorawan/mac/message.ts";
+import { maxDataRateBesideFast } from "../lorawan/mac/new-channel.ts";
 import type { Region } from "../lorawan/region/region.ts";
 import { regionOf } from "../lorawan/region/regions.ts";
+import { newestRegionalParameters } from "../lorawan/version.ts";
 import type { RegionConfig } from "./config.ts";
 import { isDownlinkRate, subBandsOf } from "./region-config.ts";
 
@@ -13,7 +15,7 @@ export function checkRegionConfigs(configs: readonly RegionConfig[]): readonly s
   return [
     ...doubled.map(({ id }) => `region configuration ${id}: there is another one with this id`),
     ...configs.flatMap(config => {
-      const region = regionOf(config.region, "RP002-1.0.4");
+      const region = regionOf(config.region, newestRegionalParameters);
       return faultsOf(config, region).map(fault => `region configuration ${config.id} (${config.region}): ${fault}`);
     }),
   ];
@@ -53,10 +55,10 @@ function extraChannelFaults({ extraChannels }: RegionConfig, region: Region): re
   if (extraChannels.length === 0) return [];
   if (region.plan === "fixed") return ["extraChannels: the channels of this region are fixed"];
   const room = region.maxChannels - region.defaultChannels.length;
-  const isUplinkRate = (dataRate: number): boolean => region.dataRates[dataRate]?.uplink === true;
+  const isUplinkRate = (dataRate: number): boolean => region.uplinkDataRates[dataRate] !== undefined;
   return [
     ...(extraChannels.length > room ? [`extraChannels: there is room for ${room}`] : []),
-    ...extraChannels.flatMap(({ frequencyHz, downlinkFrequencyHz, minDataRate, maxDataRate }, index) => {
+    ...extraChannels.flatMap(({ frequencyHz, downlinkFrequencyHz, minDataRate, maxDataRate, fastDataRates }, index) => {
       const name = `extraChannels[${index}].`;
       const earlier = [
         ...region.defaultChannels.map(channel => channel?.uplinkFrequencyHz),
@@ -70,6 +72,12 @@ function extraChannelFaults({ extraChannels }: RegionConfig, region: Region): re
         ...(earlier.includes(frequencyHz) ? [`${name}frequencyHz ${frequencyHz} is a channel already`] : []),
         ...(minDataRate > maxDataRate || !isUplinkRate(minDataRate) || !isUplinkRate(maxDataRate)
           ? [`${name}minDataRate to maxDataRate, ${minDataRate} to ${maxDataRate}, are no uplink data rates there`]
+          : []),
+        ...(fastDataRates && maxDataRate !== maxDataRateBesideFast
+          ? [`${name}fastDataRates come on top of DR${maxDataRateBesideFast}, and maxDataRate is ${maxDataRate}`]
+          : []),
+        ...(fastDataRates && region.fastDataRates.length === 0
+          ? [`${name}fastDataRates: the region has no SF6 and SF5 at 125 kHz`]
           : []),
       ];
     }),

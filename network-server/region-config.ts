@@ -76,7 +76,7 @@ export function networkParameters(config: RegionConfig, region: Region, joinChan
 }
 
 export const isDownlinkRate = (region: Region, dataRate: number | undefined): dataRate is number =>
-  dataRate !== undefined && region.dataRates[dataRate]?.downlink === true;
+  dataRate !== undefined && region.downlinkDataRates[dataRate] !== undefined;
 
 /** What a device that was activated by personalisation starts with: what its profile says that it was built with. */
 export function personalisedMacState(region: Region, { abp }: Pick<DeviceProfileConfig, "abp">): MacState {
@@ -95,10 +95,17 @@ function withExtraChannels(region: Region, config: RegionConfig): ChannelPlan {
   const channels: (Channel | undefined)[] = [...region.defaultChannels];
   for (const extra of config.extraChannels) {
     const { frequencyHz, downlinkFrequencyHz = frequencyHz, minDataRate, maxDataRate } = extra;
+    const hasFast = extra.fastDataRates === true && region.fastDataRates.length > 0;
     if (channels.length >= region.maxChannels) break;
     if (channels.some(channel => channel?.uplinkFrequencyHz === frequencyHz)) continue;
     if (!isWireFrequency(frequencyHz) || !isWireFrequency(downlinkFrequencyHz)) continue;
-    channels.push({ uplinkFrequencyHz: frequencyHz, downlinkFrequencyHz, minDataRate, maxDataRate });
+    channels.push({
+      uplinkFrequencyHz: frequencyHz,
+      downlinkFrequencyHz,
+      minDataRate,
+      maxDataRate,
+      ...(hasFast && { fastDataRates: true }),
+    });
   }
   return channels;
 }

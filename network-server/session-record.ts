@@ -23,6 +23,7 @@ const channel = Type.Object({
   downlinkFrequencyHz: Type.Integer(),
   minDataRate: Type.Integer(),
   maxDataRate: Type.Integer(),
+  fastDataRates: Type.Optional(Type.Boolean()),
 });
 
 const macParameters = Type.Object({

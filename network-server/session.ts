@@ -92,4 +92,5 @@ const sameChannel = (left: Channel | undefined, right: Channel | undefined): boo
     left.uplinkFrequencyHz === right.uplinkFrequencyHz &&
     left.downlinkFrequencyHz === right.downlinkFrequencyHz &&
     left.minDataRate === right.minDataRate &&
-    left.maxDataRate === right.maxDataRate);
+    left.maxDataRate === right.maxDataRate &&
+    left.fastDataRates === right.fastDataRates);

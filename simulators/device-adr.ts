@@ -6,9 +6,10 @@ const adrAckDelay = 32;
 
 /** With the dwell-time limit on uplinks the slowest rates carry nothing. */
 export const lowestDataRate = (region: Region, dwellTime: boolean): number =>
-  region.dataRates.find(
-    rate => rate?.uplink === true && region.maxPayload(rate.index, { direction: "up", dwellTime, repeater: false }) > 0,
-  )?.index ?? 0;
+  region.uplinkDataRates.findIndex(
+    (modulation, dataRate) =>
+      modulation && region.maxPayload(dataRate, { direction: "up", dwellTime, repeater: false }) > 0,
+  );
 
 const defaultChannels = (region: Region): readonly number[] => [...region.defaultChannels.keys()];
 

@@ -1,4 +1,4 @@
-import type { ChannelMask, Region } from "../lorawan/region/region.ts";
+import type { Channel, ChannelMask, Region } from "../lorawan/region/region.ts";
 import { channelPlanOf, type MacAnswer, type RadioParameters } from "./device-state.ts";
 
 /** What a device makes of the MAC commands of one downlink (TS001-1.0.4 5). */
@@ -159,10 +159,11 @@ function linkAdr(
   const enabled = region.applyChannelMasks(masks, new Set(parameters.enabledChannels), channels);
   const carries = (number: number): boolean => {
     const channel = channels[number];
-    return channel !== undefined && channel.minDataRate <= dataRate && dataRate <= channel.maxDataRate;
+    return channel !== undefined && region.carries(channel, dataRate);
   };
   const maskGood = enabled !== undefined;
-  const rateGood = region.dataRates[dataRate]?.uplink === true && (enabled === undefined || [...enabled].some(carries));
+  const rateGood =
+    region.uplinkDataRates[dataRate] !== undefined && (enabled === undefined || [...enabled].some(carries));
   const powerGood = txPowerIndex <= region.maxTxPowerIndex;
   const status = (maskGood ? 1 : 0) | (rateGood ? 2 : 0) | (powerGood ? 4 : 0);
   if (!maskGood || !rateGood || !powerGood) return { parameters, status };
@@ -188,11 +189,18 @@ function rxParamSetup(body: Uint8Array, parameters: RadioParameters, region: Reg
   const rx2DataRate = settings & 0x0f;
   const rx2FrequencyHz = frequencyOf(body, 1, region);
   const channelGood = frequencyKnown(region, rx2FrequencyHz);
-  const rateGood = region.dataRates[rx2DataRate]?.downlink === true;
+  const rateGood = region.downlinkDataRates[rx2DataRate] !== undefined;
   const offsetGood = rx1DrOffset <= region.maxRx1DrOffset;
   const answer = hexOf(0x05, (channelGood ? 1 : 0) | (rateGood ? 2 : 0) | (offsetGood ? 4 : 0));
   if (!channelGood || !rateGood || !offsetGood) return { answer, sticky: true };
   return { parameters: { ...parameters, rx1DrOffset, rx2DataRate, rx2FrequencyHz }, answer, sticky: true };
+}
+
+/** A MaxDR under MinDR says DR(MinDR - 1) to DR5 and the fast rates (RP002-1.0.5). */
+function channelRates(minDr: number, maxDr: number): Omit<Channel, "uplinkFrequencyHz" | "downlinkFrequencyHz"> {
+  return maxDr === 0 && minDr > 0
+    ? { minDataRate: minDr - 1, maxDataRate: 5, fastDataRates: true }
+    : { minDataRate: minDr, maxDataRate: maxDr };
 }
 
 function newChannel(body: Uint8Array, parameters: RadioParameters, region: Region): Step {
@@ -200,20 +208,22 @@ function newChannel(body: Uint8Array, parameters: RadioParameters, region: Regio
   if (region.plan === "fixed") return {};
   const number = body[0] ?? 0;
   const frequencyHz = frequencyOf(body, 1, region);
-  const minDataRate = (body[4] ?? 0) & 0x0f;
-  const maxDataRate = (body[4] ?? 0) >> 4;
+  const rates = channelRates((body[4] ?? 0) & 0x0f, (body[4] ?? 0) >> 4);
   const allowed = number >= region.defaultChannels.length && number < region.maxChannels;
   const frequencyGood = allowed && (frequencyHz === 0 || frequencyKnown(region, frequencyHz));
-  const exists = (dataRate: number): boolean => region.dataRates[dataRate]?.uplink === true;
-  const rangeGood = allowed && minDataRate <= maxDataRate && exists(minDataRate) && exists(maxDataRate);
+  const exists = (dataRate: number): boolean => region.uplinkDataRates[dataRate] !== undefined;
+  const rangeGood =
+    allowed &&
+    rates.minDataRate <= rates.maxDataRate &&
+    exists(rates.minDataRate) &&
+    exists(rates.maxDataRate) &&
+    (!rates.fastDataRates || region.fastDataRates.length > 0);
   const answer = hexOf(0x07, (frequencyGood ? 1 : 0) | (rangeGood ? 2 : 0));
   if (!frequencyGood || !rangeGood) return { answer };
   const channels = [...parameters.channels];
   while (channels.length <= number) channels.push(null);
   channels[number] =
-    frequencyHz === 0
-      ? null
-      : { uplinkFrequencyHz: frequencyHz, downlinkFrequencyHz: frequencyHz, minDataRate, maxDataRate };
+    frequencyHz === 0 ? null : { uplinkFrequencyHz: frequencyHz, downlinkFrequencyHz: frequencyHz, ...rates };
   const others = parameters.enabledChannels.filter(enabled => enabled !== number);
   const enabledChannels = frequencyHz === 0 ? others : [...others, number].sort((one, other) => one - other);
   return { parameters: { ...parameters, channels, enabledChannels }, answer };

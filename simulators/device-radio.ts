@@ -63,7 +63,7 @@ export class DeviceRadio implements Receiver {
   /** Microseconds that the frame takes; the windows are counted from its end. */
   transmit(uplink: RadioUplink): number {
     const { region } = this.#options;
-    const modulation = region.dataRates[uplink.dataRate]?.modulation;
+    const modulation = region.uplinkDataRates[uplink.dataRate];
     if (modulation === undefined) throw new RangeError(`no data rate ${uplink.dataRate} in ${region.name}`);
     const startUs = this.#air.clock.monotonicUs();
     const durationUs = airtimeUs(modulation, uplink.phyPayload.length, { crc: true });

@@ -8,6 +8,7 @@ const channelSchema = Type.Object({
   downlinkFrequencyHz: Type.Integer(),
   minDataRate: Type.Integer(),
   maxDataRate: Type.Integer(),
+  fastDataRates: Type.Optional(Type.Boolean()),
 });
 
 const parametersSchema = Type.Object({

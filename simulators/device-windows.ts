@@ -37,7 +37,7 @@ export function windowsAfter(
   const rx1FrequencyHz = region.rx1FrequencyHz(channelPlanOf(parameters), uplink.frequencyHz);
   const rx1DataRate = region.rx1DataRate(uplink.dataRate, rx1DrOffset, downlinkDwellTime);
   const window = (name: DeviceWindow["name"], openUs: number, frequencyHz: number, dataRate: number) => {
-    const modulation = region.dataRates[dataRate]?.modulation;
+    const modulation = region.downlinkDataRates[dataRate];
     return modulation === undefined ? [] : [{ name, openUs, frequencyHz, modulation }];
   };
   return [

@@ -177,7 +177,7 @@ export class Device {
     const { region, deviceClass } = this.#options;
     const parameters = this.#session?.parameters;
     if (deviceClass !== "C" || parameters === undefined) return undefined;
-    const modulation = region.dataRates[parameters.rx2DataRate]?.modulation;
+    const modulation = region.downlinkDataRates[parameters.rx2DataRate];
     return modulation && { frequencyHz: parameters.rx2FrequencyHz, modulation };
   }
 
@@ -252,7 +252,7 @@ export class Device {
     const { dataRate } = parameters;
     const channels = channelPlanOf(parameters);
     const enabled = parameters.enabledChannels.flatMap(number => channels[number] ?? []);
-    const carries = (channel: Channel): boolean => channel.minDataRate <= dataRate && dataRate <= channel.maxDataRate;
+    const carries = (channel: Channel): boolean => region.carries(channel, dataRate);
     const fitting = enabled.filter(carries);
     // After a step back no enabled channel may carry the data rate; a default one does.
     const usable =

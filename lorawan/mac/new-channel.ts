@@ -17,6 +17,7 @@ export type NewChannelReq = {
   /** 0 takes the channel away. */
   readonly frequencyHz: number;
   readonly minDataRate: number;
+  /** Under `minDataRate` the two together say something else: see `ratesOf`. */
   readonly maxDataRate: number;
 };
 
@@ -61,13 +62,28 @@ const isSameUplink = (left: Channel | undefined, right: Channel | undefined): bo
     ? left === right
     : left.uplinkFrequencyHz === right.uplinkFrequencyHz &&
       left.minDataRate === right.minDataRate &&
-      left.maxDataRate === right.maxDataRate;
+      left.maxDataRate === right.maxDataRate &&
+      left.fastDataRates === right.fastDataRates;
+
+type ChannelRates = Pick<Channel, "minDataRate" | "maxDataRate" | "fastDataRates">;
+
+/** What fast rates come on top of in every region that knows them. */
+export const maxDataRateBesideFast = 5;
+
+// From RP002-1.0.5 on, MaxDR 0 under a MinDR of n + 1 is DRn to DR5 with SF6 and SF5 on top; before, a range that ends
+// before it begins was refused.
+const ratesOf = ({ minDataRate, maxDataRate }: NewChannelReq): ChannelRates =>
+  maxDataRate === 0 && minDataRate > 0
+    ? { minDataRate: minDataRate - 1, maxDataRate: maxDataRateBesideFast, fastDataRates: true }
+    : { minDataRate, maxDataRate };
+
+const rangeOf = ({ minDataRate, maxDataRate, fastDataRates }: ChannelRates): ChannelRates =>
+  fastDataRates ? { minDataRate: minDataRate + 1, maxDataRate: 0 } : { minDataRate, maxDataRate };
 
 const requestFor = (channelIndex: number, channel: Channel | undefined): NewChannelReq => ({
   channelIndex,
   frequencyHz: channel?.uplinkFrequencyHz ?? 0,
-  minDataRate: channel?.minDataRate ?? 0,
-  maxDataRate: channel?.maxDataRate ?? 0,
+  ...rangeOf(channel ?? { minDataRate: 0, maxDataRate: 0 }),
 });
 
 /** TS001-1.0.4 5.6: not for fixed plans, and never for the region's default channels. */
@@ -91,12 +107,12 @@ export const awaitsChannels = (state: MacState, wanted: WantedMacParameters, con
   wantedChannels(state, wanted, context).some(request => !isGivenUp(state, encodeMessage(newChannelReq, request)));
 
 function withChannel(channels: ChannelPlan, request: NewChannelReq): ChannelPlan {
-  const { frequencyHz, minDataRate, maxDataRate } = request;
+  const { frequencyHz } = request;
   const length = Math.max(channels.length, request.channelIndex + 1);
   const channel: Channel | undefined =
     frequencyHz === 0
       ? undefined
-      : { uplinkFrequencyHz: frequencyHz, downlinkFrequencyHz: frequencyHz, minDataRate, maxDataRate };
+      : { uplinkFrequencyHz: frequencyHz, downlinkFrequencyHz: frequencyHz, ...ratesOf(request) };
   return Array.from({ length }, (_, index) => (index === request.channelIndex ? channel : channels[index]));
 }
 

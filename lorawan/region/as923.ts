@@ -1,5 +1,6 @@
 import type { RegionalParametersRevision } from "../version.ts";
-import { channelsAt, type DataRateTable, fsk, lora, type RegionDefinition, twoDbSteps } from "./facts.ts";
+import { bothWays, channelsAt, type DataRateTable, fsk, lora, type RegionDefinition, twoDbSteps } from "./facts.ts";
+import { fastRatesFrom105 } from "./fast-rates.ts";
 import { dynamicPlan } from "./plans.ts";
 import type { RegionName, SubBand } from "./region.ts";
 
@@ -15,6 +16,11 @@ const dataRates = (dataRate2Payload: number): DataRateTable => [
   fsk(242),
 ];
 
+const rx1Tables = {
+  rx1: ["00000012", "10000023", "21000034", "32100045", "43210056", "54321067", "65432177", "76543277"],
+  rx1DwellTime: ["22222222", "22222223", "22222234", "32222245", "43222256", "54322267", "65432277", "76543277"],
+};
+
 interface Group {
   readonly name: RegionName;
   readonly first: RegionalParametersRevision;
@@ -28,7 +34,7 @@ const as923Group = ({ name, first, offsetHz, band }: Group): RegionDefinition =>
   first,
   facts: {
     plan: dynamicPlan(channelsAt([923_200_000 + offsetHz, 923_400_000 + offsetHz], 0, 5)),
-    dataRates: dataRates(51),
+    ...bothWays(dataRates(51)),
     maxAdrDataRate: 5,
     // Before RP002, DR5 is the most: min(5, max(least, uplink rate - effective offset)) (RP001-1.0.3-A 2.8.7).
     rx1: ["00000012", "10000023", "21000034", "32100045", "43210055", "54321055", "55432155", "55543255"],
@@ -53,12 +59,10 @@ const as923Group = ({ name, first, offsetHz, band }: Group): RegionDefinition =>
     {
       // RP002-1.0.4 2.10.7: offsets 6 and 7 raise the rate beyond DR5; devices without DR6 and DR7 keep away from them.
       from: "RP002-1.0.0",
-      facts: {
-        rx1: ["00000012", "10000023", "21000034", "32100045", "43210056", "54321067", "65432177", "76543277"],
-        rx1DwellTime: ["22222222", "22222223", "22222234", "32222245", "43222256", "54322267", "65432277", "76543277"],
-      },
+      facts: rx1Tables,
     },
-    { from: "RP002-1.0.1", facts: { dataRates: dataRates(115) } },
+    { from: "RP002-1.0.1", facts: bothWays(dataRates(115)) },
+    fastRatesFrom105({ ...bothWays(dataRates(115)), ...rx1Tables }, ["c54321dd", "dc5432dd"], ["c54322dd", "dc5432dd"]),
   ],
 });
 

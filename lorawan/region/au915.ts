@@ -7,57 +7,63 @@ import {
   type RegionDefinition,
   twoDbSteps,
 } from "./facts.ts";
-import { downlinkDataRates, downlinkDataRates102, downlinks500KHz, plan72 } from "./plan72.ts";
+import { downlinkDataRates, downlinkDataRates102, downlinkDataRates105, downlinks500KHz, plan72 } from "./plan72.ts";
 
-const plan = (options: { subBandMask: boolean; cfList: boolean; maxWideDataRate?: number }): PlanFacts =>
+interface PlanOptions {
+  readonly subBandMask: boolean;
+  readonly cfList: boolean;
+  readonly maxWideDataRate?: number;
+  readonly fastDataRates?: boolean;
+}
+
+const plan = (options: PlanOptions): PlanFacts =>
   plan72({
     narrow: { firstHz: 915_200_000, maxDataRate: 5 },
     wide: { firstHz: 915_900_000, minDataRate: 6, maxDataRate: options.maxWideDataRate ?? 6 },
     ...options,
   });
 
-const up = { direction: "up" } as const;
-
 // Up to RP001-1.0.2-A, SF10 to SF7 as in US915.
 const fourNarrowRates: DataRateTable = [
-  lora(10, 125, 11, up),
-  lora(9, 125, 53, up),
-  lora(8, 125, 126, up),
-  lora(7, 125, 242, { ...up, repeater: 242 }),
-  lora(8, 500, 242, { ...up, repeater: 242 }),
-  undefined,
-  undefined,
+  lora(10, 125, 11),
+  lora(9, 125, 53),
+  lora(8, 125, 126),
+  lora(7, 125, 242, { repeater: 242 }),
+  lora(8, 500, 242, { repeater: 242 }),
 ];
 
 const uplinks: DataRateTable = [
-  lora(12, 125, 51, up),
-  lora(11, 125, 51, up),
-  lora(10, 125, 51, up),
-  lora(9, 125, 115, up),
-  lora(8, 125, 242, up),
-  lora(7, 125, 242, up),
-  lora(8, 500, 242, up),
+  lora(12, 125, 51),
+  lora(11, 125, 51),
+  lora(10, 125, 51),
+  lora(9, 125, 115),
+  lora(8, 125, 242),
+  lora(7, 125, 242),
+  lora(8, 500, 242),
 ];
 
 /** The same rates where UplinkDwellTime exists. */
 const uplinksWithDwellTime: DataRateTable = [
-  lora(12, 125, 51, { ...up, dwellTime: 0 }),
-  lora(11, 125, 51, { ...up, dwellTime: 0 }),
-  lora(10, 125, 51, { ...up, dwellTime: 11 }),
-  lora(9, 125, 115, { ...up, dwellTime: 53 }),
-  lora(8, 125, 242, { ...up, dwellTime: 125 }),
-  lora(7, 125, 242, up),
-  lora(8, 500, 242, up),
+  lora(12, 125, 51, { dwellTime: 0 }),
+  lora(11, 125, 51, { dwellTime: 0 }),
+  lora(10, 125, 51, { dwellTime: 11 }),
+  lora(9, 125, 115, { dwellTime: 53 }),
+  lora(8, 125, 242, { dwellTime: 125 }),
+  lora(7, 125, 242),
+  lora(8, 500, 242),
 ];
 
+const uplinks102: DataRateTable = [...uplinksWithDwellTime, lrFhss("1/3", 1_523_000, 50)];
+
 const rx1 = ["888888", "988888", "a98888", "ba9888", "cba988", "dcba98", "ddcba9"];
+const rx1From102 = [...rx1, "988888"];
 
 const changes: readonly RegionChange[] = [
   {
     from: "RP001-1.0.2-B",
     facts: {
       plan: plan({ subBandMask: false, cfList: false }),
-      dataRates: [...uplinks, undefined, ...downlinkDataRates],
+      uplinkDataRates: uplinks,
       maxAdrDataRate: 5,
       rx1,
     },
@@ -66,7 +72,7 @@ const changes: readonly RegionChange[] = [
     from: "RP001-1.0.3-A",
     facts: {
       plan: plan({ subBandMask: true, cfList: true }),
-      dataRates: [...uplinksWithDwellTime, undefined, ...downlinkDataRates],
+      uplinkDataRates: uplinksWithDwellTime,
       // Index 15 means "as it is" in LinkADRReq and never names a power.
       txPowerOffsetsDb: twoDbSteps(14),
       txParamSetup: true,
@@ -79,7 +85,7 @@ const changes: readonly RegionChange[] = [
     until: "RP001-1.1-A",
     facts: {
       plan: plan({ subBandMask: false, cfList: true }),
-      dataRates: [...uplinks, undefined, ...downlinkDataRates],
+      uplinkDataRates: uplinks,
       txPowerOffsetsDb: twoDbSteps(10),
       txParamSetup: false,
       dwellTimeAtStart: { uplink: false, downlink: false },
@@ -90,8 +96,19 @@ const changes: readonly RegionChange[] = [
     from: "RP002-1.0.2",
     facts: {
       plan: plan({ subBandMask: true, cfList: true, maxWideDataRate: 7 }),
-      dataRates: [...uplinksWithDwellTime, lrFhss("1/3", 1_523_000, 50), ...downlinkDataRates102],
-      rx1: [...rx1, "988888"],
+      uplinkDataRates: uplinks102,
+      downlinkDataRates: downlinkDataRates102,
+      rx1: rx1From102,
+    },
+  },
+  {
+    from: "RP002-1.0.5",
+    facts: {
+      plan: plan({ subBandMask: true, cfList: true, maxWideDataRate: 7, fastDataRates: true }),
+      uplinkDataRates: [...uplinks102, undefined, lora(6, 125, 242), lora(5, 125, 242)],
+      downlinkDataRates: downlinkDataRates105,
+      fastDataRates: [9, 10],
+      rx1: [...rx1From102, "", "edcba9", "0edcba"],
     },
   },
 ];
@@ -107,7 +124,8 @@ export const au915: RegionDefinition = {
       subBandMask: false,
       cfList: false,
     }),
-    dataRates: [...fourNarrowRates, undefined, ...downlinkDataRates],
+    uplinkDataRates: fourNarrowRates,
+    downlinkDataRates,
     maxAdrDataRate: 3,
     rx1: ["a988", "ba98", "cba9", "dcba", "ddcb"],
     rx2: { frequencyHz: 923_300_000, dataRate: 8 },

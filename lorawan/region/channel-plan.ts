@@ -32,7 +32,7 @@ const numbersOf = (channels: ChannelPlan): readonly number[] =>
 
 // TS001-1.0.4 5.6: NewChannelReq may give a channel other data rates; only what the list can say is put there.
 const isListable = (channel: Channel, list: FrequencyList): boolean =>
-  channel.minDataRate === 0 && channel.maxDataRate === list.maxDataRate;
+  channel.minDataRate === 0 && channel.maxDataRate === list.maxDataRate && !channel.fastDataRates;
 
 const writeFrequencies = (
   plan: PlanFacts,
@@ -102,7 +102,7 @@ const readCfList = (plan: PlanFacts, cfList: Uint8Array): DeviceChannels => {
 };
 
 /** The part of a region that speaks of channels: RP002-1.0.4 2.3.1 and 2.3.2 for CFList, "LinkADRReq" for masks. */
-export const channelFunctions = (plan: PlanFacts): ChannelFunctions => ({
+export const channelFunctions = (plan: PlanFacts, carries: Region["carries"]): ChannelFunctions => ({
   plan: plan.kind,
   defaultChannels: plan.channels,
   maxChannels: plan.maxChannels,
@@ -110,10 +110,7 @@ export const channelFunctions = (plan: PlanFacts): ChannelFunctions => ({
     channels.find(channel => channel?.uplinkFrequencyHz === uplinkFrequencyHz)?.downlinkFrequencyHz,
   channelOf: (channels, uplinkFrequencyHz, dataRate) => {
     const number = channels.findIndex(
-      channel =>
-        channel?.uplinkFrequencyHz === uplinkFrequencyHz &&
-        channel.minDataRate <= dataRate &&
-        dataRate <= channel.maxDataRate,
+      channel => channel?.uplinkFrequencyHz === uplinkFrequencyHz && carries(channel, dataRate),
     );
     return number < 0 ? undefined : number;
   },

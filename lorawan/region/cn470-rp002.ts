@@ -1,4 +1,5 @@
 import {
+  bothWays,
   channelsAt,
   type DataRateTable,
   frequencies,
@@ -50,7 +51,7 @@ const withoutDataRate0 = (plan: PlanFacts, rx2FrequencyHz: number): RegionChange
   from: "RP002-1.0.1",
   facts: {
     plan,
-    dataRates: shortDataRates,
+    ...bothWays(shortDataRates),
     rx1: ["", "111111", "211111", "321111", "432111", "543211", "654321", "765432"],
     rx2: { frequencyHz: rx2FrequencyHz, dataRate: 1 },
   },
@@ -70,7 +71,7 @@ const cn470Plan = (plan: Plan): RegionDefinition => ({
   first: "RP002-1.0.0",
   facts: {
     plan: planFacts(plan, 0),
-    dataRates: loraSf12ToSf7,
+    ...bothWays(loraSf12ToSf7),
     maxAdrDataRate: 5,
     rx1: steppedRx1.slice(0, 6),
     rx2: { frequencyHz: plan.rx2FrequencyHz, dataRate: 0 },

@@ -1,4 +1,5 @@
 import {
+  bothWays,
   channelsAt,
   frequencies,
   loraSf12ToSf7,
@@ -30,7 +31,7 @@ export const cn470: RegionDefinition = {
   last: "RP001-1.1-B",
   facts: {
     plan,
-    dataRates: loraSf12ToSf7,
+    ...bothWays(loraSf12ToSf7),
     maxAdrDataRate: 5,
     rx1: steppedRx1.slice(0, 6),
     rx2: { frequencyHz: 505_300_000, dataRate: 0 },

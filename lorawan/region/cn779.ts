@@ -1,4 +1,12 @@
-import { channelsAt, commonDataRates, frequencies, type RegionDefinition, steppedRx1, twoDbSteps } from "./facts.ts";
+import {
+  bothWays,
+  channelsAt,
+  commonDataRates,
+  frequencies,
+  type RegionDefinition,
+  steppedRx1,
+  twoDbSteps,
+} from "./facts.ts";
 import { dynamicPlan } from "./plans.ts";
 
 /** CN779-787 (RP002-1.0.3 2.6), which RP002-1.0.4 no longer has. */
@@ -9,7 +17,7 @@ export const cn779: RegionDefinition = {
   facts: {
     // RP002-1.0.3 2.6.2: three defaults; 780.5, 780.7 and 780.9 MHz are further channels to join on.
     plan: dynamicPlan(channelsAt(frequencies(779_500_000, 3, 200_000), 0, 5)),
-    dataRates: commonDataRates,
+    ...bothWays(commonDataRates),
     maxAdrDataRate: 5,
     rx1: steppedRx1,
     rx2: { frequencyHz: 786_000_000, dataRate: 0 },

@@ -1,8 +1,18 @@
 import { MalformedValue } from "../errors.ts";
-import type { DataRateFacts, RegionFacts } from "./facts.ts";
-import type { DataRate, Modulation, PayloadContext, Region } from "./region.ts";
+import type { DataRateFacts, DataRateTable, RegionFacts } from "./facts.ts";
+import type { DataRates, Modulation, PayloadContext, Region } from "./region.ts";
 
-type DataRateFunctions = Pick<Region, "dataRates" | "maxRx1DrOffset" | "dataRateOf" | "maxPayload" | "rx1DataRate">;
+type DataRateFunctions = Pick<
+  Region,
+  | "uplinkDataRates"
+  | "downlinkDataRates"
+  | "fastDataRates"
+  | "maxRx1DrOffset"
+  | "dataRateOf"
+  | "maxPayload"
+  | "carries"
+  | "rx1DataRate"
+>;
 
 // A key, so that equality is that of the whole modulation and a new member cannot be forgotten silently.
 const modulationKey = (modulation: Modulation): string => {
@@ -16,19 +26,12 @@ const modulationKey = (modulation: Modulation): string => {
   }
 };
 
-const indexByModulation = (
-  rows: readonly (DataRateFacts | undefined)[],
-  direction: "uplink" | "downlink",
-): ReadonlyMap<string, number> => {
-  const index = new Map<string, number>();
-  rows.forEach((row, dataRate) => {
-    if (row?.[direction]) index.set(modulationKey(row.modulation), dataRate);
-  });
-  return index;
-};
+const indexByModulation = (rows: DataRateTable): ReadonlyMap<string, number> =>
+  new Map(rows.flatMap((row, dataRate) => (row ? [[modulationKey(row.modulation), dataRate] as const] : [])));
+
+const modulationsOf = (rows: DataRateTable): DataRates => rows.map(row => row?.modulation);
 
 const payloadOf = (row: DataRateFacts, context: PayloadContext): number => {
-  if (!(context.direction === "up" ? row.uplink : row.downlink)) return 0;
   const { plain, dwellTime, repeater } = row.payload;
   return Math.min(plain, context.dwellTime ? dwellTime : plain, context.repeater ? repeater : plain);
 };
@@ -43,22 +46,22 @@ const rx1Digit = (table: readonly string[], uplinkDataRate: number, rx1DrOffset:
 
 /** The part of a region that speaks of data rates. */
 export const dataRateFunctions = (facts: RegionFacts): DataRateFunctions => {
-  const byModulation = {
-    up: indexByModulation(facts.dataRates, "uplink"),
-    down: indexByModulation(facts.dataRates, "downlink"),
-  };
-  const dataRates = facts.dataRates.map((row, index): DataRate | undefined =>
-    row === undefined ? undefined : { index, modulation: row.modulation, uplink: row.uplink, downlink: row.downlink },
-  );
+  const tables = { up: facts.uplinkDataRates, down: facts.downlinkDataRates };
+  const byModulation = { up: indexByModulation(tables.up), down: indexByModulation(tables.down) };
+  const { fastDataRates = [] } = facts;
   return {
-    dataRates,
+    uplinkDataRates: modulationsOf(tables.up),
+    downlinkDataRates: modulationsOf(tables.down),
+    fastDataRates,
     maxRx1DrOffset: Math.max(...facts.rx1.map(row => row.length)) - 1,
     dataRateOf: (modulation, direction) => byModulation[direction].get(modulationKey(modulation)),
     maxPayload: (dataRate, context) => {
-      const row = facts.dataRates[dataRate];
+      const row = tables[context.direction][dataRate];
       if (row === undefined) throw new MalformedValue("the region has no such data rate", { dataRate });
       return payloadOf(row, context);
     },
+    carries: ({ minDataRate, maxDataRate, fastDataRates: hasFast = false }, dataRate) =>
+      (minDataRate <= dataRate && dataRate <= maxDataRate) || (hasFast && fastDataRates.includes(dataRate)),
     rx1DataRate: (uplinkDataRate, rx1DrOffset, downlinkDwellTime) =>
       rx1Digit((downlinkDwellTime ? facts.rx1DwellTime : undefined) ?? facts.rx1, uplinkDataRate, rx1DrOffset),
   };

@@ -1,5 +1,16 @@
-import { channelsAt, commonDataRates, frequencies, type RegionDefinition, steppedRx1, twoDbSteps } from "./facts.ts";
+import {
+  bothWays,
+  channelsAt,
+  commonDataRates,
+  frequencies,
+  type RegionDefinition,
+  steppedRx1,
+  twoDbSteps,
+} from "./facts.ts";
+import { fastRatesFrom105 } from "./fast-rates.ts";
 import { dynamicPlan } from "./plans.ts";
+
+const tables = { ...bothWays(commonDataRates), rx1: steppedRx1 };
 
 /** EU433 (RP002-1.0.4 2.7). */
 export const eu433: RegionDefinition = {
@@ -7,9 +18,8 @@ export const eu433: RegionDefinition = {
   first: "TS001-1.0.0",
   facts: {
     plan: dynamicPlan(channelsAt(frequencies(433_175_000, 3, 200_000), 0, 5)),
-    dataRates: commonDataRates,
+    ...tables,
     maxAdrDataRate: 5,
-    rx1: steppedRx1,
     rx2: { frequencyHz: 434_665_000, dataRate: 0 },
     maxEirpDbm: 12.15,
     txPowerOffsetsDb: twoDbSteps(5),
@@ -18,5 +28,5 @@ export const eu433: RegionDefinition = {
     beacon: { frequenciesHz: [434_665_000], dataRate: 3 },
     pingSlotFrequenciesHz: [434_665_000],
   },
-  changes: [],
+  changes: [fastRatesFrom105(tables)],
 };

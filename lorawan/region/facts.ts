@@ -11,11 +11,10 @@ interface PayloadLimits {
 
 export interface DataRateFacts {
   readonly modulation: Modulation;
-  readonly uplink: boolean;
-  readonly downlink: boolean;
   readonly payload: PayloadLimits;
 }
 
+/** Index is the data rate. */
 export type DataRateTable = readonly (DataRateFacts | undefined)[];
 
 /** What one value of ChMaskCntl means: which channels the ChMask bits speak of. */
@@ -53,7 +52,10 @@ export type Rx1Table = readonly string[];
 /** The tables of a region under one revision. */
 export interface RegionFacts {
   readonly plan: PlanFacts;
-  readonly dataRates: DataRateTable;
+  readonly uplinkDataRates: DataRateTable;
+  readonly downlinkDataRates: DataRateTable;
+  /** Uplink rates of SF6 and SF5 at 125 kHz; none where absent. */
+  readonly fastDataRates?: readonly number[];
   readonly maxAdrDataRate: number;
   readonly rx1: Rx1Table;
   /** RX1 table while the downlink dwell-time limit is in force; as `rx1` where the region has no such table. */
@@ -88,10 +90,7 @@ export interface RegionDefinition {
   readonly changes: readonly RegionChange[];
 }
 
-type Direction = "up" | "down" | "both";
-
 interface DataRateOptions {
-  readonly direction?: Direction;
   readonly dwellTime?: number;
   readonly repeater?: number;
 }
@@ -99,10 +98,8 @@ interface DataRateOptions {
 // A repeater may wrap the frame in 20 bytes of its own, so that 222 is the most that fits; rows that differ say so.
 const repeaterLimit = 222;
 
-const dataRate = (modulation: Modulation, payload: number, options: DataRateOptions): DataRateFacts => ({
+const dataRate = (modulation: Modulation, payload: number, options: DataRateOptions = {}): DataRateFacts => ({
   modulation,
-  uplink: options.direction !== "down",
-  downlink: options.direction !== "up",
   payload: {
     plain: payload,
     dwellTime: options.dwellTime ?? payload,
@@ -124,7 +121,16 @@ export const fsk = (payload: number, options: DataRateOptions = {}): DataRateFac
 
 /** An LR-FHSS row: uplinks only. */
 export const lrFhss = (codingRate: "1/3" | "2/3", operatingChannelWidthHz: number, payload: number): DataRateFacts =>
-  dataRate({ kind: "lr-fhss", codingRate, operatingChannelWidthHz }, payload, { direction: "up" });
+  dataRate({ kind: "lr-fhss", codingRate, operatingChannelWidthHz }, payload);
+
+/** `count` numbers that name no data rate. */
+export const reserved = (count: number): DataRateTable => new Array<undefined>(count).fill(undefined);
+
+/** A region in which a number means the same upwards and downwards. */
+export const bothWays = (table: DataRateTable): Pick<RegionFacts, "uplinkDataRates" | "downlinkDataRates"> => ({
+  uplinkDataRates: table,
+  downlinkDataRates: table,
+});
 
 /** DR0 to DR5 of most regions: LoRa SF12 to SF7 at 125 kHz. */
 export const loraSf12ToSf7: DataRateTable = [

@@ -1,4 +1,4 @@
-import { channelsAt, lora, type RegionDefinition, steppedRx1, twoDbSteps } from "./facts.ts";
+import { bothWays, channelsAt, lora, type RegionDefinition, steppedRx1, twoDbSteps } from "./facts.ts";
 import { dynamicPlan } from "./plans.ts";
 
 /** ISM2400 (Semtech, Physical Layer Proposal 2.4 GHz): the same under every revision of the others. */
@@ -10,7 +10,7 @@ export const ism2400: RegionDefinition = {
       maxDataRate: 7,
       frequencyStepHz: 200,
     }),
-    dataRates: [
+    ...bothWays([
       lora(12, 812, 51),
       lora(11, 812, 115),
       lora(10, 812, 242),
@@ -19,7 +19,7 @@ export const ism2400: RegionDefinition = {
       lora(7, 812, 242),
       lora(6, 812, 242),
       lora(5, 812, 242),
-    ],
+    ]),
     maxAdrDataRate: 7,
     rx1: steppedRx1,
     rx2: { frequencyHz: 2_423_000_000, dataRate: 0 },

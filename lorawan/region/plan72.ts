@@ -1,4 +1,4 @@
-import { channelsAt, type DataRateTable, frequencies, lora, type PlanFacts } from "./facts.ts";
+import { channelsAt, type DataRateTable, frequencies, lora, type PlanFacts, reserved } from "./facts.ts";
 import { eights, groups, withDownlinks } from "./plans.ts";
 
 /** Downlink channels of US915 and AU915. */
@@ -10,6 +10,8 @@ interface Plan72Options {
   /** ChMaskCntl 5, sub-bands as a whole, is known. */
   readonly subBandMask: boolean;
   readonly cfList: boolean;
+  /** The channels of the first kind carry SF6 and SF5 too. */
+  readonly fastDataRates?: boolean;
 }
 
 /**
@@ -19,7 +21,10 @@ interface Plan72Options {
 export const plan72 = (options: Plan72Options): PlanFacts => {
   const { narrow, wide } = options;
   const uplinks = [
-    ...channelsAt(frequencies(narrow.firstHz, 64, 200_000), 0, narrow.maxDataRate),
+    ...channelsAt(frequencies(narrow.firstHz, 64, 200_000), 0, narrow.maxDataRate).map(channel => ({
+      ...channel,
+      ...(options.fastDataRates && { fastDataRates: true }),
+    })),
     ...channelsAt(frequencies(wide.firstHz, 8, 1_600_000), wide.minDataRate, wide.maxDataRate),
   ];
   return {
@@ -38,25 +43,26 @@ export const plan72 = (options: Plan72Options): PlanFacts => {
   };
 };
 
-const down = { direction: "down" } as const;
-
-const wideDownlinks: DataRateTable = [
-  lora(10, 500, 242, down),
-  lora(9, 500, 242, down),
-  lora(8, 500, 242, down),
-  lora(7, 500, 242, down),
-];
+const wideDownlinks: DataRateTable = [lora(10, 500, 242), lora(9, 500, 242), lora(8, 500, 242), lora(7, 500, 242)];
 
 /** DR8 to DR13. Up to RP002-1.0.1 a repeater takes 20 bytes of DR8 and DR9 too. */
 export const downlinkDataRates: DataRateTable = [
-  lora(12, 500, 53, { ...down, repeater: 33 }),
-  lora(11, 500, 129, { ...down, repeater: 109 }),
+  ...reserved(8),
+  lora(12, 500, 53, { repeater: 33 }),
+  lora(11, 500, 129, { repeater: 109 }),
   ...wideDownlinks,
 ];
 
+const narrowDownlinks102: DataRateTable = [lora(12, 500, 53), lora(11, 500, 129)];
+
 /** DR8 to DR13 from RP002-1.0.2 on. */
-export const downlinkDataRates102: DataRateTable = [
-  lora(12, 500, 53, down),
-  lora(11, 500, 129, down),
+export const downlinkDataRates102: DataRateTable = [...reserved(8), ...narrowDownlinks102, ...wideDownlinks];
+
+/** From RP002-1.0.5 on also SF6 as DR14 and, there being no room behind it, SF5 as DR0. */
+export const downlinkDataRates105: DataRateTable = [
+  lora(5, 500, 242),
+  ...reserved(7),
+  ...narrowDownlinks102,
   ...wideDownlinks,
+  lora(6, 500, 242),
 ];

@@ -27,12 +27,8 @@ export type Modulation =
   | { readonly kind: "fsk"; readonly bitRate: number }
   | { readonly kind: "lr-fhss"; readonly codingRate: "1/3" | "2/3"; readonly operatingChannelWidthHz: number };
 
-export interface DataRate {
-  readonly index: number;
-  readonly modulation: Modulation;
-  readonly uplink: boolean;
-  readonly downlink: boolean;
-}
+/** Index is the data rate; `undefined` where the number is reserved. */
+export type DataRates = readonly (Modulation | undefined)[];
 
 export interface Channel {
   readonly uplinkFrequencyHz: number;
@@ -40,6 +36,8 @@ export interface Channel {
   readonly downlinkFrequencyHz: number;
   readonly minDataRate: number;
   readonly maxDataRate: number;
+  /** It carries the region's SF6 and SF5 rates too (from RP002-1.0.5 on); absent is false. */
+  readonly fastDataRates?: boolean;
 }
 
 /** Index is the channel's number on the wire; `undefined` where no channel is defined. */
@@ -79,7 +77,11 @@ export interface Region {
   readonly revision: RegionalParametersRevision;
   /** Dynamic: NewChannelReq and CFList type 0. Fixed: 64+8 channels, masks, CFList type 1. */
   readonly plan: "dynamic" | "fixed";
-  readonly dataRates: readonly (DataRate | undefined)[];
+  readonly uplinkDataRates: DataRates;
+  /** The same numbers mean something else there in US915 and AU915. */
+  readonly downlinkDataRates: DataRates;
+  /** Uplink rates of SF6 and SF5 at 125 kHz, which a channel carries only if it says so; none before RP002-1.0.5. */
+  readonly fastDataRates: readonly number[];
   /** Default channels; NewChannelReq never touches them in a dynamic plan (C59). */
   readonly defaultChannels: ChannelPlan;
   /** 16 in dynamic plans, 72 in US915. */
@@ -106,8 +108,10 @@ export interface Region {
 
   /** Index of the data rate with this modulation that is valid in this direction, or undefined. */
   dataRateOf(modulation: Modulation, direction: "up" | "down"): number | undefined;
-  /** N of the regional parameters: most FRMPayload bytes with empty FOpts; 0 where the rate may not be used. */
+  /** N of the regional parameters: most FRMPayload bytes with empty FOpts; 0 where dwell time forbids the rate. */
   maxPayload(dataRate: number, context: PayloadContext): number;
+  /** A device may send at this data rate on this channel. */
+  carries(channel: Channel, dataRate: number): boolean;
   rx1DataRate(uplinkDataRate: number, rx1DrOffset: number, downlinkDwellTime: boolean): number;
   /** RX1 frequency of an uplink heard at `uplinkFrequencyHz` under the device's channels; undefined if none fits. */
   rx1FrequencyHz(channels: ChannelPlan, uplinkFrequencyHz: number): number | undefined;

@@ -63,11 +63,12 @@ const factsOf = (definition: RegionDefinition, revision: RegionalParametersRevis
 
 const buildRegion = (definition: RegionDefinition, revision: RegionalParametersRevision): Region => {
   const facts = factsOf(definition, revision);
+  const dataRates = dataRateFunctions(facts);
   return {
     name: definition.name,
     revision,
-    ...dataRateFunctions(facts),
-    ...channelFunctions(facts.plan),
+    ...dataRates,
+    ...channelFunctions(facts.plan, dataRates.carries),
     rx2: facts.rx2,
     rx1DelaySeconds: 1,
     joinAcceptDelaySeconds: 5,

@@ -101,7 +101,7 @@ const powerStepDb = ({ region }: AdrInput, txPowerIndex: number): number =>
   region.txPowerDbm(txPowerIndex, 0) - region.txPowerDbm(txPowerIndex + 1, 0);
 
 function floorOf(input: AdrInput, dataRate: number): number | undefined {
-  const modulation = input.region.dataRates[dataRate]?.modulation;
+  const modulation = input.region.uplinkDataRates[dataRate];
   return modulation && demodulationFloor(modulation);
 }
 

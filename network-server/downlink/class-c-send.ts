@@ -38,7 +38,7 @@ export function sendClassC(
 }
 
 function linksOf(session: Session): readonly GatewayLink[] {
-  const modulation = regionOfSession(session).dataRates[session.lastDataRate ?? 0]?.modulation;
+  const modulation = regionOfSession(session).uplinkDataRates[session.lastDataRate ?? 0];
   return modulation ? (session.heardBy ?? []).map(link => ({ ...link, modulation })) : [];
 }
 

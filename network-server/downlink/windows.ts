@@ -58,7 +58,7 @@ function windows(
   const rx1DataRate = region.rx1DataRate(uplink.dataRate, parameters.rx1DrOffset, downlinkDwellTime);
   const rx1FrequencyHz = region.rx1FrequencyHz(parameters.channels, uplink.frequencyHz);
   const window = (name: ReceiveWindow["name"], delayUs: number, frequencyHz: number, dataRate: number) => {
-    const modulation = region.dataRates[dataRate]?.modulation;
+    const modulation = region.downlinkDataRates[dataRate];
     const subBand = subBandOf(region, frequencyHz);
     return modulation
       ? [

@@ -96,7 +96,7 @@ function macContextOf(
   region: Region,
   profile: DeviceProfileConfig,
 ): MacContext {
-  const modulation = region.dataRates[facts.dataRate]?.modulation;
+  const modulation = region.uplinkDataRates[facts.dataRate];
   return {
     region,
     macVersion: session.macVersion,
@@ -142,7 +142,7 @@ function afterCommands(before: MacState, { state }: MacUplinkResult, frame: Data
 }
 
 const carries = (region: Region, dataRate: number, dwellTime: boolean): boolean =>
-  region.dataRates[dataRate]?.uplink === true &&
+  region.uplinkDataRates[dataRate] !== undefined &&
   region.maxPayload(dataRate, { direction: "up", dwellTime, repeater: false }) > 0;
 
 interface AdrRecord {
@@ -203,13 +203,11 @@ function adrDataRates(
   { adrMinDataRate = 0, adrMaxDataRate = region.maxAdrDataRate }: DeviceProfileConfig,
 ): { readonly minDataRate: number; readonly maxDataRate: number } {
   const channels = current.enabledChannels.flatMap(index => current.channels[index] ?? []);
-  const usable = region.dataRates.flatMap(rate =>
-    rate &&
-    rate.index <= region.maxAdrDataRate &&
-    carries(region, rate.index, current.uplinkDwellTime) &&
-    channels.some(({ minDataRate, maxDataRate }) => minDataRate <= rate.index && rate.index <= maxDataRate)
-      ? [rate.index]
-      : [],
+  const usable = [...region.uplinkDataRates.keys()].filter(
+    dataRate =>
+      dataRate <= region.maxAdrDataRate &&
+      carries(region, dataRate, current.uplinkDwellTime) &&
+      channels.some(channel => region.carries(channel, dataRate)),
   );
   const allowed = usable.filter(dataRate => adrMinDataRate <= dataRate && dataRate <= adrMaxDataRate);
   const [first = current.dataRate, ...others] = allowed.length > 0 ? allowed : usable;

@@ -109,7 +109,7 @@ async function complete(
 }
 
 function airtimeMsOf(open: OpenUplink, region: Region): number {
-  const modulation = region.dataRates[open.dataRate]?.modulation;
+  const modulation = region.uplinkDataRates[open.dataRate];
   return modulation ? airtimeUs(modulation, open.phyPayload.length / 2, { crc: true }) / 1000 : 0;
 }
 

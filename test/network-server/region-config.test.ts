@@ -3,7 +3,7 @@ import { parseDeviceProfileId } from "../../lorawan/ids.ts";
 import { requestsFor } from "../../lorawan/mac/engine.ts";
 import { regionNames } from "../../lorawan/region/region.ts";
 import { regionOf } from "../../lorawan/region/regions.ts";
-import { regionalParametersRevisions } from "../../lorawan/version.ts";
+import { newestRegionalParameters, regionalParametersRevisions } from "../../lorawan/version.ts";
 import type { RegionConfig } from "../../network-server/config.ts";
 import type { DeviceProfileConfig } from "../../network-server/ports.ts";
 import { checkRegionConfigs } from "../../network-server/region-check.ts";
@@ -15,7 +15,7 @@ import {
   subBandsOf,
 } from "../../network-server/region-config.ts";
 
-const newest = "RP002-1.0.4";
+const newest = newestRegionalParameters;
 
 const profile: DeviceProfileConfig = {
   id: parseDeviceProfileId("00000000-0000-4000-8000-000000000003"),
@@ -58,6 +58,13 @@ describe("which configuration applies", () => {
 });
 
 describe("what is wanted of devices", () => {
+  test("SF6 and SF5 only of devices whose revision has them", () => {
+    const extra = { frequencyHz: 867_100_000, minDataRate: 0, maxDataRate: 5, fastDataRates: true };
+    const config = eu868({ extraChannels: [extra] });
+    expect(networkParameters(config, regionOf("EU868", "RP002-1.0.5")).channels[3]?.fastDataRates).toBe(true);
+    expect(networkParameters(config, regionOf("EU868", "RP002-1.0.4")).channels[3]?.fastDataRates).toBeUndefined();
+  });
+
   const ambitious = {
     rx1DrOffset: 7,
     rx2DataRate: 13,
@@ -79,7 +86,7 @@ describe("what is wanted of devices", () => {
         deviceStatusIntervalSeconds: 0,
       } as const;
       expect(() => requestsFor(state, wanted, context)).not.toThrow();
-      expect(region.dataRates[wanted.rx2DataRate]?.downlink).toBe(true);
+      expect(region.downlinkDataRates[wanted.rx2DataRate]).toBeDefined();
       expect(wanted.rx1DrOffset).toBeLessThanOrEqual(region.maxRx1DrOffset);
       for (const number of wanted.enabledChannels) expect(wanted.channels[number]).toBeDefined();
     }
@@ -134,6 +141,19 @@ describe("the check of configurations", () => {
       "data rates in the wrong order",
       eu868({ extraChannels: [{ ...channel, minDataRate: 4, maxDataRate: 2 }] }),
       /4 to 2, are no uplink data rates/,
+    ],
+    [
+      "SF6 and SF5 beside SF7 at 250 kHz",
+      eu868({ extraChannels: [{ ...channel, maxDataRate: 6, fastDataRates: true }] }),
+      /fastDataRates come on top of DR5, and maxDataRate is 6/,
+    ],
+    [
+      "SF6 and SF5 in a region without them",
+      {
+        ...defaultRegionConfig("CN779"),
+        extraChannels: [{ ...channel, frequencyHz: 780_500_000, fastDataRates: true }],
+      },
+      /has no SF6 and SF5/,
     ],
     [
       "more channels than there is room for",

@@ -22,7 +22,7 @@ async function withDevice(options: ScenarioOptions = {}) {
 /** A Join-Request from the air that no simulated device sends. */
 function shout({ air, region, clock }: Scenario, phyPayload: Uint8Array): void {
   const channel = region.defaultChannels[0];
-  const modulation = region.dataRates[5]?.modulation;
+  const modulation = region.uplinkDataRates[5];
   if (!channel || !modulation) throw new TypeError("the region has a first channel and DR5");
   const startUs = clock.monotonicUs();
   air.transmit({

@@ -30,6 +30,17 @@ test("C59 a channel that is no longer wanted is taken away", () => {
   expect(state.current.enabledChannels).toEqual([0, 1, 2]);
 });
 
+// RP002-1.0.5, as ChirpStack reads it; no other implementer's reading is public.
+test("C59 a channel for SF6 and SF5 too says so by a MaxDR under its MinDR", () => {
+  const fast = { ...channelAt(867_100_000), fastDataRates: true };
+  const slower = { ...channelAt(867_300_000), minDataRate: 5, fastDataRates: true };
+  const channels = [...eu868.defaultChannels, fast, slower];
+  expect(asked(stateOf(), { channels })).toEqual(["0703184f8401", "0704e8568406"]);
+  const { state } = exchanged(stateOf(), { channels }, "07030703");
+  expect(state.current.channels.slice(3)).toEqual([fast, slower]);
+  expect(asked(state, { channels: [...fourChannels, slower] })).toEqual(["0703184f8450"]);
+});
+
 test("C59 default channels are never touched", () => {
   const moved = [channelAt(864_100_000), channelAt(864_300_000), undefined];
   expect(asked(stateOf(), { channels: moved })).toEqual([]);

@@ -3,12 +3,12 @@ import { describe, expect, test } from "vitest";
 import { MalformedValue } from "../../../lorawan/errors.ts";
 import { type Channel, type ChannelPlan, type Region, regionNames } from "../../../lorawan/region/region.ts";
 import { regionOf } from "../../../lorawan/region/regions.ts";
-import { regionalParametersRevisions } from "../../../lorawan/version.ts";
+import { newestRegionalParameters, regionalParametersRevisions } from "../../../lorawan/version.ts";
 
 const all: readonly Region[] = regionNames.flatMap(name =>
   Array.from(new Set(regionalParametersRevisions.map(revision => regionOf(name, revision)))),
 );
-const latest: readonly Region[] = regionNames.map(name => regionOf(name, "RP002-1.0.4"));
+const latest: readonly Region[] = regionNames.map(name => regionOf(name, newestRegionalParameters));
 const fixedRegions = latest.filter(region => region.plan === "fixed");
 const dynamicRegions = latest.filter(region => region.plan === "dynamic");
 

@@ -175,6 +175,16 @@ const subBandText = (region: Region, fromHz: number, toHz: number): string => {
   return found === undefined ? "none" : `${found.dutyCycle} ${found.maxEirpDbm}`;
 };
 
+/** Every number that means something, upwards where it does. Before RP002-1.0.5 no number means two things. */
+const dataRatesOf = (region: Region) => {
+  const count = Math.max(region.uplinkDataRates.length, region.downlinkDataRates.length);
+  return Array.from({ length: count }, (_, index) => index).flatMap(index => {
+    const uplink = region.uplinkDataRates[index];
+    const modulation = uplink ?? region.downlinkDataRates[index];
+    return modulation ? [{ index, modulation, uplink: uplink !== undefined }] : [];
+  });
+};
+
 const cfListText = (region: Region): string => {
   const cfLists = [0, 1].map(type => Uint8Array.of(...new Array<number>(15).fill(0), type));
   const type = cfLists.findIndex(cfList => {
@@ -191,7 +201,7 @@ const cfListText = (region: Region): string => {
 /** The same facts of one of our regions; sub-bands are asked for by the vectors' edges. */
 export const regionFacts = (region: Region, { band }: BandVector): Facts => {
   const channels = region.defaultChannels.flatMap(channel => channel ?? []);
-  const dataRates = region.dataRates.flatMap(dataRate => dataRate ?? []);
+  const dataRates = dataRatesOf(region);
   const powers = Array.from({ length: region.maxTxPowerIndex + 1 }, (_, index) => region.txPowerDbm(index, 0));
   const facts: Record<string, string> = {
     beacon: `DR${region.beacon.dataRate} ${region.beacon.frequenciesHz.map(mHz)}`,
