@@ -3,10 +3,13 @@ import Type from "typebox";
 import Value from "typebox/value";
 import type { Clock } from "../../platform/clock.ts";
 import type { Metrics } from "../../platform/metrics.ts";
+import { WorkerPool } from "../../platform/sandbox/pool.ts";
+import type { ScriptAnswer } from "../../platform/sandbox/script-host.ts";
 import type { CodecSandbox, DecodeInput, DecodeOutcome, DeviceCodec, EncodeInput, EncodeOutcome } from "../ports.ts";
 import { decodeCayenneLpp, encodeCayenneLpp } from "./cayenne-lpp.ts";
-import { WorkerPool } from "./pool.ts";
-import type { ScriptAnswer, ScriptOperation } from "./script.ts";
+import { codecDialect } from "./dialect.ts";
+
+type ScriptOperation = "decodeUplink" | "encodeDownlink" | "decodeDownlink";
 
 export interface CodecSandboxOptions {
   readonly clock: Clock;
@@ -49,6 +52,7 @@ const encodedSchema = Type.Object({
 export function createCodecSandbox(options: CodecSandboxOptions): CodecSandbox {
   const pool = new WorkerPool({
     clock: options.clock,
+    dialect: codecDialect,
     workers: options.workers ?? 2,
     maxWaiting: options.maxWaiting ?? 10_000,
     graceMs: options.graceMs ?? 900,

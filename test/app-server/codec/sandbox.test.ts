@@ -55,6 +55,8 @@ describe("styles of decoders", () => {
     "const decodeUplink = input => ({ data: { n: input.bytes.length } });",
     "exports.decodeUplink = input => ({ data: { n: input.bytes.length } });",
     "module.exports = { decodeUplink(input) { return { data: { n: input.bytes.length } }; } };",
+    "const n = bytes => bytes.length;\nexport function decodeUplink(input) { return { data: { n: n(input.bytes) } }; }",
+    "// export\nfunction decodeUplink(input) { return { data: { n: input.bytes.length } }; }",
   ])("%s is found", async script => {
     expect(await decode(script)).toMatchObject({ kind: "decoded", object: { n: 3 } });
   });
@@ -246,6 +248,23 @@ describe("scripts that mean harm", () => {
     }`;
     expect(await decode(script)).toMatchObject({ object: { seen: [], escaped: "undefined" } });
   });
+
+  test.each(["import 'fs'; export const id = 1;", "module = null;", "export function f() {} throw new Error('no');"])(
+    "%s does not load, and leaves the other scripts what they remember",
+    async script => {
+      const counting = `let n = 0; function decodeUplink() { n += 1; return { data: { n } }; } // ${script}`;
+      const calls = async () => {
+        const outcome = await alone.decode(javascript(counting), input);
+        return outcome.kind === "decoded" ? outcome.object.n : outcome.message;
+      };
+      const alone = createCodecSandbox({ clock: systemClock, metrics: createMetrics(), workers: 1 });
+      expect(await calls()).toBe(1);
+      const outcome = await alone.decode(javascript(script), input);
+      expect(outcome).toMatchObject({ kind: "failed", message: expect.stringContaining("does not load") });
+      expect(await calls()).toBe(2);
+      await alone.close();
+    },
+  );
 
   test("tampering with built-ins stays with the script", async () => {
     const script = `JSON.stringify = () => "{}"; JSON.parse = () => ({}); Array.isArray = () => true;

@@ -7,8 +7,7 @@ import {
   type QuickJSWASMModule,
   RELEASE_SYNC,
 } from "quickjs-emscripten";
-import { bufferSource } from "./buffer.ts";
-import { functionsOfScript, harness, prelude } from "./harness.ts";
+import { functionsOfScript, harnessOf, prelude, type ScriptDialect } from "./dialect.ts";
 
 // The compiler's ES library has no WebAssembly; this is what is needed of it.
 declare const WebAssembly: { readonly Memory: new (pages: { initial: number; maximum: number }) => object };
@@ -25,13 +24,12 @@ export interface ScriptLimits {
   readonly keptScripts: number;
 }
 
-export type ScriptOperation = "decodeUplink" | "encodeDownlink" | "decodeDownlink";
-
 export interface ScriptCall {
   /** Calls of one key share a context, so state that a script leaves behind is seen by this key only. */
   readonly key: string;
   readonly script: string;
-  readonly operation: ScriptOperation;
+  /** One of the dialect's. */
+  readonly operation: string;
   readonly inputJson: string;
 }
 
@@ -56,12 +54,14 @@ type Attempt =
 /** Runs scripts in QuickJS on this thread; a call blocks it, so this lives in a worker. */
 export class ScriptHost {
   readonly #limits: ScriptLimits;
+  readonly #dialect: ScriptDialect;
   readonly #scripts = new Map<string, Loaded>();
   #module: QuickJSWASMModule | undefined;
   #deadlineMs = 0;
 
-  constructor(limits: ScriptLimits) {
+  constructor(limits: ScriptLimits, dialect: ScriptDialect) {
     this.#limits = limits;
+    this.#dialect = dialect;
   }
 
   async run(call: ScriptCall): Promise<ScriptAnswer> {
@@ -141,28 +141,44 @@ export class ScriptHost {
     runtime.setInterruptHandler(() => performance.now() >= this.#deadlineMs);
     const context = runtime.newContext();
     this.#start();
-    const evaluate = (code: string, name: string) => context.evalCode(code, name, { type: "global" });
-    const makeCall = context.unwrapResult(evaluate(harness, "harness"));
-    context.unwrapResult(evaluate(prelude, "prelude")).dispose();
-    if (/\bBuffer\b/.test(script)) context.unwrapResult(evaluate(bufferSource, "buffer")).dispose();
-    const result = evaluate(script, "codec.js");
-    if (result.error) {
-      const overran = performance.now() >= this.#deadlineMs;
-      const message = overran
-        ? `the script took longer than ${this.#limits.timeMs} ms to load`
-        : `the script does not load: ${describeError(context, result.error)}`;
-      result.error.dispose();
+    const makeCall = evaluated(context, harnessOf(this.#dialect), "harness");
+    evaluated(context, prelude, "prelude").dispose();
+    for (const { word, source } of this.#dialect.extras) {
+      if (new RegExp(`\\b${word}\\b`).test(script)) evaluated(context, source, word).dispose();
+    }
+    const functions = this.#functionsOf(context, script);
+    if (typeof functions === "string") {
       makeCall.dispose();
       context.dispose();
       runtime.dispose();
-      return { kind: "broken", message };
+      return { kind: "broken", message: functions };
     }
-    result.value.dispose();
-    const functions = context.unwrapResult(evaluate(functionsOfScript, "functions"));
     const call = context.unwrapResult(context.callFunction(makeCall, context.undefined, functions));
     functions.dispose();
     makeCall.dispose();
     return { kind: "ready", runtime, context, call };
+  }
+
+  /** Runs the script's top level; gives its functions, or why there are none. */
+  #functionsOf(context: QuickJSContext, script: string): QuickJSHandle | string {
+    const { fileName } = this.#dialect;
+    const isModule = /^\s*export\s/m.test(script);
+    const result = context.evalCode(script, fileName, { type: isModule ? "module" : "global" });
+    if (result.error) return this.#whyNot(context, result.error);
+    if (isModule)
+      context.getProp(context.global, "module").consume(module => context.setProp(module, "exports", result.value));
+    result.value.dispose();
+    const functions = context.evalCode(functionsOfScript(this.#dialect), "functions", { type: "global" });
+    return functions.error ? this.#whyNot(context, functions.error) : functions.value;
+  }
+
+  #whyNot(context: QuickJSContext, error: QuickJSHandle): string {
+    const overran = performance.now() >= this.#deadlineMs;
+    const message = overran
+      ? `the script took longer than ${this.#limits.timeMs} ms to load`
+      : `the script does not load: ${describeError(context, error, this.#dialect.fileName)}`;
+    error.dispose();
+    return message;
   }
 
   #start(): void {
@@ -198,11 +214,14 @@ async function newModule(): Promise<QuickJSWASMModule> {
   return newQuickJSWASMModule(newVariant(RELEASE_SYNC, { wasmMemory }));
 }
 
+const evaluated = (context: QuickJSContext, code: string, name: string): QuickJSHandle =>
+  context.unwrapResult(context.evalCode(code, name, { type: "global" }));
+
 /** Only for errors of loading: they come from the parser or from the script's top level, still under the deadline. */
-function describeError(context: QuickJSContext, error: QuickJSHandle): string {
+function describeError(context: QuickJSContext, error: QuickJSHandle, fileName: string): string {
   const dumped: unknown = context.dump(error);
   if (!isRecord(dumped)) return String(dumped).slice(0, 1000);
-  const line = /codec\.js:(\d+)/.exec(String(dumped.stack ?? ""))?.[1];
+  const line = new RegExp(`${fileName.replace(".", "\\.")}:(\\d+)`).exec(String(dumped.stack ?? ""))?.[1];
   return `${String(dumped.name)}: ${String(dumped.message)}${line ? ` (line ${line})` : ""}`.slice(0, 1000);
 }
 

@@ -1,6 +1,6 @@
 import { parentPort, workerData } from "node:worker_threads";
-import type { ScriptAnswer, ScriptLimits, ScriptOperation } from "./script.ts";
-import { ScriptHost } from "./script.ts";
+import type { ScriptDialect } from "./dialect.ts";
+import { type ScriptAnswer, ScriptHost, type ScriptLimits } from "./script-host.ts";
 
 /** A batch of calls for one worker thread; scripts are sent once a batch. */
 export interface WorkerBatch {
@@ -12,7 +12,7 @@ interface WorkerJob {
   /** 1 to 2^31-1. */
   readonly id: number;
   readonly key: string;
-  readonly operation: ScriptOperation;
+  readonly operation: string;
   readonly inputJson: string;
 }
 
@@ -20,6 +20,7 @@ export type WorkerResults = readonly { readonly id: number; readonly answer: Scr
 
 export interface WorkerSetup {
   readonly limits: ScriptLimits;
+  readonly dialect: ScriptDialect;
   /** One Int32: the job under way, so that the pool knows whom to blame. */
   readonly progress: SharedArrayBuffer;
 }
@@ -44,8 +45,8 @@ async function runBatch(host: ScriptHost, progress: Int32Array, batch: WorkerBat
 }
 
 if (parentPort !== null) {
-  const { limits, progress }: WorkerSetup = workerData;
-  const host = new ScriptHost(limits);
+  const { limits, dialect, progress }: WorkerSetup = workerData;
+  const host = new ScriptHost(limits, dialect);
   const current = new Int32Array(progress);
   let chain = Promise.resolve();
   parentPort.on("message", (batch: WorkerBatch) => {

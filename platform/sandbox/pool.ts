@@ -1,6 +1,7 @@
 import { Worker } from "node:worker_threads";
-import type { Clock } from "../../platform/clock.ts";
-import type { ScriptAnswer, ScriptCall, ScriptLimits } from "./script.ts";
+import type { Clock } from "../clock.ts";
+import type { ScriptDialect } from "./dialect.ts";
+import type { ScriptAnswer, ScriptCall, ScriptLimits } from "./script-host.ts";
 import type { WorkerBatch, WorkerResults, WorkerSetup } from "./worker.ts";
 
 export interface PoolOptions {
@@ -9,6 +10,7 @@ export interface PoolOptions {
   /** Calls that may wait; further ones fail at once. */
   readonly maxWaiting: number;
   readonly limits: ScriptLimits;
+  readonly dialect: ScriptDialect;
   /** How long a call may leave its worker without an answer beyond the time limit, before the worker is replaced. */
   readonly graceMs: number;
   /** A script that overran this often in a row rests, so that it cannot eat the workers' time for ever. */
@@ -54,9 +56,8 @@ export class WorkerPool {
   }
 
   run(call: ScriptCall): Promise<ScriptAnswer> {
-    if (this.#closed) return Promise.resolve(failure("the codec sandbox is closed"));
-    if (this.#waitingCount >= this.#options.maxWaiting)
-      return Promise.resolve(failure("too many codec calls are waiting"));
+    if (this.#closed) return Promise.resolve(failure("the sandbox is closed"));
+    if (this.#waitingCount >= this.#options.maxWaiting) return Promise.resolve(failure("too many calls are waiting"));
     const overruns = this.#overruns.get(call.key);
     if (overruns !== undefined && overruns.restsUntilUs > this.#options.clock.monotonicUs()) {
       const message = `the script is suspended for ${this.#options.restMs / 1000} s because it keeps running too long`;
@@ -77,7 +78,7 @@ export class WorkerPool {
     this.#waiting.clear();
     this.#waitingCount = 0;
     const threads = this.#workers.splice(0).map(worker => worker.thread);
-    for (const job of jobs) job.resolve(failure("the codec sandbox is closed"));
+    for (const job of jobs) job.resolve(failure("the sandbox is closed"));
     await Promise.all(threads.map(thread => thread.terminate()));
   }
 
@@ -137,7 +138,8 @@ export class WorkerPool {
   #addWorker(): PoolWorker | undefined {
     if (this.#workers.length >= this.#options.workers) return undefined;
     const progress = new SharedArrayBuffer(4);
-    const setup: WorkerSetup = { limits: this.#options.limits, progress };
+    const { limits, dialect } = this.#options;
+    const setup: WorkerSetup = { limits, dialect, progress };
     // Nothing of the process's environment or flags reaches the thread.
     const thread = new Worker(workerFile, { workerData: setup, env: {}, execArgv: [], stdout: true, stderr: true });
     const worker: PoolWorker = {
