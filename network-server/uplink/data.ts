@@ -2,7 +2,7 @@ import type { DevEui } from "../../lorawan/ids.ts";
 import { channelsInSight } from "../../lorawan/mac/new-channel.ts";
 import type { DataFrame } from "../../lorawan/phy/frame.ts";
 import type { NetworkContext } from "../context.ts";
-import { commitDevice, type LoadedDevice, loadByDevAddr } from "../device-documents.ts";
+import { commitDevice, type LoadedDevice, loadByDevAddr, loadDevice } from "../device-documents.ts";
 import { logEvent } from "../events.ts";
 import type { Reception } from "../gateway/types.ts";
 import type { DeviceConfig } from "../ports.ts";
@@ -54,8 +54,9 @@ export function createDataUplinks(context: NetworkContext) {
     let verdict: Verdict<Known> = first;
     for (let tries = 0; tries < maxConflicts; tries += 1) {
       if (!isOfDevice(verdict)) return dismiss(collection, verdict);
-      if ((await act(collection, frame, verdict)) === "done") return count(verdict);
-      context.metrics.storeConflicts.inc();
+      if (verdict.device.loaded.state.open) await completeEarlier(context, verdict.device.config);
+      else if ((await act(collection, frame, verdict)) === "done") return count(verdict);
+      else context.metrics.storeConflicts.inc();
       verdict = await judge(context, collection.first, frame);
     }
     context.log.warn({ devAddr: frame.devAddr }, "gave up an uplink: its device kept changing");
@@ -92,6 +93,14 @@ export function createDataUplinks(context: NetworkContext) {
   }
 
   return { handle };
+}
+
+/**
+ * An uplink that is still open while the device is held was accepted by a process that died, or by another one that
+ * collects copies: the newer frame ends that, and must not take its place unseen.
+ */
+async function completeEarlier(context: NetworkContext, config: DeviceConfig): Promise<void> {
+  await completeUplink(context, config, await loadDevice(context.store, config.devEui), []);
 }
 
 async function judge(context: NetworkContext, first: Reception, frame: DataFrame): Promise<Verdict<Known>> {
