@@ -1,7 +1,8 @@
 import type { DevAddr, DevEui } from "../lorawan/ids.ts";
 import type { NetworkEvent } from "../platform/state/network-event.ts";
 import type { DeviceDocument, QueueChange, StateStore } from "../platform/state/store.ts";
-import { type DeviceState, decodeDeviceState, devAddrsOf, encodeDeviceState } from "./session.ts";
+import { decodeDeviceState, encodeDeviceState } from "./device-record.ts";
+import { type DeviceState, devAddrsOf } from "./session.ts";
 import type { OpenUplink } from "./session-record.ts";
 
 /** A device's state with the version that a change of it must name. */

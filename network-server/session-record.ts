@@ -1,4 +1,4 @@
-import Type, { type Static } from "typebox";
+import Type, { type Static, type TSchema } from "typebox";
 import { Compile } from "typebox/compile";
 import { UpchirpError } from "../lorawan/errors.ts";
 import type { DevAddr, GatewayId, JoinEui } from "../lorawan/ids.ts";
@@ -7,10 +7,9 @@ import { macVersions, regionalParametersRevisions } from "../lorawan/version.ts"
 import type { KeyEnvelope, RxInfo, TxInfo } from "../platform/state/network-event.ts";
 
 /**
- * The network server's record of one device, as it stands in the state store: JSON behind a format number. Changing a
- * member's meaning needs a new number and a reading of the old one.
+ * What the network server's record of one device is made of; device-record.ts says how it stands in the state store.
+ * Changing a member's meaning needs a new format number and a reading of the old one.
  */
-export const storedFormat = 1;
 
 const hexKey = Type.String({ pattern: "^[0-9a-f]{32}$" });
 const devAddr = Type.Unsafe<DevAddr>(Type.String({ pattern: "^[0-9a-f]{8}$" }));
@@ -26,7 +25,7 @@ const channel = Type.Object({
   fastDataRates: Type.Optional(Type.Boolean()),
 });
 
-const macParameters = Type.Object({
+const parameterFields = {
   dataRate: Type.Integer(),
   txPowerIndex: Type.Integer(),
   nbTrans: Type.Integer(),
@@ -34,8 +33,6 @@ const macParameters = Type.Object({
   rx1DrOffset: Type.Integer(),
   rx2DataRate: Type.Integer(),
   rx2FrequencyHz: Type.Integer(),
-  /** Only those that differ from the region's defaults, by number; null where a default one is gone. */
-  channels: Type.Array(Type.Tuple([Type.Integer(), Type.Union([channel, Type.Null()])])),
   enabledChannels: Type.Array(Type.Integer()),
   maxDutyCycleExponent: Type.Integer(),
   uplinkDwellTime: Type.Boolean(),
@@ -48,10 +45,15 @@ const macParameters = Type.Object({
   adrAckDelayExponent: Type.Optional(Type.Integer()),
   rejoinMaxTimeExponent: Type.Optional(Type.Integer()),
   rejoinMaxCountExponent: Type.Optional(Type.Integer()),
-});
+};
 
-const macState = Type.Object({
-  current: macParameters,
+/**
+ * Only those that differ from the region's defaults: number, frequencies up and down, data rates from and to, and 1 for
+ * fast ones; the number alone where a default channel is gone.
+ */
+const channelDifferences = Type.Array(Type.Array(Type.Integer(), { minItems: 1, maxItems: 6 }));
+
+const macFields = {
   pending: Type.Array(Type.String()),
   failures: Type.Record(Type.String(), Type.Integer()),
   resting: Type.Optional(Type.Record(Type.String(), Type.Integer())),
@@ -76,7 +78,7 @@ const macState = Type.Object({
       dataRate: Type.Integer(),
     }),
   ),
-});
+};
 
 const adrSample = Type.Object({
   fCnt: Type.Integer(),
@@ -105,7 +107,8 @@ const classC = Type.Object({
   heardSinceJoin: Type.Optional(devAddr),
 });
 
-const session = Type.Object({
+/** What a session is from its beginning to its end. */
+const lastingFields = {
   devAddr,
   macVersion: literals(macVersions),
   regionalParameters: literals(regionalParametersRevisions),
@@ -115,6 +118,12 @@ const session = Type.Object({
   sNwkSIntKey: hexKey,
   nwkSEncKey: hexKey,
   appSKey: Type.Unsafe<KeyEnvelope>(Type.Object({ kekLabel: Type.Optional(Type.String()), aesKey: Type.String() })),
+  /** Of the join that made this session; absent after an activation by personalisation. */
+  joinEui: Type.Optional(joinEui),
+};
+
+/** What each frame may change, beside the MAC layer. */
+const livingFields = {
   /** The next uplink counter that is new; 0 before the first. */
   fCntUp: Type.Integer(),
   /** The next counter to send under. 1.0.x knows only this one. */
@@ -125,12 +134,8 @@ const session = Type.Object({
   confFCntDown: Type.Integer(),
   /** 1.1: the counter that the last accepted uplink's ACK was signed with, for a repeat of that uplink. */
   lastConfFCnt: Type.Optional(Type.Integer()),
-  /** Of the join that made this session; absent after an activation by personalisation. */
-  joinEui: Type.Optional(joinEui),
   /** 1.1: last counter of a Rejoin-Request of type 0 or 2; absent before the first. */
   rjCount0: Type.Optional(Type.Integer()),
-  mac: macState,
-  adrHistory: Type.Array(adrSample),
   adrSince: Type.Optional(adrSince),
   /** A confirmed downlink that the device has not acknowledged. */
   awaitedAck: Type.Optional(
@@ -150,7 +155,7 @@ const session = Type.Object({
   lastMic: Type.Optional(Type.String()),
   lastUplinkAtMs: Type.Optional(Type.Number()),
   lastDataRate: Type.Optional(Type.Integer()),
-});
+};
 
 const reception = Type.Object({
   rxInfo: Type.Unsafe<RxInfo>(Type.Object({ gatewayId: Type.Unsafe<GatewayId>(Type.String()) })),
@@ -169,24 +174,46 @@ const openUplink = Type.Object({
   receptions: Type.Array(reception),
 });
 
-const deviceState = Type.Object({
-  format: Type.Literal(storedFormat),
-  /** In use: the device has been heard on it, or it was activated by personalisation. */
-  active: Type.Optional(session),
-  /** Given out by a Join-Accept; takes over with the first uplink under it (C31). */
-  joined: Type.Optional(session),
-  open: Type.Optional(openUplink),
+const parameters1 = Type.Object({
+  ...parameterFields,
+  channels: Type.Array(Type.Tuple([Type.Integer(), Type.Union([channel, Type.Null()])])),
+});
+const session1 = Type.Object({
+  ...lastingFields,
+  ...livingFields,
+  mac: Type.Object({ ...macFields, current: parameters1 }),
+  adrHistory: Type.Array(adrSample),
 });
 
-const compiled = Compile(deviceState);
+/** Parsers of what stands in the store; each throws UnreadableSession for a text of another shape. */
+export const parseLasting = parserOf(Type.Object(lastingFields));
+export const parseMac = parserOf(
+  Type.Object({ ...macFields, current: Type.Object({ ...parameterFields, channels: channelDifferences }) }),
+);
+/** `adr`: the samples in a row, each as counter, SNR and number of gateways. */
+export const parseLiving = parserOf(Type.Object({ ...livingFields, adr: Type.Array(Type.Number()) }));
+export const parseOpen = parserOf(openUplink);
+/** Format 1: the whole state as one object, with format, active, joined and open as its members. */
+export const parseFormat1 = parserOf(
+  Type.Object({
+    format: Type.Literal(1),
+    active: Type.Optional(session1),
+    joined: Type.Optional(session1),
+    open: Type.Optional(openUplink),
+  }),
+);
 
 /** What is read is never changed in place. */
 type Immutable<Value> = Value extends string | number | boolean
   ? Value
   : { readonly [Key in keyof Value]: Immutable<Value[Key]> };
 
-export type StoredSession = Immutable<Static<typeof session>>;
-export type StoredState = Immutable<Static<typeof deviceState>>;
+const lasting = Type.Object(lastingFields);
+const living = Type.Object(livingFields);
+
+export type LastingSession = Immutable<Static<typeof lasting>>;
+export type LivingSession = Immutable<Static<typeof living>>;
+export type StoredSession1 = Immutable<Static<typeof session1>>;
 export type OpenUplink = Immutable<Static<typeof openUplink>>;
 export type AdrSample = Immutable<Static<typeof adrSample>>;
 export type AdrSince = Immutable<Static<typeof adrSince>>;
@@ -196,19 +223,21 @@ export class UnreadableSession extends UpchirpError {
   readonly code = "unreadable_session";
 }
 
-/** Throws UnreadableSession. */
-export function parseStoredState(bytes: Uint8Array): StoredState {
-  let value: unknown;
-  try {
-    value = JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString());
-  } catch {
-    throw new UnreadableSession("the stored session is not JSON");
-  }
-  if (!compiled.Check(value)) {
-    const first = compiled.Errors(value)[0];
-    throw new UnreadableSession("the stored session has another shape than this version writes", {
-      path: first?.instancePath ?? "",
-    });
-  }
-  return value;
+function parserOf<Schema extends TSchema>(schema: Schema): (text: string) => Static<Schema> {
+  const compiled = Compile(schema);
+  return text => {
+    let value: unknown;
+    try {
+      value = JSON.parse(text);
+    } catch {
+      throw new UnreadableSession("the stored session is not JSON");
+    }
+    if (!compiled.Check(value)) {
+      const first = compiled.Errors(value)[0];
+      throw new UnreadableSession("the stored session has another shape than this version writes", {
+        path: first?.instancePath ?? "",
+      });
+    }
+    return value;
+  };
 }

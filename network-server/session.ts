@@ -1,19 +1,15 @@
 import type { DevAddr } from "../lorawan/ids.ts";
-import type { MacParameters, MacState } from "../lorawan/mac/state.ts";
-import type { Channel, ChannelPlan, Region } from "../lorawan/region/region.ts";
+import type { MacState } from "../lorawan/mac/state.ts";
+import type { Region } from "../lorawan/region/region.ts";
 import { regionOf } from "../lorawan/region/regions.ts";
 import { isVersion11 } from "../lorawan/version.ts";
-import {
-  type OpenUplink,
-  parseStoredState,
-  type StoredSession,
-  type StoredState,
-  storedFormat,
-} from "./session-record.ts";
+import type { AdrSample, LastingSession, LivingSession, OpenUplink } from "./session-record.ts";
 
 /** A device's session as the network server works with it; keys are hex. */
-export interface Session extends Readonly<Omit<StoredSession, "mac">> {
+export interface Session extends LastingSession, LivingSession {
   readonly mac: MacState;
+  /** Oldest first, under the present radio parameters. */
+  readonly adrHistory: readonly AdrSample[];
 }
 
 /** Everything the network server keeps of one device (C31: two sessions live side by side after a join). */
@@ -41,56 +37,3 @@ export function withFCntDownUsed(session: Session, hasApplicationPayload: boolea
     ? { ...session, aFCntDown: session.aFCntDown + 1 }
     : { ...session, nFCntDown: session.nFCntDown + 1 };
 }
-
-/** Throws UnreadableSession. */
-export function decodeDeviceState(bytes: Uint8Array): DeviceState {
-  const stored = parseStoredState(bytes);
-  return {
-    ...(stored.active && { active: expandSession(stored.active) }),
-    ...(stored.joined && { joined: expandSession(stored.joined) }),
-    ...(stored.open && { open: stored.open }),
-  };
-}
-
-export function encodeDeviceState(state: DeviceState): Uint8Array {
-  const stored: StoredState = {
-    format: storedFormat,
-    ...(state.active && { active: compactSession(state.active) }),
-    ...(state.joined && { joined: compactSession(state.joined) }),
-    ...(state.open && { open: state.open }),
-  };
-  return Buffer.from(JSON.stringify(stored));
-}
-
-// A fixed plan has 72 channels that never change; only differences from the region's defaults are worth storing.
-function compactSession(session: Session): StoredSession {
-  const defaults = regionOfSession(session).defaultChannels;
-  const { current } = session.mac;
-  const numbers = Array.from({ length: Math.max(defaults.length, current.channels.length) }, (_, index) => index);
-  const channels = numbers
-    .filter(index => !sameChannel(current.channels[index], defaults[index]))
-    .map(index => [index, current.channels[index] ?? null] as const);
-  return { ...session, mac: { ...session.mac, current: { ...current, channels } } };
-}
-
-function expandSession(stored: StoredSession): Session {
-  const region = regionOf(stored.region, stored.regionalParameters);
-  const channels: (Channel | undefined)[] = [...region.defaultChannels];
-  for (const [index, channel] of stored.mac.current.channels) {
-    while (channels.length <= index) channels.push(undefined);
-    channels[index] = channel ?? undefined;
-  }
-  const plan: ChannelPlan = channels;
-  const current: MacParameters = { ...stored.mac.current, channels: plan };
-  return { ...stored, mac: { ...stored.mac, current } };
-}
-
-const sameChannel = (left: Channel | undefined, right: Channel | undefined): boolean =>
-  left === right ||
-  (left !== undefined &&
-    right !== undefined &&
-    left.uplinkFrequencyHz === right.uplinkFrequencyHz &&
-    left.downlinkFrequencyHz === right.downlinkFrequencyHz &&
-    left.minDataRate === right.minDataRate &&
-    left.maxDataRate === right.maxDataRate &&
-    left.fastDataRates === right.fastDataRates);

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { encodeDeviceState } from "../../network-server/session.ts";
+import { encodeDeviceState } from "../../network-server/device-record.ts";
 import { createScenario } from "../support/scenario.ts";
 import { someDevAddr, someSession, someUplink } from "../support/sessions.ts";
 

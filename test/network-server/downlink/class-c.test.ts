@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { parseDevAddr, parseDeviceProfileId, parseGatewayId } from "../../../lorawan/ids.ts";
+import { decodeDeviceState, encodeDeviceState } from "../../../network-server/device-record.ts";
 import {
   afterUplink,
   answerableQueue,
@@ -11,7 +12,7 @@ import {
 } from "../../../network-server/downlink/class-c-state.ts";
 import { encodeQueueItem } from "../../../network-server/downlink/queue.ts";
 import type { DeviceProfileConfig } from "../../../network-server/ports.ts";
-import { decodeDeviceState, encodeDeviceState, type Session } from "../../../network-server/session.ts";
+import type { Session } from "../../../network-server/session.ts";
 import type { QueueItem } from "../../../platform/state/queue-item.ts";
 import { someSession } from "../../support/sessions.ts";
 
