@@ -43,6 +43,18 @@ export function regionConfigFor(
 export const regionForProfile = (profile: DeviceProfileConfig): Region =>
   regionOf(profile.region, profile.regionalParameters);
 
+/**
+ * The profile with the region that the device's session is in. In CN470 a device chooses among the plans by the channel
+ * that it joins on; a session in any other region is one from before the profile was changed.
+ */
+export function profileOfSession(
+  profile: DeviceProfileConfig,
+  { region }: { readonly region: RegionName },
+): DeviceProfileConfig {
+  const isChosen = regionForProfile(profile).joinChannels.some(channel => channel.region === region);
+  return isChosen ? { ...profile, region } : profile;
+}
+
 /** Members that may be absent leave the device as it is. */
 export interface NetworkParameters
   extends Pick<
@@ -54,9 +66,15 @@ export interface NetworkParameters
 /**
  * What the network wants every device of this configuration to use. A value that this revision of the region lacks, or
  * that no command carries, gives way to the region's own: a device with an old revision is served all the same.
- * @param joinChannel number of the channel that a join came on: with `subBand` 0 it tells which sub-band the gateways hear.
+ * @param heardOn number of the channel that a join came on: with `subBand` 0 it tells which sub-band the gateways hear.
+ * @param ownRx2Hz where RX2 of this device is by default, if that depends on where it joined.
  */
-export function networkParameters(config: RegionConfig, region: Region, joinChannel?: number): NetworkParameters {
+export function networkParameters(
+  config: RegionConfig,
+  region: Region,
+  heardOn?: number,
+  ownRx2Hz = region.rx2.frequencyHz,
+): NetworkParameters {
   const channels = region.plan === "dynamic" ? withExtraChannels(region, config) : region.defaultChannels;
   const { rx2DataRate, rx2FrequencyHz, maxDutyCycleExponent } = config;
   const { uplinkDwellTime, downlinkDwellTime, maxEirpDbm } = region.txParamSetup ? config : {};
@@ -64,16 +82,21 @@ export function networkParameters(config: RegionConfig, region: Region, joinChan
     rx1DelaySeconds: config.rx1DelaySeconds,
     rx1DrOffset: Math.min(config.rx1DrOffset, region.maxRx1DrOffset),
     rx2DataRate: isDownlinkRate(region, rx2DataRate) ? rx2DataRate : region.rx2.dataRate,
-    rx2FrequencyHz:
-      rx2FrequencyHz !== undefined && isWireFrequency(rx2FrequencyHz) ? rx2FrequencyHz : region.rx2.frequencyHz,
+    rx2FrequencyHz: rx2FrequencyHz !== undefined && isWireFrequency(rx2FrequencyHz) ? rx2FrequencyHz : ownRx2Hz,
     channels,
-    enabledChannels: enabledChannels(config, region, channels, joinChannel),
+    enabledChannels: enabledChannels(config, region, channels, heardOn),
     ...(maxDutyCycleExponent !== undefined && { maxDutyCycleExponent }),
     ...(uplinkDwellTime !== undefined && { uplinkDwellTime }),
     ...(downlinkDwellTime !== undefined && { downlinkDwellTime }),
     ...(maxEirpDbm !== undefined && { maxEirpDbm }),
   };
 }
+
+/** The present RX2 frequency if it is one that devices of this region have by default, else the region's own. */
+export const ownRx2Hz = ({ name, joinChannels, rx2 }: Region, presentHz: number): number =>
+  joinChannels.some(channel => channel.region === name && channel.rx2FrequencyHz === presentHz)
+    ? presentHz
+    : rx2.frequencyHz;
 
 export const isDownlinkRate = (region: Region, dataRate: number | undefined): dataRate is number =>
   dataRate !== undefined && region.downlinkDataRates[dataRate] !== undefined;
@@ -114,12 +137,12 @@ function enabledChannels(
   config: RegionConfig,
   region: Region,
   channels: ChannelPlan,
-  joinChannel: number | undefined,
+  heardOn: number | undefined,
 ): readonly number[] {
   const all = definedIn(channels);
   if (region.plan === "dynamic") return all;
   const subBands = subBandsOf(region);
-  const chosen = subBands[config.subBand - 1] ?? subBands.find(members => members.has(joinChannel ?? -1));
+  const chosen = subBands[config.subBand - 1] ?? subBands.find(members => members.has(heardOn ?? -1));
   return chosen ? [...chosen].sort((left, right) => left - right) : all;
 }
 

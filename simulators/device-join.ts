@@ -1,4 +1,4 @@
-import type { Region } from "../lorawan/region/region.ts";
+import type { JoinChannel, Region } from "../lorawan/region/region.ts";
 import type { MacVersion } from "../lorawan/version.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { AirReception } from "./air.ts";
@@ -41,6 +41,7 @@ export class DeviceJoin {
   #sentDevNonce: number | undefined;
   /** Of the last request: the session begins where the accept came. */
   #sentDataRate = 0;
+  #sentOn: JoinChannel | undefined;
   #joined: ((session: DeviceSession) => void) | undefined;
   #cancel = (): void => {};
 
@@ -75,7 +76,8 @@ export class DeviceJoin {
     const { credentials, region, emit, radio } = this.#options;
     const accept = openJoinAccept(transmission.phyPayload, credentials, devNonce);
     if (accept === undefined || !this.#mayFollow(accept)) return;
-    const session = joinedSession(region, accept, this.#dataRateOfSession(), this.#channels());
+    const rx2FrequencyHz = this.#sentOn?.rx2FrequencyHz;
+    const session = joinedSession(region, accept, this.#dataRateOfSession(), this.#channels(), rx2FrequencyHz);
     const joined = this.#joined;
     this.#lastJoinNonce = accept.joinNonce;
     this.stop();
@@ -97,15 +99,16 @@ export class DeviceJoin {
     const { credentials, radio, region, random, emit } = this.#options;
     const devNonce = this.#takeDevNonce();
     this.#sentDevNonce = devNonce;
-    const { frequencyHz, dataRate } = this.#channel();
+    const { channel, dataRate } = this.#channel();
     this.#sentDataRate = dataRate;
+    this.#sentOn = channel;
     emit({ kind: "join-requested", devNonce });
     radio.transmit({
       phyPayload: encodeJoinRequest(credentials, devNonce),
-      frequencyHz,
+      frequencyHz: channel.uplinkFrequencyHz,
       dataRate,
       powerDbm: region.maxEirpDbm,
-      windows: joinWindowParameters(region, false),
+      windows: joinWindowParameters(region, channel),
       ended: () => {},
       closed: () => {
         this.#attempt += 1;
@@ -138,18 +141,24 @@ export class DeviceJoin {
   }
 
   /** One data rate lower after every second attempt, as far as the channel goes, then from the top again. */
-  #channel(): { readonly frequencyHz: number; readonly dataRate: number } {
+  #channel(): { readonly channel: JoinChannel; readonly dataRate: number } {
     const { region, random } = this.#options;
-    const channel = random.pick([...this.#channels()].flatMap(number => region.defaultChannels[number] ?? []));
+    const channel = random.pick(this.#joinChannels());
     const highest = Math.min(channel.maxDataRate, Math.max(channel.minDataRate, this.#firstDataRate()));
     const lowest = Math.min(
       highest,
       Math.max(channel.minDataRate, lowestDataRate(region, region.dwellTimeAtStart.uplink)),
     );
     const span = highest - lowest + 1;
-    return {
-      frequencyHz: channel.uplinkFrequencyHz,
-      dataRate: highest - (Math.floor(this.#attempt / 2) % span),
-    };
+    return { channel, dataRate: highest - (Math.floor(this.#attempt / 2) % span) };
+  }
+
+  /** Those of its own plan, and of its own channels where it is kept to some. */
+  #joinChannels(): readonly JoinChannel[] {
+    const { channels, region } = this.#options;
+    const own = region.joinChannels.filter(channel => channel.region === region.name);
+    if (channels === undefined) return own;
+    const frequencies = new Set([...channels].map(number => region.defaultChannels[number]?.uplinkFrequencyHz));
+    return own.filter(channel => frequencies.has(channel.uplinkFrequencyHz));
   }
 }

@@ -107,6 +107,7 @@ export function joinedSession(
   accept: JoinAcceptFields,
   dataRate: number,
   enabled: ReadonlySet<number>,
+  rx2FrequencyHz: number = region.rx2.frequencyHz,
 ): DeviceSession {
   const { devAddr, nwkSKey, appSKey } = accept;
   const defaults = defaultParameters(region, dataRate, enabled);
@@ -118,6 +119,7 @@ export function joinedSession(
       rx1DelaySeconds: accept.rxDelaySeconds,
       rx1DrOffset: accept.rx1DrOffset,
       rx2DataRate: accept.rx2DataRate,
+      rx2FrequencyHz,
       ...(listed ? { channels: storedChannels(listed.channels), enabledChannels: ascending(listed.enabled) } : {}),
     },
   };

@@ -1,4 +1,4 @@
-import type { Region } from "../lorawan/region/region.ts";
+import type { JoinChannel, Region } from "../lorawan/region/region.ts";
 import { sameChannel, type Transmission } from "./air.ts";
 import { channelPlanOf, type RadioParameters } from "./device-state.ts";
 
@@ -17,13 +17,13 @@ export type WindowParameters = Pick<
 >;
 
 /** TS001-1.0.4 6.2.5: a Join-Accept comes 5 s and 6 s after the request, with the region's own parameters (C28). */
-export const joinWindowParameters = (region: Region, downlinkDwellTime: boolean): WindowParameters => ({
+export const joinWindowParameters = (region: Region, channel: JoinChannel): WindowParameters => ({
   rx1DelaySeconds: region.joinAcceptDelaySeconds,
   rx1DrOffset: 0,
   rx2DataRate: region.rx2.dataRate,
-  rx2FrequencyHz: region.rx2.frequencyHz,
-  channels: region.defaultChannels.map(channel => (channel === undefined ? null : { ...channel })),
-  downlinkDwellTime,
+  rx2FrequencyHz: channel.rx2FrequencyHz,
+  channels: [channel],
+  downlinkDwellTime: false,
 });
 
 /** TS001-1.0.4 3.3: RX1 opens a delay after the end of the uplink, RX2 one second later (C37, C39). */

@@ -1,3 +1,4 @@
+import { cn470JoinChannels } from "./cn470-join-channels.ts";
 import {
   bothWays,
   channelsAt,
@@ -71,6 +72,7 @@ const cn470Plan = (plan: Plan): RegionDefinition => ({
   first: "RP002-1.0.0",
   facts: {
     plan: planFacts(plan, 0),
+    joinChannels: cn470JoinChannels,
     ...bothWays(loraSf12ToSf7),
     maxAdrDataRate: 5,
     rx1: steppedRx1.slice(0, 6),

@@ -9,14 +9,23 @@ import {
 } from "./facts.ts";
 import { dynamicPlan } from "./plans.ts";
 
+// RP002-1.0.3 2.6.2: three defaults, and three further channels to join on.
+const defaultChannels = channelsAt(frequencies(779_500_000, 3, 200_000), 0, 5);
+
 /** CN779-787 (RP002-1.0.3 2.6), which RP002-1.0.4 no longer has. */
 export const cn779: RegionDefinition = {
   name: "CN779",
   first: "TS001-1.0.0",
   last: "RP002-1.0.3",
   facts: {
-    // RP002-1.0.3 2.6.2: three defaults; 780.5, 780.7 and 780.9 MHz are further channels to join on.
-    plan: dynamicPlan(channelsAt(frequencies(779_500_000, 3, 200_000), 0, 5)),
+    plan: dynamicPlan(defaultChannels),
+    joinChannels: [...defaultChannels, ...channelsAt(frequencies(780_500_000, 3, 200_000), 0, 5)].map(channel => ({
+      ...channel,
+      region: "CN779",
+      rx2FrequencyHz: 786_000_000,
+      beaconFrequenciesHz: [785_000_000],
+      pingSlotFrequenciesHz: [785_000_000],
+    })),
     ...bothWays(commonDataRates),
     maxAdrDataRate: 5,
     rx1: steppedRx1,

@@ -1,5 +1,5 @@
 import type { RegionalParametersRevision } from "../version.ts";
-import type { Channel, Modulation, RegionName, SubBand } from "./region.ts";
+import type { Channel, JoinChannel, Modulation, RegionName, SubBand } from "./region.ts";
 
 /** N of the regional parameters: most FRMPayload bytes with empty FOpts, under each limit alone. */
 interface PayloadLimits {
@@ -52,6 +52,8 @@ export type Rx1Table = readonly string[];
 /** The tables of a region under one revision. */
 export interface RegionFacts {
   readonly plan: PlanFacts;
+  /** As the default channels where absent. */
+  readonly joinChannels?: readonly JoinChannel[];
   readonly uplinkDataRates: DataRateTable;
   readonly downlinkDataRates: DataRateTable;
   /** Uplink rates of SF6 and SF5 at 125 kHz; none where absent. */

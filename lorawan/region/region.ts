@@ -40,6 +40,20 @@ export interface Channel {
   readonly fastDataRates?: boolean;
 }
 
+/**
+ * A channel for Join-Requests, and what follows from joining there: the downlink frequency is that of the Join-Accept in
+ * RX1. Only in the RP002 plans of CN470 does anything depend on it (RP002-1.0.4 2.9.2).
+ */
+export interface JoinChannel extends Channel {
+  /** RX2 of the Join-Accept, and by default of the device from then on. */
+  readonly rx2FrequencyHz: number;
+  /** The plan that the device uses from then on. */
+  readonly region: RegionName;
+  /** By default; where there are several, class B goes through them (TS001-1.0.4 13). */
+  readonly beaconFrequenciesHz: readonly number[];
+  readonly pingSlotFrequenciesHz: readonly number[];
+}
+
 /** Index is the channel's number on the wire; `undefined` where no channel is defined. */
 export type ChannelPlan = readonly (Channel | undefined)[];
 
@@ -84,6 +98,8 @@ export interface Region {
   readonly fastDataRates: readonly number[];
   /** Default channels; NewChannelReq never touches them in a dynamic plan (C59). */
   readonly defaultChannels: ChannelPlan;
+  /** Where Join-Requests are sent. A gateway need not hear them all. */
+  readonly joinChannels: readonly JoinChannel[];
   /** 16 in dynamic plans, 72 in US915. */
   readonly maxChannels: number;
   /** Default of RX2; in the 20 MHz plans of CN470, that of a device which did not join over the air. */

@@ -13,7 +13,7 @@ import type { RegionChange, RegionDefinition, RegionFacts } from "./facts.ts";
 import { in865 } from "./in865.ts";
 import { ism2400 } from "./ism2400.ts";
 import { kr920 } from "./kr920.ts";
-import { type Region, type RegionName, regionNames } from "./region.ts";
+import { type JoinChannel, type Region, type RegionName, regionNames } from "./region.ts";
 import { ru864 } from "./ru864.ts";
 import { us915 } from "./us915.ts";
 
@@ -61,6 +61,15 @@ const factsOf = (definition: RegionDefinition, revision: RegionalParametersRevis
   return facts;
 };
 
+const defaultJoinChannels = (name: RegionName, facts: RegionFacts): readonly JoinChannel[] =>
+  facts.plan.channels.map(channel => ({
+    ...channel,
+    region: name,
+    rx2FrequencyHz: facts.rx2.frequencyHz,
+    beaconFrequenciesHz: facts.beacon.frequenciesHz,
+    pingSlotFrequenciesHz: facts.pingSlotFrequenciesHz,
+  }));
+
 const buildRegion = (definition: RegionDefinition, revision: RegionalParametersRevision): Region => {
   const facts = factsOf(definition, revision);
   const dataRates = dataRateFunctions(facts);
@@ -69,6 +78,7 @@ const buildRegion = (definition: RegionDefinition, revision: RegionalParametersR
     revision,
     ...dataRates,
     ...channelFunctions(facts.plan, dataRates.carries),
+    joinChannels: facts.joinChannels ?? defaultJoinChannels(definition.name, facts),
     rx2: facts.rx2,
     rx1DelaySeconds: 1,
     joinAcceptDelaySeconds: 5,

@@ -1,5 +1,5 @@
 import type { MacParameters } from "../../lorawan/mac/state.ts";
-import type { Modulation, Region, SubBand } from "../../lorawan/region/region.ts";
+import type { JoinChannel, Modulation, Region, SubBand } from "../../lorawan/region/region.ts";
 
 /** A time and a channel in which a class A device listens after an uplink. */
 export interface ReceiveWindow {
@@ -20,7 +20,7 @@ export interface AnsweredUplink {
   readonly dataRate: number;
 }
 
-type WindowParameters = Pick<
+type DataWindowParameters = Pick<
   MacParameters,
   "rx1DelaySeconds" | "rx1DrOffset" | "rx2DataRate" | "rx2FrequencyHz" | "channels" | "downlinkDwellTime"
 >;
@@ -28,35 +28,37 @@ type WindowParameters = Pick<
 /** RX1 and RX2 of a data uplink (TS001-1.0.4 3.3, C37, C39), in the order in which they open. */
 export const dataWindows = (
   region: Region,
-  parameters: WindowParameters,
-  uplink: AnsweredUplink,
-): readonly ReceiveWindow[] => windows(region, parameters, uplink, parameters.rx1DelaySeconds);
+  { channels, ...parameters }: DataWindowParameters,
+  { frequencyHz, dataRate }: AnsweredUplink,
+): readonly ReceiveWindow[] =>
+  windows(region, { ...parameters, rx1FrequencyHz: region.rx1FrequencyHz(channels, frequencyHz) }, dataRate);
 
 /** Windows of a Join-Accept: 5 s and 6 s after the request with the region's own parameters (TS001-1.0.4 6.2.5, C28). */
-export const joinAcceptWindows = (region: Region, uplink: AnsweredUplink): readonly ReceiveWindow[] =>
+export const joinAcceptWindows = (
+  region: Region,
+  { downlinkFrequencyHz, rx2FrequencyHz }: Pick<JoinChannel, "downlinkFrequencyHz" | "rx2FrequencyHz">,
+  dataRate: number,
+): readonly ReceiveWindow[] =>
   windows(
     region,
     {
       rx1DelaySeconds: region.joinAcceptDelaySeconds,
       rx1DrOffset: 0,
+      rx1FrequencyHz: downlinkFrequencyHz,
       rx2DataRate: region.rx2.dataRate,
-      rx2FrequencyHz: region.rx2.frequencyHz,
-      channels: region.defaultChannels,
+      rx2FrequencyHz,
       downlinkDwellTime: false,
     },
-    uplink,
-    region.joinAcceptDelaySeconds,
+    dataRate,
   );
 
-function windows(
-  region: Region,
-  parameters: WindowParameters,
-  uplink: AnsweredUplink,
-  delaySeconds: number,
-): readonly ReceiveWindow[] {
-  const { downlinkDwellTime } = parameters;
-  const rx1DataRate = region.rx1DataRate(uplink.dataRate, parameters.rx1DrOffset, downlinkDwellTime);
-  const rx1FrequencyHz = region.rx1FrequencyHz(parameters.channels, uplink.frequencyHz);
+interface WindowParameters extends Omit<DataWindowParameters, "channels"> {
+  readonly rx1FrequencyHz: number | undefined;
+}
+
+function windows(region: Region, parameters: WindowParameters, uplinkDataRate: number): readonly ReceiveWindow[] {
+  const { rx1FrequencyHz, downlinkDwellTime } = parameters;
+  const rx1DataRate = region.rx1DataRate(uplinkDataRate, parameters.rx1DrOffset, downlinkDwellTime);
   const window = (name: ReceiveWindow["name"], delayUs: number, frequencyHz: number, dataRate: number) => {
     const modulation = region.downlinkDataRates[dataRate];
     const subBand = subBandOf(region, frequencyHz);
@@ -78,7 +80,7 @@ function windows(
         ]
       : [];
   };
-  const delayUs = delaySeconds * 1_000_000;
+  const delayUs = parameters.rx1DelaySeconds * 1_000_000;
   return [
     ...(rx1FrequencyHz === undefined ? [] : window("RX1", delayUs, rx1FrequencyHz, rx1DataRate)),
     ...window("RX2", delayUs + 1_000_000, parameters.rx2FrequencyHz, parameters.rx2DataRate),

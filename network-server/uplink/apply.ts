@@ -19,7 +19,7 @@ import { defaultAdr } from "../adr/default.ts";
 import type { RegionConfig } from "../config.ts";
 import { linkMarginDb } from "../link-margin.ts";
 import type { DeviceProfileConfig } from "../ports.ts";
-import { networkParameters, personalisedMacState } from "../region-config.ts";
+import { networkParameters, ownRx2Hz, personalisedMacState } from "../region-config.ts";
 import type { Session } from "../session.ts";
 import type { AdrSample, AdrSince } from "../session-record.ts";
 import { wishes11 } from "../wishes11.ts";
@@ -228,5 +228,6 @@ function networkWishes(
   if (regionConfig.region !== region.name) return {};
   const { channels, enabledChannels } = mac.current;
   const allEnabled = enabledChannels.length === channels.filter(Boolean).length;
-  return networkParameters(regionConfig, region, allEnabled ? channelIndex : enabledChannels[0]);
+  const heardOn = allEnabled ? channelIndex : enabledChannels[0];
+  return networkParameters(regionConfig, region, heardOn, ownRx2Hz(region, mac.current.rx2FrequencyHz));
 }

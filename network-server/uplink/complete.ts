@@ -16,7 +16,7 @@ import { droppedEvent, type EventOrigin, logEvent, uplinkEvent } from "../events
 import type { Reception } from "../gateway/types.ts";
 import { isLate } from "../lateness.ts";
 import type { DeviceConfig } from "../ports.ts";
-import { regionConfigFor } from "../region-config.ts";
+import { profileOfSession, regionConfigFor } from "../region-config.ts";
 import { regionOfSession, type Session } from "../session.ts";
 import type { OpenUplink } from "../session-record.ts";
 import { type AckResult, judgeAck } from "./acknowledge.ts";
@@ -78,7 +78,7 @@ async function complete(
   if (!active || !open || frame instanceof FrameError || frame?.kind !== "data") return undefined;
   const heard = receptions.length > 0 ? { ...open, receptions: receptions.map(summaryOf) } : open;
   const region = regionOfSession(active);
-  const regionConfig = regionConfigFor(context.regionConfigs, device.profile, device);
+  const regionConfig = regionConfigFor(context.regionConfigs, profileOfSession(device.profile, active), device);
   const applied = applyUplink(active, frame, factsOf(heard, receptions), region, regionConfig, device.profile);
   const origin: EventOrigin = { device, atMs: open.receivedAtMs, deduplicationId: open.deduplicationId };
   const acknowledged = judgeAck(

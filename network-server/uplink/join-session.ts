@@ -1,6 +1,7 @@
 import type { JoinAns } from "../../lorawan/backend/messages.ts";
 import type { DevAddr, JoinEui } from "../../lorawan/ids.ts";
 import type { MacState } from "../../lorawan/mac/state.ts";
+import type { RegionName } from "../../lorawan/region/region.ts";
 import type { MacVersion } from "../../lorawan/version.ts";
 import type { KeyEnvelope } from "../../platform/state/network-event.ts";
 import type { AppSKeyVault, DeviceConfig } from "../ports.ts";
@@ -18,6 +19,7 @@ export type JoinServerAnswer = Pick<
 export interface Assignment {
   readonly joinEui: JoinEui;
   readonly devAddr: DevAddr;
+  readonly region: RegionName;
   readonly regionConfigId: string;
   /** As the device has it once it has read the Join-Accept (C30). */
   readonly mac: MacState;
@@ -35,7 +37,6 @@ export function sessionFromJoin(
   return {
     ...assignment,
     regionalParameters: device.profile.regionalParameters,
-    region: device.profile.region,
     ...keys,
     appSKey: envelopeOf(answer.AppSKey),
     fCntUp: 0,

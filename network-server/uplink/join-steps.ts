@@ -25,12 +25,16 @@ export type AcceptSettings = Pick<JoinReq, "DLSettings" | "RxDelay" | "CFList">;
 
 export const optNegBit = 0x80;
 
-/** The settings for a device that begins anew, and the state that they leave it in. The RX2 frequency is not among them. */
+/**
+ * The settings for a device that begins anew, and the state that they leave it in. The RX2 frequency is not among them: it
+ * is the device's own at first.
+ */
 export function freshStart(
   region: Region,
   parameters: NetworkParameters,
   version11: boolean,
   dataRate: number,
+  rx2FrequencyHz: number,
 ): { readonly settings: AcceptSettings; readonly mac: MacState } {
   const cfList = region.cfList(parameters.channels, new Set(parameters.enabledChannels));
   const fromCfList = cfList && region.applyCfList(cfList);
@@ -41,7 +45,7 @@ export function freshStart(
     rx1DelaySeconds,
     rx1DrOffset,
     rx2DataRate,
-    rx2FrequencyHz: region.rx2.frequencyHz,
+    rx2FrequencyHz,
     channels,
     enabledChannels: fromCfList ? [...fromCfList.enabled].sort((left, right) => left - right) : all,
     dataRate,

@@ -1,13 +1,19 @@
 import type { JoinReq } from "../../lorawan/backend/messages.ts";
 import { randomDevAddr } from "../../lorawan/dev-addr.ts";
 import type { JoinRequest } from "../../lorawan/phy/frame.ts";
-import type { Region } from "../../lorawan/region/region.ts";
+import type { JoinChannel, Region } from "../../lorawan/region/region.ts";
 import { isVersion11 } from "../../lorawan/version.ts";
 import type { NetworkContext } from "../context.ts";
 import { joinAcceptWindows } from "../downlink/windows.ts";
 import type { Reception } from "../gateway/types.ts";
 import type { DeviceConfig } from "../ports.ts";
-import { type NetworkParameters, networkParameters, regionConfigFor, regionForProfile } from "../region-config.ts";
+import {
+  type NetworkParameters,
+  networkParameters,
+  profileOfSession,
+  regionConfigFor,
+  regionForProfile,
+} from "../region-config.ts";
 import type { Collection } from "./dedup.ts";
 import type { JoinGuard } from "./join-limit.ts";
 import { askForSession, explain, freshStart, keepJoined, sendAccept } from "./join-steps.ts";
@@ -15,8 +21,8 @@ import { askForSession, explain, freshStart, keepJoined, sendAccept } from "./jo
 /** Where a Join-Request was heard, in the terms of the device's region. */
 interface JoinRadio {
   readonly region: Region;
+  readonly channel: JoinChannel;
   readonly dataRate: number;
-  readonly frequencyHz: number;
   readonly parameters: NetworkParameters;
   readonly regionConfigId: string;
 }
@@ -57,7 +63,13 @@ export function createJoins(context: NetworkContext, guard: JoinGuard) {
     radio: JoinRadio,
   ): Promise<void> {
     const { macVersion } = device.profile;
-    const start = freshStart(radio.region, radio.parameters, isVersion11(macVersion), radio.dataRate);
+    const start = freshStart(
+      radio.region,
+      radio.parameters,
+      isVersion11(macVersion),
+      radio.dataRate,
+      radio.channel.rx2FrequencyHz,
+    );
     const devAddr = randomDevAddr(context.netId, context.randomBytes);
     const request: JoinReq = {
       ProtocolVersion: "1.0",
@@ -75,30 +87,40 @@ export function createJoins(context: NetworkContext, guard: JoinGuard) {
       device,
       name: "Join-Request",
       ask: () => context.joinServer.join(request),
-      assignment: { joinEui: frame.joinEui, devAddr, regionConfigId: radio.regionConfigId, mac: start.mac },
+      assignment: {
+        joinEui: frame.joinEui,
+        devAddr,
+        region: radio.region.name,
+        regionConfigId: radio.regionConfigId,
+        mac: start.mac,
+      },
     });
     if ("refused" in outcome) return refuse(collection, outcome.refused);
     if (device.profile.flushQueueOnActivate) await context.store.flushQueue(device.devEui);
     await keepJoined(context, device, outcome.session);
     context.metrics.joins.inc({ result: "accepted" });
-    await sendAccept(context, device, outcome.phyPayload, joinAcceptWindows(radio.region, radio), collection);
+    const windows = joinAcceptWindows(radio.region, radio.channel, radio.dataRate);
+    await sendAccept(context, device, outcome.phyPayload, windows, collection);
   }
 
   return { handle };
 }
 
 function radioOf(context: NetworkContext, device: DeviceConfig, first: Reception): JoinRadio | undefined {
-  const region = regionForProfile(device.profile);
+  const { joinChannels } = regionForProfile(device.profile);
+  const channel = joinChannels.find(({ uplinkFrequencyHz }) => uplinkFrequencyHz === first.frequencyHz);
+  if (!channel) return undefined;
+  const profile = profileOfSession(device.profile, channel);
+  const region = regionForProfile(profile);
   const dataRate = region.dataRateOf(first.modulation, "up");
   if (dataRate === undefined) return undefined;
-  const channel = region.channelOf(region.defaultChannels, first.frequencyHz, dataRate);
-  if (channel === undefined) return undefined;
-  const config = regionConfigFor(context.regionConfigs, device.profile, device);
+  const config = regionConfigFor(context.regionConfigs, profile, device);
+  const number = region.channelOf(region.defaultChannels, first.frequencyHz, dataRate);
   return {
     region,
+    channel,
     dataRate,
-    frequencyHz: first.frequencyHz,
-    parameters: networkParameters(config, region, channel),
+    parameters: networkParameters(config, region, number),
     regionConfigId: config.id,
   };
 }

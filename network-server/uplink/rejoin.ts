@@ -11,7 +11,7 @@ import type { NetworkContext } from "../context.ts";
 import { loadDevice, updateDevice } from "../device-documents.ts";
 import { dataWindows, joinAcceptWindows, type ReceiveWindow } from "../downlink/windows.ts";
 import type { DeviceConfig } from "../ports.ts";
-import { networkParameters, regionConfigFor, regionForProfile } from "../region-config.ts";
+import { networkParameters, ownRx2Hz, profileOfSession, regionConfigFor, regionForProfile } from "../region-config.ts";
 import { type DeviceState, regionOfSession, type Session } from "../session.ts";
 import type { Collection } from "./dedup.ts";
 import type { JoinGuard } from "./join-limit.ts";
@@ -128,11 +128,12 @@ function planRejoin(
   const dataRate = region.dataRateOf(first.modulation, "up");
   if (dataRate === undefined) return undefined;
   const heard = { frequencyHz: first.frequencyHz, dataRate };
-  const config = regionConfigFor(context.regionConfigs, device.profile, device);
+  const profile = session ? profileOfSession(device.profile, session) : device.profile;
+  const config = regionConfigFor(context.regionConfigs, profile, device);
   const after =
     frame.rejoinType === 2 && session
       ? { settings: acceptSettings(session.mac.current, true), mac: keptState(session.mac) }
-      : fromTheStart(config, device, session, heard);
+      : fromTheStart(config, regionForProfile(profile), session, heard);
   const devAddr = randomDevAddr(context.netId, context.randomBytes);
   const joinEui = frame.rejoinType === 1 ? frame.joinEui : (session?.joinEui ?? device.joinEui);
   return {
@@ -148,7 +149,7 @@ function planRejoin(
       DevAddr: devAddr,
       ...after.settings,
     },
-    assignment: { joinEui, devAddr, regionConfigId: config.id, mac: after.mac },
+    assignment: { joinEui, devAddr, region: profile.region, regionConfigId: config.id, mac: after.mac },
     windows: windowsOf(region, session, heard),
   };
 }
@@ -158,11 +159,11 @@ interface Heard {
   readonly dataRate: number;
 }
 
-function fromTheStart(config: RegionConfig, device: DeviceConfig, session: Session | undefined, heard: Heard) {
-  const region = regionForProfile(device.profile);
+function fromTheStart(config: RegionConfig, region: Region, session: Session | undefined, heard: Heard) {
   const channels = session?.mac.current.channels ?? region.defaultChannels;
   const channel = region.channelOf(channels, heard.frequencyHz, heard.dataRate);
-  return freshStart(region, networkParameters(config, region, channel), true, heard.dataRate);
+  const rx2FrequencyHz = session ? ownRx2Hz(region, session.mac.current.rx2FrequencyHz) : region.rx2.frequencyHz;
+  return freshStart(region, networkParameters(config, region, channel), true, heard.dataRate, rx2FrequencyHz);
 }
 
 /** Radio parameters stay; what was asked and not answered is asked anew under the new keys. */
@@ -174,7 +175,15 @@ function keptState({ forceRejoin: _, stickyAnswers: __, ...mac }: MacState): Mac
  * TS001-1.1 6.2.4.4: with the delay of a Join-Accept, and else in the windows that the device has now: it asks while its
  * session goes on.
  */
-const windowsOf = (region: Region, session: Session | undefined, heard: Heard): readonly ReceiveWindow[] =>
-  session
+function windowsOf(region: Region, session: Session | undefined, heard: Heard): readonly ReceiveWindow[] {
+  return session
     ? dataWindows(region, { ...session.mac.current, rx1DelaySeconds: region.joinAcceptDelaySeconds }, heard)
-    : joinAcceptWindows(region, heard);
+    : joinAcceptWindows(region, windowFrequencies(region, heard.frequencyHz), heard.dataRate);
+}
+
+/** Where a device listens whose session is lost here, on a channel of which nothing else is known. */
+const windowFrequencies = (region: Region, frequencyHz: number) =>
+  region.joinChannels.find(({ uplinkFrequencyHz }) => uplinkFrequencyHz === frequencyHz) ?? {
+    downlinkFrequencyHz: region.rx1FrequencyHz(region.defaultChannels, frequencyHz) ?? frequencyHz,
+    rx2FrequencyHz: region.rx2.frequencyHz,
+  };

@@ -115,7 +115,9 @@ export class Device11 {
     this.#asked = { joinReqType: 0xff, nonce: this.devNonce };
     this.devNonce += 1;
     this.parameters = defaultParameters(region, 5);
-    this.#transmit(concat(body, cmac(nwkKey, body).subarray(0, 4)), joinWindowParameters(region, false), 0);
+    const [channel] = region.joinChannels;
+    if (!channel) throw new RangeError(`${region.name} has no join channel`);
+    this.#transmit(concat(body, cmac(nwkKey, body).subarray(0, 4)), joinWindowParameters(region, channel), 0);
   }
 
   /** `changes` forges a frame. */
