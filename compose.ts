@@ -11,6 +11,7 @@ import { allRoles, type Role, roleFaults } from "./compose/roles.ts";
 import { openState } from "./compose/state.ts";
 import type { Surroundings } from "./compose/surroundings.ts";
 import { createJoinServer } from "./join-server/server.ts";
+import { createAdrScripts } from "./network-server/adr-script/sandbox.ts";
 import { createHttpJoinServer } from "./network-server/backend/join-server.ts";
 import { openSqlCatalog } from "./network-server/catalog/sql-catalog.ts";
 import { openUdpSocket } from "./network-server/gateway/udp/socket.ts";
@@ -89,20 +90,25 @@ export async function startInstallation(
     ["network-server"],
     async () => {
       const socket = await openUdpSocket({ ...networkServer.udp, log });
+      const adrScripts = createAdrScripts({ clock, metrics });
       const server = await startNetworkServer({
         config: networkServer,
         catalog: catalog(),
         store: store(),
         joinServer: networkServer.joinServer ? createHttpJoinServer(networkServer.joinServer) : joins(),
         vault,
+        adrScripts,
         socket,
         clock,
         log,
         metrics,
       });
-      return { server, udpPort: socket.port };
+      return { server, adrScripts, udpPort: socket.port };
     },
-    ({ server }) => server.close(),
+    async ({ server, adrScripts }) => {
+      await server.close();
+      await adrScripts.close();
+    },
   );
   const http = add(
     "http",

@@ -11,7 +11,7 @@ export type TenantRole = (typeof tenantRoles)[number];
 export const apiKeyRoles = ["administrator", ...tenantRoles] as const;
 export type ApiKeyRole = (typeof apiKeyRoles)[number];
 
-export const adrAlgorithms = ["default", "none"] as const;
+export const adrAlgorithms = ["default", "script", "none"] as const;
 export const codecKinds = ["none", "cayenne-lpp", "javascript"] as const;
 
 export type Tags = Readonly<Record<string, string>>;
@@ -121,6 +121,8 @@ export interface NewDeviceProfile {
   readonly classBTimeoutSeconds: number;
   readonly classCTimeoutSeconds: number;
   readonly adrAlgorithm: (typeof adrAlgorithms)[number];
+  /** Source of the algorithm `script`. */
+  readonly adrScript: string;
   /** Data rates that ADR keeps to, 0 to 15; null: what the region has. The lower is not above the upper. */
   readonly adrMinDataRate: number | null;
   readonly adrMaxDataRate: number | null;

@@ -7,7 +7,7 @@ import type { Alarms } from "./alarms.ts";
 import type { RegionConfig } from "./config.ts";
 import type { ImmediateTransmitter } from "./downlink/immediate.ts";
 import type { Transmitter } from "./downlink/transmit.ts";
-import type { AppSKeyVault, Catalog, JoinServerClient } from "./ports.ts";
+import type { AdrScripts, AppSKeyVault, Catalog, JoinServerClient } from "./ports.ts";
 import type { Serial } from "./serial.ts";
 
 /** What every stage of the network server is given. */
@@ -16,6 +16,7 @@ export interface NetworkContext {
   readonly store: StateStore;
   readonly joinServer: JoinServerClient;
   readonly vault: AppSKeyVault;
+  readonly adrScripts: AdrScripts;
   readonly transmitter: Transmitter;
   readonly immediate: ImmediateTransmitter;
   readonly alarms: Alarms;

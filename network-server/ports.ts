@@ -45,8 +45,9 @@ export interface DeviceProfileConfig {
   readonly supportsClassC: boolean;
   readonly classBTimeoutSeconds: number;
   readonly classCTimeoutSeconds: number;
-  /** `none` leaves the device alone. */
-  readonly adrAlgorithm: "default" | "none";
+  /** `none` leaves the device alone, `script` asks `adrScript`. */
+  readonly adrAlgorithm: "default" | "script" | "none";
+  readonly adrScript?: string;
   /** Data rates that ADR keeps to, where the region's channels carry them. */
   readonly adrMinDataRate?: number;
   readonly adrMaxDataRate?: number;
@@ -98,6 +99,51 @@ export interface Catalog {
 export interface JoinServerClient {
   join(request: JoinReq): Promise<JoinAns>;
   rejoin(request: RejoinReq): Promise<RejoinAns>;
+}
+
+/** What a user's ADR algorithm is asked after an uplink with the ADR bit; names are those of ChirpStack's interface. */
+export interface AdrScriptRequest {
+  readonly devEui: string;
+  readonly regionName: string;
+  readonly regionCommonName: RegionName;
+  readonly macVersion: MacVersion;
+  readonly regParamsRevision: RegionalParametersRevision;
+  readonly adr: true;
+  readonly adrAckReq: boolean;
+  readonly dr: number;
+  readonly txPowerIndex: number;
+  readonly nbTrans: number;
+  readonly minDr: number;
+  readonly maxDr: number;
+  readonly maxTxPowerIndex: number;
+  /** dB; absent where gateways report no SNR (FSK, LR-FHSS). */
+  readonly requiredSnrForDr?: number;
+  readonly installationMargin: number;
+  /** Oldest first, at most 20, since data rate, power or NbTrans changed last. */
+  readonly uplinkHistory: readonly {
+    readonly fCnt: number;
+    readonly maxSnr: number;
+    readonly txPowerIndex: number;
+    readonly gatewayCount: number;
+  }[];
+}
+
+export type AdrScriptOutcome =
+  | {
+      readonly kind: "decided";
+      readonly wanted: { readonly dataRate: number; readonly txPowerIndex: number; readonly nbTrans: number };
+      /** What the algorithm calls itself, and why it decided so. */
+      readonly id?: string;
+      readonly reason?: string;
+    }
+  | { readonly kind: "failed"; readonly message: string };
+
+export interface AdrScripts {
+  /**
+   * Resolves while there is time to answer the uplink, whatever the script does.
+   * @param scope scripts of different scopes share nothing.
+   */
+  decide(script: string, scope: TenantId, request: AdrScriptRequest): Promise<AdrScriptOutcome>;
 }
 
 /** Opens the AppSKey of devices whose Join Server shares a key-encryption key with this installation. */

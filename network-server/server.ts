@@ -15,7 +15,7 @@ import { createGatewayRegistry, type GatewayRegistry } from "./gateway/registry.
 import type { DatagramPort } from "./gateway/udp/datagram-port.ts";
 import { createUdpTransport } from "./gateway/udp/server.ts";
 import { createNetwork } from "./network.ts";
-import type { AppSKeyVault, Catalog, JoinServerClient } from "./ports.ts";
+import type { AdrScripts, AppSKeyVault, Catalog, JoinServerClient } from "./ports.ts";
 import { createSerial } from "./serial.ts";
 
 export interface NetworkServerOptions {
@@ -24,6 +24,7 @@ export interface NetworkServerOptions {
   readonly store: StateStore;
   readonly joinServer: JoinServerClient;
   readonly vault: AppSKeyVault;
+  readonly adrScripts: AdrScripts;
   /** Where Semtech UDP comes in. */
   readonly socket: DatagramPort;
   readonly clock: Clock;
@@ -84,12 +85,13 @@ function contextOf(
   work: Background,
   transmitters: Pick<NetworkContext, "transmitter" | "immediate">,
 ): NetworkContext {
-  const { config, catalog, store, joinServer, vault, clock, log, metrics } = options;
+  const { config, catalog, store, joinServer, vault, adrScripts, clock, log, metrics } = options;
   return {
     catalog,
     store,
     joinServer,
     vault,
+    adrScripts,
     ...transmitters,
     alarms: createAlarms(clock),
     clock,

@@ -48,6 +48,8 @@ export function createMetrics() {
     ),
     macCommands: counter("mac_commands_total", "MAC commands by direction and name.", ["direction", "name"]),
 
+    adrScriptRuns: counter("adr_script_runs_total", "Runs of users' ADR algorithms, by result.", ["result"]),
+
     storeConflicts: counter("store_conflicts_total", "Commits that another commit overtook."),
     storeFaults: counter("store_faults_total", "Store operations that failed."),
 

@@ -90,7 +90,7 @@ const rules: readonly Rule[] = [
   ...role(
     "network-server",
     ["uplink/", "downlink/", "adr/", "session", "events.ts", "network.ts", "context.ts"],
-    ["gateway", "catalog"],
+    ["gateway", "catalog", "adr-script"],
   ),
   ...role("join-server", ["join.ts"], []),
   ...role("app-server", ["events.ts", "uplink.ts", "downlink.ts"], ["api", "codec", "integration", "storage"]),

@@ -41,7 +41,10 @@ const optional = {
   supportsClassC: Type.Boolean(),
   classBTimeoutSeconds: Int32(1),
   classCTimeoutSeconds: Int32(1),
-  adrAlgorithm: Type.Enum([...adrAlgorithms]),
+  adrAlgorithm: Type.Enum([...adrAlgorithms], {
+    description: "default: Upchirp's own; script: that of adrScript; none: devices are left alone.",
+  }),
+  adrScript: Type.String({ maxLength: 50_000, description: "JavaScript with handle(req), for the algorithm script." }),
   adrMinDataRate: AdrLimit("Slowest data rate that ADR asks for; null: the slowest of the channels in use."),
   adrMaxDataRate: AdrLimit("Fastest data rate that ADR asks for; null: the fastest of the channels in use."),
   mac: Mac,
@@ -68,6 +71,7 @@ const defaults = {
   classBTimeoutSeconds: 8,
   classCTimeoutSeconds: 8,
   adrAlgorithm: "default",
+  adrScript: "",
   adrMinDataRate: null,
   adrMaxDataRate: null,
   mac: {},
@@ -107,6 +111,16 @@ function checkAdrLimits(change: AdrLimits, before: AdrLimits = {}): void {
   throw new Refusal("invalid_value", "adrMinDataRate must not be above adrMaxDataRate.", `/body/${name}`);
 }
 
+type AdrChoice = Partial<Pick<NewDeviceProfile, "adrAlgorithm" | "adrScript">>;
+
+/** Throws Refusal. */
+function checkAdrScript(change: AdrChoice, before: AdrChoice = {}): void {
+  const { adrAlgorithm, adrScript = "" } = { ...before, ...change };
+  if (adrAlgorithm !== "script" || adrScript.trim() !== "") return;
+  const name = change.adrScript === undefined ? "adrAlgorithm" : "adrScript";
+  throw new Refusal("invalid_value", "The ADR algorithm script needs an adrScript.", `/body/${name}`);
+}
+
 export function deviceProfileRoutes(api: Api, { repositories: { deviceProfiles } }: ApiDependencies): void {
   api.get(
     "/device-profiles",
@@ -133,6 +147,7 @@ export function deviceProfileRoutes(api: Api, { repositories: { deviceProfiles }
     async (request, reply) => {
       checkMac(request.body.mac);
       checkAdrLimits(request.body);
+      checkAdrScript(request.body);
       const tenantId = parseTenantId(request.body.tenantId);
       return reply.code(201).send(await deviceProfiles.create({ ...defaults, ...request.body, tenantId }));
     },
@@ -160,7 +175,9 @@ export function deviceProfileRoutes(api: Api, { repositories: { deviceProfiles }
     async request => {
       const id = parseDeviceProfileId(request.params.deviceProfileId);
       checkMac(request.body.mac);
-      checkAdrLimits(request.body, found(await deviceProfiles.get(id), "device profile"));
+      const before = found(await deviceProfiles.get(id), "device profile");
+      checkAdrLimits(request.body, before);
+      checkAdrScript(request.body, before);
       return found(await deviceProfiles.update(id, request.body), "device profile");
     },
   );

@@ -67,7 +67,18 @@ const fields: readonly Field[] = [
   flagField("class-c", "supportsClassC", "devices support class C"),
   count("class-b-timeout", "classBTimeoutSeconds", 1, manySeconds, "seconds to wait for an answer in class B"),
   count("class-c-timeout", "classCTimeoutSeconds", 1, manySeconds, "seconds to wait for an answer in class C"),
-  { flags: "--adr <algorithm>", description: "adaptive data rate", path: "adrAlgorithm", choices: ["default", "none"] },
+  {
+    flags: "--adr <algorithm>",
+    description: "adaptive data rate",
+    path: "adrAlgorithm",
+    choices: ["default", "script", "none"],
+  },
+  {
+    flags: "--adr-file <script.js>",
+    description: "an ADR algorithm of your own; implies --adr script",
+    path: "adrScript",
+    isFile: true,
+  },
   adrLimit("adr-min-data-rate", "adrMinDataRate", "slowest data rate that ADR asks for; or none"),
   adrLimit("adr-max-data-rate", "adrMaxDataRate", "fastest data rate that ADR asks for; or none"),
   macField('radio parameters in place of the region configuration\'s, like {"rx1DelaySeconds":5}'),
@@ -106,10 +117,13 @@ const profile: Resource = {
       "upchirp profile create --name thermometer --region EU868 --codec cayenne-lpp",
       "upchirp profile create --name meter --region US915 --mac-version 1.0.3 --codec-file meter.js",
     ],
-    update: ["upchirp profile update meter --codec-file meter.js"],
+    update: ["upchirp profile update meter --codec-file meter.js", "upchirp profile update meter --adr-file adr.js"],
   },
-  complete: async body =>
-    body.codecScript !== undefined && body.codec === undefined ? { ...body, codec: "javascript" } : body,
+  complete: async body => ({
+    ...(body.codecScript !== undefined && { codec: "javascript" }),
+    ...(body.adrScript !== undefined && { adrAlgorithm: "script" }),
+    ...body,
+  }),
 };
 
 export const addProfileCommands = (program: Command, terminal: Terminal): Command =>

@@ -25,6 +25,8 @@ export interface AdrDecision {
   readonly wanted: Required<Pick<WantedMacParameters, "dataRate" | "txPowerIndex" | "nbTrans">>;
   /** For people, why: for example "SNR max 7.2 dB over 20, margin 12.1 dB". */
   readonly reason: string;
+  /** The algorithm failed, and nothing is to change. */
+  readonly fault?: string;
 }
 
 export type AdrAlgorithm = (input: AdrInput) => AdrDecision;

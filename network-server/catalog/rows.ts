@@ -45,7 +45,8 @@ const DeviceRow = Type.Object({
   supportsClassC: Type.Boolean(),
   classBTimeoutSeconds: Type.Integer(),
   classCTimeoutSeconds: Type.Integer(),
-  adrAlgorithm: Type.Enum(["default", "none"]),
+  adrAlgorithm: Type.Enum(["default", "script", "none"]),
+  adrScript: nullable(Type.String()),
   adrMinDataRate: nullable(Type.Integer()),
   adrMaxDataRate: nullable(Type.Integer()),
   profileMac: MacColumn,
@@ -66,7 +67,8 @@ const deviceQuery = `
     p.regional_parameters as "regionalParameters", p.supports_otaa as "supportsOtaa",
     p.supports_class_b as "supportsClassB", p.supports_class_c as "supportsClassC",
     p.class_b_timeout_s as "classBTimeoutSeconds", p.class_c_timeout_s as "classCTimeoutSeconds",
-    p.adr_algorithm as "adrAlgorithm", p.adr_min_data_rate as "adrMinDataRate",
+    p.adr_algorithm as "adrAlgorithm", case p.adr_algorithm when 'script' then p.adr_script end as "adrScript",
+    p.adr_min_data_rate as "adrMinDataRate",
     p.adr_max_data_rate as "adrMaxDataRate", p.mac as "profileMac", p.expected_uplink_interval_s as "expectedUplinkIntervalSeconds",
     p.device_status_interval_s as "deviceStatusIntervalSeconds",
     p.flush_queue_on_activate as "flushQueueOnActivate",
@@ -99,7 +101,7 @@ function deviceOf(row: Static<typeof DeviceRow>): DeviceConfig {
 
 function profileOf(row: Static<typeof DeviceRow>): DeviceProfileConfig {
   const { rx1DelaySeconds, rx1DrOffset, rx2DataRate, rx2FrequencyHz, regionConfigId } = row;
-  const { adrMinDataRate, adrMaxDataRate } = row;
+  const { adrScript, adrMinDataRate, adrMaxDataRate } = row;
   return {
     id: parseDeviceProfileId(row.profileId),
     region: row.region,
@@ -112,6 +114,7 @@ function profileOf(row: Static<typeof DeviceRow>): DeviceProfileConfig {
     classBTimeoutSeconds: row.classBTimeoutSeconds,
     classCTimeoutSeconds: row.classCTimeoutSeconds,
     adrAlgorithm: row.adrAlgorithm,
+    ...(adrScript === null ? {} : { adrScript }),
     ...(adrMinDataRate === null ? {} : { adrMinDataRate }),
     ...(adrMaxDataRate === null ? {} : { adrMaxDataRate }),
     mac: row.profileMac,

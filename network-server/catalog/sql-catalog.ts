@@ -1,4 +1,4 @@
-import { type DevEui, type GatewayId, parseDevEui, parseGatewayId } from "../../lorawan/ids.ts";
+import { type DevEui, type DeviceProfileId, type GatewayId, parseDevEui, parseGatewayId } from "../../lorawan/ids.ts";
 import type { Log } from "../../platform/log.ts";
 import type { Sql } from "../../platform/sql.ts";
 import type { Catalog, DeviceConfig, GatewayConfig } from "../ports.ts";
@@ -25,11 +25,12 @@ export interface SqlCatalog extends Catalog {
  */
 export async function openSqlCatalog(options: SqlCatalogOptions): Promise<SqlCatalog> {
   const { sql, log, maxDevices = 50_000, maxGateways = 10_000, maxUnknown = 10_000 } = options;
+  const withSharedScript = scriptSharing();
   const state: State = {
     devices: createRecordCache({
       maxRecords: maxDevices,
       maxAbsent: maxUnknown,
-      read: devEui => readDevice(sql, devEui),
+      read: async devEui => withSharedScript(await readDevice(sql, devEui)),
     }),
     gateways: createRecordCache({
       maxRecords: maxGateways,
@@ -59,6 +60,20 @@ export async function openSqlCatalog(options: SqlCatalogOptions): Promise<SqlCat
       state.gatewayListeners.push(listener);
     },
     close: unlisten,
+  };
+}
+
+/** Devices of one profile hold one text of its ADR script: a copy for each of 200,000 would fill the memory. */
+function scriptSharing() {
+  const texts = new Map<DeviceProfileId, string>();
+  return (device: DeviceConfig | undefined): DeviceConfig | undefined => {
+    const script = device?.profile.adrScript;
+    if (device === undefined || script === undefined) return device;
+    const { profile } = device;
+    const known = texts.get(profile.id);
+    if (known === script) return { ...device, profile: { ...profile, adrScript: known } };
+    texts.set(profile.id, script);
+    return device;
   };
 }
 

@@ -14,8 +14,7 @@ import type { DataFrame } from "../../lorawan/phy/frame.ts";
 import { cryptFOpts, cryptPayload } from "../../lorawan/phy/security.ts";
 import type { Region } from "../../lorawan/region/region.ts";
 import { isVersion11 } from "../../lorawan/version.ts";
-import { type AdrDecision, adrHistoryLength } from "../adr/adr.ts";
-import { defaultAdr } from "../adr/default.ts";
+import { type AdrDecision, type AdrInput, adrHistoryLength } from "../adr/adr.ts";
 import type { RegionConfig } from "../config.ts";
 import { linkMarginDb } from "../link-margin.ts";
 import type { DeviceProfileConfig } from "../ports.ts";
@@ -36,40 +35,38 @@ export interface UplinkFacts {
   readonly gpsTimeMs?: number;
 }
 
-export interface AppliedUplink {
+/** What an uplink says, before the network's own wishes. */
+export interface ReadUplink {
   readonly session: Session;
   readonly answers: readonly Uint8Array[];
-  readonly requests: readonly MacRequestGroup[];
   /** A downlink is due even if it carries nothing (C54, C58). */
   readonly answerNeeded: boolean;
   readonly macEvents: readonly MacEvent[];
-  readonly adrDecision?: AdrDecision;
   /** What the MAC layer asks of the device from now on. */
   readonly macContext: MacContext;
+  /** What an ADR algorithm goes by, when the device lets one steer it. */
+  readonly adrInput?: AdrInput;
 }
 
-/**
- * What an accepted uplink does to its session: MAC commands, ADR, wishes for the next downlink. Pure.
- */
-export function applyUplink(
+export interface AppliedUplink extends ReadUplink {
+  readonly requests: readonly MacRequestGroup[];
+  readonly adrDecision?: AdrDecision;
+}
+
+/** What an accepted uplink does to its session: its MAC commands, and what its radio side tells. Pure. */
+export function readUplink(
   session: Session,
   frame: DataFrame,
   facts: UplinkFacts,
   region: Region,
   regionConfig: RegionConfig,
   profile: DeviceProfileConfig,
-): AppliedUplink {
+): ReadUplink {
   const macContext = macContextOf(session, frame, facts, region, profile);
   const learnt = observed(session.mac, frame, facts, region);
   const commands = handleUplinkCommands(commandsOf(session, frame, facts.fCnt), learnt, macContext);
   const mac = afterCommands(learnt, commands, frame, facts);
   const adr = adrRecordAfter(session, frame, facts, mac);
-  const decision = decideAdr(frame, mac, adr, region, regionConfig, profile);
-  const wanted: WantedMacParameters = {
-    ...networkWishes(mac, region, regionConfig, facts.channelIndex),
-    ...(decision?.wanted ?? {}),
-    ...(isVersion11(session.macVersion) && wishes11(regionConfig)),
-  };
   const { adrSince: _, ...rest } = session;
   return {
     session: {
@@ -81,12 +78,29 @@ export function applyUplink(
       lastDataRate: facts.dataRate,
     },
     answers: commands.answers,
-    requests: requestsFor(mac, wanted, macContext),
     answerNeeded: commands.needsDownlink || (frame.adr && frame.adrAckReq),
     macEvents: commands.events,
-    ...(decision && { adrDecision: decision }),
     macContext,
+    ...(frame.adr && { adrInput: adrInputOf(frame, mac, adr, region, regionConfig, profile) }),
   };
+}
+
+/** Adds what the network wishes of the device, ADR's decision among it. Pure. */
+export function applyUplink(
+  read: ReadUplink,
+  adrDecision: AdrDecision | undefined,
+  { channelIndex }: UplinkFacts,
+  region: Region,
+  regionConfig: RegionConfig,
+): AppliedUplink {
+  const { mac, macVersion } = read.session;
+  const wanted: WantedMacParameters = {
+    ...networkWishes(mac, region, regionConfig, channelIndex),
+    ...(adrDecision?.wanted ?? {}),
+    ...(isVersion11(macVersion) && wishes11(regionConfig)),
+  };
+  const requests = requestsFor(mac, wanted, read.macContext);
+  return { ...read, requests, ...(adrDecision && { adrDecision }) };
 }
 
 function macContextOf(
@@ -171,18 +185,17 @@ function adrRecordAfter(session: Session, frame: DataFrame, facts: UplinkFacts, 
   };
 }
 
-function decideAdr(
+function adrInputOf(
   frame: DataFrame,
   mac: MacState,
   { history, since }: AdrRecord,
   region: Region,
   regionConfig: RegionConfig,
   profile: DeviceProfileConfig,
-): AdrDecision | undefined {
-  if (!frame.adr || profile.adrAlgorithm === "none") return undefined;
+): AdrInput {
   const { current } = mac;
   const last = history.at(-1);
-  return defaultAdr({
+  return {
     region,
     dataRate: current.dataRate,
     txPowerIndex: current.txPowerIndex,
@@ -193,7 +206,7 @@ function decideAdr(
     ...adrDataRates(current, region, profile),
     installationMarginDb: regionConfig.installationMarginDb,
     adrAckReq: frame.adrAckReq,
-  });
+  };
 }
 
 /** From the slowest to the fastest that the channels in use carry, within what the profile allows of them. */

@@ -6,6 +6,7 @@ import type { DataFrame } from "../../lorawan/phy/frame.ts";
 import type { Region } from "../../lorawan/region/region.ts";
 import type { NetworkEvent } from "../../platform/state/network-event.ts";
 import type { QueueChange } from "../../platform/state/store.ts";
+import { decideAdr } from "../adr/decide.ts";
 import type { NetworkContext } from "../context.ts";
 import { commitDevice, type LoadedDevice, loadDevice } from "../device-documents.ts";
 import { afterUplink, answerableQueue, isClassC } from "../downlink/class-c-state.ts";
@@ -20,7 +21,7 @@ import { profileOfSession, regionConfigFor } from "../region-config.ts";
 import { regionOfSession, type Session } from "../session.ts";
 import type { OpenUplink } from "../session-record.ts";
 import { type AckResult, judgeAck } from "./acknowledge.ts";
-import { type AppliedUplink, applyUplink, type UplinkFacts } from "./apply.ts";
+import { type AppliedUplink, applyUplink, readUplink, type UplinkFacts } from "./apply.ts";
 import { steeringEvents } from "./steering-events.ts";
 
 /**
@@ -79,7 +80,10 @@ async function complete(
   const heard = receptions.length > 0 ? { ...open, receptions: receptions.map(summaryOf) } : open;
   const region = regionOfSession(active);
   const regionConfig = regionConfigFor(context.regionConfigs, profileOfSession(device.profile, active), device);
-  const applied = applyUplink(active, frame, factsOf(heard, receptions), region, regionConfig, device.profile);
+  const facts = factsOf(heard, receptions);
+  const read = readUplink(active, frame, facts, region, regionConfig, device.profile);
+  const adrDecision = await decideAdr(context.adrScripts, device, read.session, read.adrInput);
+  const applied = applyUplink(read, adrDecision, facts, region, regionConfig);
   const origin: EventOrigin = { device, atMs: open.receivedAtMs, deduplicationId: open.deduplicationId };
   const acknowledged = judgeAck(
     applied.session,

@@ -11,8 +11,8 @@ import type { AppliedUplink } from "./apply.ts";
 type Steering = Pick<AppliedUplink, "session" | "macEvents" | "adrDecision">;
 
 /**
- * What an application learns of the steering of its device: its status, requests that are given up, and what ADR asks
- * for and why. Pure but for the ids that `fresh` takes.
+ * What an application learns of the steering of its device: its status, requests that are given up, what ADR asks for and
+ * why, and that an ADR script failed. Pure but for the ids that `fresh` takes.
  * @param sent the requests that the answer to the uplink carries.
  */
 export const steeringEvents = (
@@ -21,6 +21,7 @@ export const steeringEvents = (
   sent: readonly MacRequestGroup[],
 ): readonly NetworkEvent[] => [
   ...macEvents.flatMap(event => macEventOf(fresh, session, event)),
+  ...(adrDecision?.fault === undefined ? [] : [scriptEvent(fresh(), adrDecision.fault)]),
   ...(adrDecision ? sent.flatMap(group => adrEventOf(fresh, session, adrDecision, group)) : []),
 ];
 
@@ -54,6 +55,9 @@ function givenUpEvent(
     ...(refusal !== undefined && { refused: refusal }),
   });
 }
+
+const scriptEvent = (origin: EventOrigin, fault: string): LogEvent =>
+  logEvent(origin, "ERROR", "ADR_SCRIPT", `The profile's ADR script failed, and the device is kept as it is: ${fault}`);
 
 /** Nothing for a request that says again what was asked for before, or that is about channels alone. */
 function adrEventOf(

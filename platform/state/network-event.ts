@@ -70,6 +70,7 @@ export type LogCode =
   | "EXPIRED"
   // Ours, beyond the contract.
   | "ADR"
+  | "ADR_SCRIPT"
   | "MAC_REQUEST_GIVEN_UP";
 
 export interface LogEvent extends EventBase {

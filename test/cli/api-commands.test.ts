@@ -268,6 +268,20 @@ describe("names", () => {
     expect((await upchirp("profile update scripted")).exitCode).toBe(2);
   });
 
+  test("an ADR file makes the profile one with an algorithm of its own, until another is chosen", async () => {
+    const file = join(folder, "adr.js");
+    const adrScript = "function handle(req) { return req; }";
+    await writeFile(file, adrScript);
+    expect(await json(`profile create --name steered --region EU868 --adr-file ${file}`)).toMatchObject({
+      adrAlgorithm: "script",
+      adrScript,
+    });
+    expect(await json("profile update steered --adr default")).toMatchObject({ adrAlgorithm: "default", adrScript });
+    expect(await json("profile update steered --adr script")).toMatchObject({ adrAlgorithm: "script" });
+    const { errors } = await upchirp("profile create --name unsteered --region EU868 --adr script");
+    expect(errors).toContain("needs an adrScript");
+  });
+
   test("radio parameters and ADR limits are set, and limits taken away", async () => {
     await done(`profile create --name tuned --region EU868 --adr-min-data-rate 1 --adr-max-data-rate 4
       --mac {"rx1DelaySeconds":5}`);

@@ -1,5 +1,7 @@
 import { describe, expect, test } from "vitest";
+import type { DevEui } from "../../lorawan/ids.ts";
 import { regionOf } from "../../lorawan/region/regions.ts";
+import type { AdrScripts } from "../../network-server/ports.ts";
 import { joinedLife, type LifeOptions } from "../support/radio-life.ts";
 
 type Life = Awaited<ReturnType<typeof joinedLife>>;
@@ -173,6 +175,54 @@ test("each change is told with its reason, once, and what it says is what the de
   expect(told.at(-1)?.context).toEqual(
     Object.fromEntries(Object.entries(context).map(([name, value]) => [name, String(value)])),
   );
+});
+
+describe("a profile with a script", () => {
+  const byScript = (decide: AdrScripts["decide"], options: LifeOptions = {}) =>
+    life(50, { profile: { adrAlgorithm: "script", adrScript: "source" }, adrScripts: { decide }, ...options });
+
+  test("steers its devices as the script says", async () => {
+    const wanted = { dataRate: 2, txPowerIndex: 3, nbTrans: 2 };
+    const device = await byScript(async () => ({ kind: "decided", wanted, id: "mine", reason: "it is Friday" }));
+    await uplinks(device, 5);
+    expect(rates(device)).toEqual(wanted);
+    expect(linkAdrCount(device)).toBe(1);
+    expect(await device.eventsOf(device.device.devEui)).toContainEqual(
+      expect.objectContaining({ code: "ADR", description: "mine, it is Friday: DR2, 10 dBm, 2 transmissions" }),
+    );
+    device.expectAllHeard();
+  });
+
+  test("that fails keeps them as they are, says so, and loses no uplink and no answer", async () => {
+    const device = await byScript(async () => ({ kind: "failed", message: "boom (line 3)" }));
+    const before = rates(device);
+    for (let index = 0; index < 5; index += 1) await device.send({ confirmed: true });
+    expect(rates(device)).toEqual(before);
+    expect(device.eventsOfKind("downlink").filter(({ ack }) => ack)).toHaveLength(5);
+    const events = await device.eventsOf(device.device.devEui);
+    const faults = events.flatMap(event => (event.kind === "log" && event.code === "ADR_SCRIPT" ? [event] : []));
+    expect(faults).toHaveLength(5);
+    expect(faults[0]).toMatchObject({ level: "ERROR", description: expect.stringContaining("boom (line 3)") });
+    expect(await delivered(device)).toBe(5);
+  });
+
+  test("holds up no other device while it thinks", async () => {
+    const answers: (() => void)[] = [];
+    const device = await byScript(
+      () => new Promise(resolve => answers.push(() => resolve({ kind: "failed", message: "late" }))),
+    );
+    const other = await device.addDevice({}, { profile: { ...device.profile, adrAlgorithm: "default" } });
+    other.device.start();
+    await device.clock.advance(15_000);
+    device.device.device.send({ fPort: 1, payload: Uint8Array.of(1) });
+    other.device.send({ fPort: 1, payload: Uint8Array.of(1) });
+    await device.clock.advance(intervalMs);
+    const upOf = async (devEui: DevEui) => (await device.eventsOf(devEui)).filter(({ kind }) => kind === "up").length;
+    expect([await upOf(device.device.devEui), await upOf(other.devEui)]).toEqual([0, 1]);
+    for (const answer of answers) answer();
+    await device.clock.settle();
+    expect(await upOf(device.device.devEui)).toBe(1);
+  });
 });
 
 describe("limits and wishes", () => {

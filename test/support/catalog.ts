@@ -23,6 +23,7 @@ export const profileFor = (tenantId: TenantId, name: string): NewDeviceProfile =
   classBTimeoutSeconds: 8,
   classCTimeoutSeconds: 8,
   adrAlgorithm: "default",
+  adrScript: "",
   adrMinDataRate: null,
   adrMaxDataRate: null,
   mac: {},

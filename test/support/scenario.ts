@@ -19,6 +19,7 @@ import type { NetworkServerConfig } from "../../network-server/config.ts";
 import type { SourceAddress } from "../../network-server/gateway/source-rule.ts";
 import type { DatagramPort } from "../../network-server/gateway/udp/datagram-port.ts";
 import type {
+  AdrScripts,
   Catalog,
   DeviceConfig,
   DeviceProfileConfig,
@@ -52,6 +53,8 @@ export interface ScenarioOptions {
   readonly fadingDb?: number;
   /** What stands between the network server and the Join Server. */
   readonly joinServer?: (client: JoinServerClient) => JoinServerClient;
+  /** Runs the scripts of profiles that have one; none runs by default. */
+  readonly adrScripts?: AdrScripts;
 }
 
 export interface ScenarioDevice {
@@ -69,7 +72,7 @@ export async function createScenario(options: ScenarioOptions = {}) {
   const store = createMemoryStore();
   const metrics = createMetrics();
   const log = createLog({ level: "silent" });
-  const profile: DeviceProfileConfig = { ...defaultProfile(options.region ?? "EU868"), ...options.profile };
+  const profile: DeviceProfileConfig = { ...scenarioProfile(options.region ?? "EU868"), ...options.profile };
   const region = regionOf(profile.region, profile.regionalParameters);
   const devices = new Map<DevEui, DeviceConfig>();
   const gateways = new Map<GatewayId, GatewayConfig>();
@@ -108,6 +111,7 @@ export async function createScenario(options: ScenarioOptions = {}) {
       store,
       joinServer: options.joinServer?.(joinClient) ?? joinClient,
       vault,
+      adrScripts: options.adrScripts ?? { decide: async () => ({ kind: "failed", message: "no scripts here" }) },
       socket: hub.server,
       clock,
       log,
@@ -205,7 +209,7 @@ export async function createScenario(options: ScenarioOptions = {}) {
   };
 }
 
-const defaultProfile = (region: RegionName): DeviceProfileConfig => ({
+export const scenarioProfile = (region: RegionName): DeviceProfileConfig => ({
   id: parseDeviceProfileId("00000000-0000-4000-8000-000000000003"),
   region,
   macVersion: "1.0.4",

@@ -66,6 +66,19 @@ describe("device profiles", () => {
     expect(after).toEqual({ ...before, ...body, updatedAt: after.updatedAt });
   });
 
+  test("with an ADR script need its source, whichever of the two comes first", async () => {
+    const path = `/api/device-profiles/${deviceProfileId}`;
+    const without = await api.call("PATCH", path, { adrAlgorithm: "script" });
+    expect(without.json()).toMatchObject({ code: "invalid_value", errors: [{ path: "/body/adrAlgorithm" }] });
+    const adrScript = "function handle(req) { return req; }";
+    expect((await api.call("PATCH", path, { adrScript })).statusCode).toBe(200);
+    const set = await api.call("PATCH", path, { adrAlgorithm: "script" });
+    expect(set.json()).toMatchObject({ adrAlgorithm: "script", adrScript });
+    const emptied = await api.call("PATCH", path, { adrScript: " " });
+    expect(emptied.json()).toMatchObject({ code: "invalid_value", errors: [{ path: "/body/adrScript" }] });
+    expect((await api.call("PATCH", path, { adrAlgorithm: "default", adrScript: "" })).statusCode).toBe(200);
+  });
+
   test("in use stay", async () => {
     await addDevice();
     const answer = await api.call("DELETE", `/api/device-profiles/${deviceProfileId}`);

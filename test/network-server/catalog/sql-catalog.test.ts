@@ -102,7 +102,7 @@ describe("the catalog on SQL", () => {
     });
     await sql.run(
       `update device_profiles set region_config_id = 'us915-1', supports_otaa = false, supports_class_b = true,
-         supports_class_c = true, class_b_timeout_s = 11, class_c_timeout_s = 12, adr_algorithm = 'none',
+         supports_class_c = true, class_b_timeout_s = 11, class_c_timeout_s = 12, adr_algorithm = 'script', adr_script = 'function handle() {}',
          expected_uplink_interval_s = 60, device_status_interval_s = 0, flush_queue_on_activate = false,
          confirmed_downlink_retries = 7, abp_rx1_delay_s = 5, abp_rx1_dr_offset = 2, abp_rx2_data_rate = 8,
          abp_rx2_frequency_hz = 923300000, adr_min_data_rate = 1, adr_max_data_rate = 3,
@@ -132,7 +132,8 @@ describe("the catalog on SQL", () => {
         supportsClassC: true,
         classBTimeoutSeconds: 11,
         classCTimeoutSeconds: 12,
-        adrAlgorithm: "none",
+        adrAlgorithm: "script",
+        adrScript: "function handle() {}",
         adrMinDataRate: 1,
         adrMaxDataRate: 3,
         mac: { rx1DelaySeconds: 5, maxEirpDbm: 29.5 },
