@@ -149,6 +149,11 @@ export const networkServerConfigSchema = Type.Object({
     default: 200_000,
     description: "Device records kept in memory.",
   }),
+  sessionCacheSize: Type.Integer({
+    minimum: 1,
+    default: 50_000,
+    description: "Devices whose sessions are kept in memory, about 3 KB each; others are read from the state store.",
+  }),
   regions: Type.Array(regionConfig, {
     default: [],
     description: "Configurations of regions; each region without one has a sensible default.",

@@ -2,18 +2,17 @@ import type { DevEui, NetId } from "../lorawan/ids.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Log } from "../platform/log.ts";
 import type { Metrics } from "../platform/metrics.ts";
-import type { StateStore } from "../platform/state/store.ts";
 import type { Alarms } from "./alarms.ts";
 import type { RegionConfig } from "./config.ts";
+import type { DeviceDocuments } from "./device-documents.ts";
 import type { ImmediateTransmitter } from "./downlink/immediate.ts";
 import type { Transmitter } from "./downlink/transmit.ts";
 import type { AdrScripts, AppSKeyVault, Catalog, JoinServerClient } from "./ports.ts";
 import type { Serial } from "./serial.ts";
 
 /** What every stage of the network server is given. */
-export interface NetworkContext {
+export interface NetworkContext extends DeviceDocuments {
   readonly catalog: Catalog;
-  readonly store: StateStore;
   readonly joinServer: JoinServerClient;
   readonly vault: AppSKeyVault;
   readonly adrScripts: AdrScripts;

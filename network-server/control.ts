@@ -80,13 +80,13 @@ async function activate(context: ControlContext, devEui: DevEui, activation: Act
   }
   const session = personalised(context, device, activation);
   await context.devices.run(devEui, async () => {
-    await updateDevice(context.store, devEui, () => ({ state: { active: session } }));
+    await updateDevice(context, devEui, () => ({ state: { active: session } }));
   });
 }
 
 async function deactivate(context: ControlContext, devEui: DevEui): Promise<boolean> {
   return context.devices.run(devEui, async () => {
-    const ended = await updateDevice(context.store, devEui, loaded =>
+    const ended = await updateDevice(context, devEui, loaded =>
       loaded.state.active || loaded.state.joined ? { state: {} } : undefined,
     );
     return ended !== undefined;
@@ -95,7 +95,7 @@ async function deactivate(context: ControlContext, devEui: DevEui): Promise<bool
 
 /** The session in use, else the one that waits for its first uplink. */
 async function currentSession(context: ControlContext, devEui: DevEui): Promise<Session | undefined> {
-  const { state } = await loadDevice(context.store, devEui);
+  const { state } = await loadDevice(context, devEui);
   return state.active ?? state.joined;
 }
 

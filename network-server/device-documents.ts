@@ -1,15 +1,15 @@
 import type { DevAddr, DevEui } from "../lorawan/ids.ts";
 import type { NetworkEvent } from "../platform/state/network-event.ts";
 import type { DeviceDocument, QueueChange, StateStore } from "../platform/state/store.ts";
+import type { DeviceCache } from "./device-cache.ts";
 import { decodeDeviceState, encodeDeviceState } from "./device-record.ts";
-import { type DeviceState, devAddrsOf } from "./session.ts";
+import { type DeviceState, devAddrsOf, type LoadedDevice } from "./session.ts";
 import type { OpenUplink } from "./session-record.ts";
 
-/** A device's state with the version that a change of it must name. */
-export interface LoadedDevice {
-  readonly devEui: DevEui;
-  readonly version: number;
-  readonly state: DeviceState;
+/** The state store, and where a process keeps it, what it knows of the devices there. */
+export interface DeviceDocuments {
+  readonly store: StateStore;
+  readonly known?: DeviceCache;
 }
 
 export interface DeviceChange {
@@ -22,19 +22,19 @@ export interface DeviceChange {
 const abandonedAfterMs = 5_000;
 
 /** Empty state at version 0 for a device that the store does not know. Throws UnreadableSession. */
-export async function loadDevice(store: StateStore, devEui: DevEui): Promise<LoadedDevice> {
-  const document = await store.device(devEui);
-  return document ? opened(document) : { devEui, version: 0, state: {} };
+export async function loadDevice(documents: DeviceDocuments, devEui: DevEui): Promise<LoadedDevice> {
+  const document = await documents.store.device(devEui);
+  return document ? opened(documents, document) : { devEui, version: 0, state: {} };
 }
 
 /** Throws UnreadableSession. */
-export async function loadByDevAddr(store: StateStore, devAddr: DevAddr): Promise<readonly LoadedDevice[]> {
-  return (await store.devicesByDevAddr(devAddr)).map(opened);
+export async function loadByDevAddr(documents: DeviceDocuments, devAddr: DevAddr): Promise<readonly LoadedDevice[]> {
+  return (await documents.store.devicesByDevAddr(devAddr)).map(document => opened(documents, document));
 }
 
 /** The device as it is now, or undefined when someone else changed it since `loaded` was read. */
 export async function commitDevice(
-  store: StateStore,
+  { store, known }: DeviceDocuments,
   loaded: LoadedDevice,
   change: DeviceChange,
 ): Promise<LoadedDevice | undefined> {
@@ -48,21 +48,26 @@ export async function commitDevice(
     ...(change.events?.length && { events: change.events.map(encodeEvent) }),
     ...(change.queue?.length && { queue: change.queue }),
   });
-  if (outcome.kind === "conflict") return undefined;
-  return { devEui: loaded.devEui, version: outcome.version, state: change.state };
+  if (outcome.kind === "conflict") {
+    known?.forget(loaded.devEui);
+    return undefined;
+  }
+  const committed = { devEui: loaded.devEui, version: outcome.version, state: change.state };
+  known?.put(committed);
+  return committed;
 }
 
 /** Repeats `decide` on the latest state until its change is committed; undefined from it means: leave things as they are. */
 export async function updateDevice(
-  store: StateStore,
+  documents: DeviceDocuments,
   devEui: DevEui,
   decide: (loaded: LoadedDevice) => DeviceChange | undefined | Promise<DeviceChange | undefined>,
 ): Promise<LoadedDevice | undefined> {
   for (;;) {
-    const loaded = await loadDevice(store, devEui);
+    const loaded = await loadDevice(documents, devEui);
     const change = await decide(loaded);
     if (!change) return undefined;
-    const committed = await commitDevice(store, loaded, change);
+    const committed = await commitDevice(documents, loaded, change);
     if (committed) return committed;
   }
 }
@@ -77,10 +82,10 @@ function wakeAtMsOf({ open, active }: DeviceState): number | undefined {
   return known.length > 0 ? Math.min(...known) : undefined;
 }
 
-const opened = (document: DeviceDocument): LoadedDevice => ({
-  devEui: document.devEui,
-  version: document.version,
-  state: decodeDeviceState(document.value),
-});
+function opened({ known }: DeviceDocuments, { devEui, version, value }: DeviceDocument): LoadedDevice {
+  const device = { devEui, version, state: decodeDeviceState(value) };
+  known?.put(device);
+  return device;
+}
 
 const encodeEvent = (event: NetworkEvent): Uint8Array => Buffer.from(JSON.stringify(event));

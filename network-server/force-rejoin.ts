@@ -23,7 +23,7 @@ export async function forceRejoin(
   request: ForceRejoinRequest,
 ): Promise<void> {
   await context.devices.run(devEui, async () => {
-    await updateDevice(context.store, devEui, ({ state }) => {
+    await updateDevice(context, devEui, ({ state }) => {
       const { active } = state;
       if (!active || !isVersion11(active.macVersion) || active.joinEui === undefined) {
         throw new RejoinImpossible(`device ${devEui} has no LoRaWAN 1.1 session from a join`, { devEui });

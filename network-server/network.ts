@@ -82,12 +82,12 @@ export function createNetwork(context: NetworkContext, deduplicationWindowMs: nu
   };
 
   async function completeOne(devEui: DevEui): Promise<void> {
-    const loaded = await loadDevice(context.store, devEui);
+    const loaded = await loadDevice(context, devEui);
     const { open, ...state } = loaded.state;
     if (!open || !isAbandoned(open, context.clock.nowMs())) return;
     const device = await context.catalog.device(devEui);
     if (device) await completeUplink(context, device, loaded, []);
     // Nobody is left to deliver it to, and it must not come up in every sweep.
-    else await commitDevice(context.store, loaded, { state });
+    else await commitDevice(context, loaded, { state });
   }
 }

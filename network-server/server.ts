@@ -8,6 +8,7 @@ import { createAlarms } from "./alarms.ts";
 import type { NetworkServerConfig } from "./config.ts";
 import type { NetworkContext } from "./context.ts";
 import { createDeviceControl, type NetworkServerControl } from "./control.ts";
+import { createDeviceCache } from "./device-cache.ts";
 import { createImmediateTransmitter } from "./downlink/immediate.ts";
 import { createSchedule } from "./downlink/schedule.ts";
 import { createTransmitter } from "./downlink/transmit.ts";
@@ -89,6 +90,7 @@ function contextOf(
   return {
     catalog,
     store,
+    known: createDeviceCache(config.sessionCacheSize),
     joinServer,
     vault,
     adrScripts,

@@ -1,4 +1,4 @@
-import type { DevAddr } from "../lorawan/ids.ts";
+import type { DevAddr, DevEui } from "../lorawan/ids.ts";
 import type { MacState } from "../lorawan/mac/state.ts";
 import type { Region } from "../lorawan/region/region.ts";
 import { regionOf } from "../lorawan/region/regions.ts";
@@ -17,6 +17,13 @@ export interface DeviceState {
   readonly active?: Session;
   readonly joined?: Session;
   readonly open?: OpenUplink;
+}
+
+/** A device's state with the version that a change of it must name. */
+export interface LoadedDevice {
+  readonly devEui: DevEui;
+  readonly version: number;
+  readonly state: DeviceState;
 }
 
 /** The last counter values of a session; it ends before them (C21). */

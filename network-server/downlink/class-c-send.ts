@@ -1,9 +1,9 @@
 import type { NetworkEvent } from "../../platform/state/network-event.ts";
 import type { NetworkContext } from "../context.ts";
-import { type DeviceChange, type LoadedDevice, loadDevice, updateDevice } from "../device-documents.ts";
+import { type DeviceChange, loadDevice, updateDevice } from "../device-documents.ts";
 import { type EventOrigin, logEvent, txAckEvent } from "../events.ts";
 import type { DeviceConfig } from "../ports.ts";
-import { regionOfSession, type Session } from "../session.ts";
+import { type LoadedDevice, regionOfSession, type Session } from "../session.ts";
 import { ackTimes, afterFrameMs } from "./class-c-state.ts";
 import type { GatewayLink } from "./gateway-choice.ts";
 import type { ImmediateOutcome } from "./immediate.ts";
@@ -30,7 +30,7 @@ export function sendClassC(
       phyPayload,
       channel,
       gateways: linksOf(session),
-      stillDue: async () => isNewest((await loadDevice(context.store, device.devEui)).state.active, session),
+      stillDue: async () => isNewest((await loadDevice(context, device.devEui)).state.active, session),
     });
     context.metrics.downlinks.inc({ result: outcome.kind });
     await context.devices.run(device.devEui, () => settle(context, device, downlink, downlinkId, outcome));
@@ -59,7 +59,7 @@ async function settle(
 ): Promise<void> {
   const origin = { device, atMs: context.clock.nowMs(), deduplicationId: context.newUuid() };
   const events = eventsOf(origin, downlink, downlinkId, outcome);
-  const settled = await updateDevice(context.store, device.devEui, async loaded => {
+  const settled = await updateDevice(context, device.devEui, async loaded => {
     const waiting = (await context.store.queue(device.devEui)).length;
     const hasMore = waiting > (downlink.item?.confirmed || outcome.kind !== "sent" ? 0 : 1);
     return {

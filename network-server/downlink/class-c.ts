@@ -2,10 +2,10 @@ import type { DevEui } from "../../lorawan/ids.ts";
 import { isVersion11 } from "../../lorawan/version.ts";
 import type { QueueEntry } from "../../platform/state/store.ts";
 import type { NetworkContext } from "../context.ts";
-import { commitDevice, type LoadedDevice, loadDevice } from "../device-documents.ts";
+import { commitDevice, loadDevice } from "../device-documents.ts";
 import { ackEvent, droppedEvent, type EventOrigin, logEvent } from "../events.ts";
 import type { DeviceConfig } from "../ports.ts";
-import type { Session } from "../session.ts";
+import type { LoadedDevice, Session } from "../session.ts";
 import { sendClassC } from "./class-c-send.ts";
 import { ackTimes, nextTurn, type Turn, underWayMs } from "./class-c-state.ts";
 import { type DownlinkDemand, type PlannedDownlink, planDownlink } from "./plan.ts";
@@ -65,7 +65,7 @@ async function step(
   devEui: DevEui,
   device: DeviceConfig | undefined,
 ): Promise<"again" | "done"> {
-  const loaded = await loadDevice(context.store, devEui);
+  const loaded = await loadDevice(context, devEui);
   // It was removed or disabled while something waited, and must not come up in every sweep.
   if (!canBeClassC(device)) return sleepUntil(context, loaded, undefined);
   const queue = await context.store.queue(device.devEui);
@@ -93,7 +93,7 @@ async function sleepUntil(
   if (active.classC?.wakeAtMs !== untilMs) {
     const { wakeAtMs: _, ...classC } = active.classC ?? {};
     const woken = { ...active, classC: { ...classC, ...(untilMs !== undefined && { wakeAtMs: untilMs }) } };
-    if (!(await commitDevice(context.store, loaded, { state: { ...loaded.state, active: woken } }))) return "again";
+    if (!(await commitDevice(context, loaded, { state: { ...loaded.state, active: woken } }))) return "again";
   }
   if (untilMs !== undefined) context.alarms.set(loaded.devEui, untilMs);
   return "done";
@@ -112,7 +112,7 @@ async function timeOut(
   const entry = queue.find(({ id }) => id === awaitedAck.queueItemId);
   const attempts = (entry && decodeQueueItem(entry.value)?.sent?.attempts) ?? 0;
   const isOver = attempts > device.profile.confirmedDownlinkRetries;
-  await commitDevice(context.store, loaded, {
+  await commitDevice(context, loaded, {
     state: { ...loaded.state, active: session },
     ...(isOver && {
       events: [ackEvent(originOf(context, device), awaitedAck.queueItemId, false, awaitedAck.fCntDown)],
@@ -133,7 +133,7 @@ async function send(
   const appSKey = context.vault.open(session.appSKey);
   const plan = planDownlink(session, demandOf(device), queue, [window], appSKey, nowMs);
   if (plan.changes.length > 0) {
-    await commitDevice(context.store, loaded, {
+    await commitDevice(context, loaded, {
       state: loaded.state,
       events: plan.dropped.map(dropped => droppedEvent(originOf(context, device), dropped)),
       queue: plan.changes,
@@ -147,7 +147,7 @@ async function send(
   }
   const planned = { ...downlink, session: sessionAfter(session, device, downlink, nowMs) };
   // C16: the counter is durable before the frame leaves.
-  const committed = await commitDevice(context.store, loaded, {
+  const committed = await commitDevice(context, loaded, {
     state: { ...loaded.state, active: planned.session },
     queue: sentItem(planned, nowMs),
   });
@@ -194,7 +194,7 @@ async function unreachable(
   const failures = (session.classC?.failures ?? 0) + 1;
   const wakeAtMs = context.clock.nowMs() + retryDelayMs(failures, longestAwayMs);
   const text = "No gateway that heard the device can be reached for a downlink";
-  const committed = await commitDevice(context.store, loaded, {
+  const committed = await commitDevice(context, loaded, {
     state: { ...loaded.state, active: { ...session, classC: { ...session.classC, failures, wakeAtMs } } },
     ...(failures === reportedFailure && {
       events: [logEvent(originOf(context, device), "ERROR", "DOWNLINK_GATEWAY", text)],

@@ -54,7 +54,7 @@ async function settle(
       ? txAckEvent(origin, downlinkId, item?.id, fCntDown, outcome)
       : logEvent(origin, "ERROR", "DOWNLINK_GATEWAY", failureText(outcome), { downlink_id: String(downlinkId) });
   const changes = item ? queueChange(item, outcome) : [];
-  await updateDevice(context.store, device.devEui, loaded => {
+  await updateDevice(context, device.devEui, loaded => {
     const { active } = loaded.state;
     if (!active) return undefined;
     const { awaitedAck, ...session } = active;

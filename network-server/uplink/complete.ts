@@ -8,7 +8,7 @@ import type { NetworkEvent } from "../../platform/state/network-event.ts";
 import type { QueueChange } from "../../platform/state/store.ts";
 import { decideAdr } from "../adr/decide.ts";
 import type { NetworkContext } from "../context.ts";
-import { commitDevice, type LoadedDevice, loadDevice } from "../device-documents.ts";
+import { commitDevice, loadDevice } from "../device-documents.ts";
 import { afterUplink, answerableQueue, isClassC } from "../downlink/class-c-state.ts";
 import { type DownlinkPlan, planDownlink } from "../downlink/plan.ts";
 import { sendPlanned, sentItem } from "../downlink/send.ts";
@@ -18,7 +18,7 @@ import type { Reception } from "../gateway/types.ts";
 import { isLate } from "../lateness.ts";
 import type { DeviceConfig } from "../ports.ts";
 import { profileOfSession, regionConfigFor } from "../region-config.ts";
-import { regionOfSession, type Session } from "../session.ts";
+import { type LoadedDevice, regionOfSession, type Session } from "../session.ts";
 import type { OpenUplink } from "../session-record.ts";
 import { type AckResult, judgeAck } from "./acknowledge.ts";
 import { type AppliedUplink, applyUplink, readUplink, type UplinkFacts } from "./apply.ts";
@@ -40,7 +40,7 @@ export async function completeUplink(
     const completed = await complete(context, device, loaded, receptions);
     if (!completed) return;
     const { joined } = loaded.state;
-    const committed = await commitDevice(context.store, loaded, {
+    const committed = await commitDevice(context, loaded, {
       state: { active: completed.session, ...(joined && { joined }) },
       events: completed.events,
       queue: completed.changes,
@@ -55,7 +55,7 @@ export async function completeUplink(
       return;
     }
     context.metrics.storeConflicts.inc();
-    loaded = await loadDevice(context.store, device.devEui);
+    loaded = await loadDevice(context, device.devEui);
   }
 }
 

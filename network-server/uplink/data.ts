@@ -2,15 +2,15 @@ import type { DevEui } from "../../lorawan/ids.ts";
 import { channelsInSight } from "../../lorawan/mac/new-channel.ts";
 import type { DataFrame } from "../../lorawan/phy/frame.ts";
 import type { NetworkContext } from "../context.ts";
-import { commitDevice, type LoadedDevice, loadByDevAddr, loadDevice } from "../device-documents.ts";
+import { commitDevice, loadByDevAddr, loadDevice } from "../device-documents.ts";
 import { logEvent } from "../events.ts";
 import type { Reception } from "../gateway/types.ts";
 import type { DeviceConfig } from "../ports.ts";
-import { regionOfSession, type Session } from "../session.ts";
+import { type LoadedDevice, regionOfSession, type Session } from "../session.ts";
 import type { OpenUplink } from "../session-record.ts";
 import { completeUplink } from "./complete.ts";
 import type { Collection } from "./dedup.ts";
-import { type Candidate, matchDataFrame, type UplinkRadio, type Verdict } from "./match.ts";
+import { type Candidate, matchDataFrame, matchNewFrame, type UplinkRadio, type Verdict } from "./match.ts";
 import { acknowledgeRepeat, noteRepeat } from "./repeat.ts";
 
 /** A device whose session might have signed a frame. */
@@ -100,12 +100,33 @@ export function createDataUplinks(context: NetworkContext) {
  * collects copies: the newer frame ends that, and must not take its place unseen.
  */
 async function completeEarlier(context: NetworkContext, config: DeviceConfig): Promise<void> {
-  await completeUplink(context, config, await loadDevice(context.store, config.devEui), []);
+  await completeUplink(context, config, await loadDevice(context, config.devEui), []);
 }
 
 async function judge(context: NetworkContext, first: Reception, frame: DataFrame): Promise<Verdict<Known>> {
+  return (await likelyVerdict(context, first, frame)) ?? (await sureVerdict(context, first, frame));
+}
+
+/**
+ * What the devices in memory say, if it is that the frame is new: then commit 1 stands in for reading the store, because
+ * it conflicts when somebody else has changed the device. Any other verdict needs to know what others have written.
+ */
+async function likelyVerdict(
+  { known, catalog }: NetworkContext,
+  first: Reception,
+  frame: DataFrame,
+): Promise<Verdict<Known> | undefined> {
+  const candidates = known?.byDevAddr(frame.devAddr).map(loaded => ({ device: loaded, state: loaded.state }));
+  const match = candidates && matchNewFrame(first.phyPayload, frame, candidates, radioOf(first));
+  if (!match) return undefined;
+  const config = await catalog.device(match.device.devEui);
+  if (!config || config.disabled) return undefined;
+  return { kind: "accepted", ...match, device: { loaded: match.device, config }, reset: false };
+}
+
+async function sureVerdict(context: NetworkContext, first: Reception, frame: DataFrame): Promise<Verdict<Known>> {
   const candidates: Candidate<Known>[] = [];
-  for (const loaded of await loadByDevAddr(context.store, frame.devAddr)) {
+  for (const loaded of await loadByDevAddr(context, frame.devAddr)) {
     const config = await context.catalog.device(loaded.devEui);
     if (!config || config.disabled) continue;
     candidates.push({ device: { loaded, config }, state: loaded.state, resetsFCnt: config.resetsFCnt });
@@ -149,7 +170,7 @@ async function accept(
     txInfo: first.txInfo,
     receptions: [{ rxInfo: first.rxInfo, snrDb: first.snrDb }],
   };
-  const accepted = await commitDevice(context.store, loaded, {
+  const accepted = await commitDevice(context, loaded, {
     state: {
       // The first uplink under new keys ends the old session (C31).
       active: {
@@ -202,7 +223,7 @@ async function report(
           "The device began again at a lower frame counter; allow counter resets for it, or activate it anew",
           details,
         );
-  const committed = await commitDevice(context.store, loaded, {
+  const committed = await commitDevice(context, loaded, {
     state: loaded.state,
     events: [event],
   });

@@ -151,13 +151,13 @@ export async function explain(
   const event = logEvent(originOf(context, device), "ERROR", "OTAA", text, {
     ...(resultCode && { result_code: resultCode }),
   });
-  await updateDevice(context.store, device.devEui, loaded => ({ state: loaded.state, events: [event] }));
+  await updateDevice(context, device.devEui, loaded => ({ state: loaded.state, events: [event] }));
 }
 
 /** The new keys beside the old session, which lives until the first uplink under them (C31). */
 export async function keepJoined(context: NetworkContext, device: DeviceConfig, session: Session): Promise<void> {
   const event = joinEvent(originOf(context, device), session);
-  await updateDevice(context.store, device.devEui, ({ state }) => ({
+  await updateDevice(context, device.devEui, ({ state }) => ({
     state: { ...state, ...(state.active && { active: withoutOrder(state.active) }), joined: session },
     events: [event],
   }));
@@ -202,6 +202,6 @@ async function transmit(
     { downlink_id: String(downlinkId) },
   );
   await context.devices.run(device.devEui, async () => {
-    await updateDevice(context.store, device.devEui, loaded => ({ state: loaded.state, events: [event] }));
+    await updateDevice(context, device.devEui, loaded => ({ state: loaded.state, events: [event] }));
   });
 }

@@ -4,10 +4,13 @@ import { verifyUplinkMic } from "../../lorawan/phy/security.ts";
 import { isVersion11, type MacVersion } from "../../lorawan/version.ts";
 import { counterLimit, type DeviceState, type Session } from "../session.ts";
 
-/** A device that is reachable under the frame's DevAddr, with the version of its document. */
-export interface Candidate<Device> {
+interface SessionHolder<Device> {
   readonly device: Device;
   readonly state: DeviceState;
+}
+
+/** A device that is reachable under the frame's DevAddr, with the version of its document. */
+export interface Candidate<Device> extends SessionHolder<Device> {
   /** The device may start again at 0 (C19). */
   readonly resetsFCnt: boolean;
 }
@@ -51,21 +54,9 @@ export function matchDataFrame<Device>(
   radio: UplinkRadio,
 ): Verdict<Device> {
   if (candidates.length === 0) return { kind: "unknown-device" };
-  const sessions = candidates.flatMap(candidate => sessionsOf(candidate, frame));
-  // Most likely first: the smallest step of the counter. A hundred devices on one address then cost hardly more than one.
-  sessions.sort((left, right) => left.step - right.step);
-  for (const entry of sessions) {
-    if (!entry.acceptable) continue;
-    if (signed(phyPayload, frame, entry.session, entry.nextFCnt, radio, entry.session.confFCntDown)) {
-      return {
-        kind: "accepted",
-        device: entry.candidate.device,
-        slot: entry.slot,
-        fCnt: entry.nextFCnt,
-        reset: false,
-      };
-    }
-  }
+  const sessions = mostLikelyFirst(candidates, frame);
+  const isNew = findNew(phyPayload, frame, sessions, radio);
+  if (isNew) return { kind: "accepted", ...isNew, reset: false };
   for (const entry of sessions) {
     const verdict = judgeOldCounter(phyPayload, frame, entry, radio);
     if (verdict) return verdict;
@@ -73,8 +64,46 @@ export function matchDataFrame<Device>(
   return { kind: "bad-mic" };
 }
 
-interface SessionEntry<Device> {
-  readonly candidate: Candidate<Device>;
+/** A frame under a counter that has not been used. */
+export interface NewFrame<Device> {
+  readonly device: Device;
+  readonly slot: SessionSlot;
+  readonly fCnt: number;
+}
+
+/** The first question of `matchDataFrame` alone. Pure. */
+export const matchNewFrame = <Device>(
+  phyPayload: Uint8Array,
+  frame: DataFrame,
+  candidates: readonly SessionHolder<Device>[],
+  radio: UplinkRadio,
+): NewFrame<Device> | undefined => findNew(phyPayload, frame, mostLikelyFirst(candidates, frame), radio);
+
+function findNew<Device>(
+  phyPayload: Uint8Array,
+  frame: DataFrame,
+  sessions: readonly SessionEntry<SessionHolder<Device>>[],
+  radio: UplinkRadio,
+): NewFrame<Device> | undefined {
+  for (const { candidate, slot, session, nextFCnt, acceptable } of sessions) {
+    if (acceptable && signed(phyPayload, frame, session, nextFCnt, radio, session.confFCntDown)) {
+      return { device: candidate.device, slot, fCnt: nextFCnt };
+    }
+  }
+  return undefined;
+}
+
+/** The smallest step of the counter comes first: a hundred devices on one address then cost hardly more than one. */
+function mostLikelyFirst<Holder extends SessionHolder<unknown>>(
+  candidates: readonly Holder[],
+  frame: DataFrame,
+): readonly SessionEntry<Holder>[] {
+  const sessions = candidates.flatMap(candidate => sessionsOf(candidate, frame));
+  return sessions.sort((left, right) => left.step - right.step);
+}
+
+interface SessionEntry<Holder> {
+  readonly candidate: Holder;
   readonly slot: SessionSlot;
   readonly session: Session;
   /** The 32-bit counter that the frame would carry if it is new. */
@@ -83,8 +112,11 @@ interface SessionEntry<Device> {
   readonly acceptable: boolean;
 }
 
-function sessionsOf<Device>(candidate: Candidate<Device>, frame: DataFrame): readonly SessionEntry<Device>[] {
-  const entries: SessionEntry<Device>[] = [];
+function sessionsOf<Holder extends SessionHolder<unknown>>(
+  candidate: Holder,
+  frame: DataFrame,
+): readonly SessionEntry<Holder>[] {
+  const entries: SessionEntry<Holder>[] = [];
   for (const slot of ["active", "joined"] as const) {
     const session = candidate.state[slot];
     if (session?.devAddr !== frame.devAddr) continue;
@@ -99,7 +131,7 @@ function sessionsOf<Device>(candidate: Candidate<Device>, frame: DataFrame): rea
 function judgeOldCounter<Device>(
   phyPayload: Uint8Array,
   frame: DataFrame,
-  entry: SessionEntry<Device>,
+  entry: SessionEntry<Candidate<Device>>,
   radio: UplinkRadio,
 ): Verdict<Device> | undefined {
   const { session, candidate, slot } = entry;

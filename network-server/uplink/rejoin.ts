@@ -67,7 +67,7 @@ export function createRejoins(context: NetworkContext, guard: JoinGuard) {
   ): Promise<{ readonly session?: Session } | string> {
     if (!isVersion11(profile.macVersion)) return "not_version_11";
     if (!guard.admitDevice(frame.devEui)) return "rate_limited";
-    const { active, joined } = (await loadDevice(context.store, devEui)).state;
+    const { active, joined } = (await loadDevice(context, devEui)).state;
     const session = active ?? joined;
     return session ? { session } : {};
   }
@@ -79,7 +79,7 @@ export function createRejoins(context: NetworkContext, guard: JoinGuard) {
     { devEui }: DeviceConfig,
   ): Promise<{ readonly session: Session } | string> {
     let refusal = "bad_mic";
-    const counted = await updateDevice(context.store, devEui, ({ state }) => {
+    const counted = await updateDevice(context, devEui, ({ state }) => {
       const slot = signerOf(state, first.phyPayload);
       const signer = slot && state[slot];
       // A Rejoin-Request under the keys of the last accept is heard before any uplink: the old session is over (C31). An

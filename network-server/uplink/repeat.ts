@@ -23,7 +23,7 @@ export async function acknowledgeRepeat(
   if (!isAnswerable(receptions)) return;
   const moreWaits = (await context.store.queue(device.devEui)).length > 0;
   let downlink: PlannedDownlink | undefined;
-  await updateDevice(context.store, device.devEui, loaded => {
+  await updateDevice(context, device.devEui, loaded => {
     const { active } = loaded.state;
     downlink = active && planAck(active);
     return (
@@ -48,7 +48,7 @@ export async function acknowledgeRepeat(
 /** A repeat that is not answered opens windows all the same, which a class C device is left alone in (C51). */
 export async function noteRepeat(context: NetworkContext, device: DeviceConfig, first: Reception): Promise<void> {
   if (isLate(first)) return;
-  await updateDevice(context.store, device.devEui, ({ state }) =>
+  await updateDevice(context, device.devEui, ({ state }) =>
     state.active?.classC ? { state: { ...state, active: leftAlone(state.active, first, undefined) } } : undefined,
   );
 }

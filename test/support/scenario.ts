@@ -104,6 +104,7 @@ export async function createScenario(options: ScenarioOptions = {}) {
         udp: { bind: "127.0.0.1", port: 1700 },
         deduplicationWindowMs: 200,
         deviceCacheSize: 1000,
+        sessionCacheSize: 1000,
         regions: [],
         ...options.network,
       },
