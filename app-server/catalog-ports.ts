@@ -22,14 +22,32 @@ export interface Page<Item> {
   readonly next?: string;
 }
 
+/** What lists can be in the order of; `name` is the email where there is no name. */
+export const sortMembers = ["name", "createdAt", "updatedAt"] as const;
+export type SortMember = (typeof sortMembers)[number];
+
 export interface PageRequest {
   readonly limit: number;
-  /** `next` of the page before. A text that is none is a MalformedValue. */
+  /** `next` of the page before. A text that is none, or of another order, is a MalformedValue. */
   readonly after?: string;
+  /** By name, upwards, unless given. */
+  readonly sort?: { readonly by: SortMember; readonly descending: boolean };
 }
+
+/** Sees a record as it is, while nobody else can change it, and throws to leave it so. */
+export type Check<Item> = (item: Item) => void;
 
 /** Which tenants a list is about. */
 export type TenantScope = "all" | readonly TenantId[];
+
+/** What a list is limited to. */
+export interface ListFilter {
+  readonly tenants: TenantScope;
+  /** Beginning of the name, in any case; of devices and gateways the EUI's too, with or without separators. */
+  readonly search?: string;
+  /** Every one must be there with this value. */
+  readonly tags?: Tags;
+}
 
 /** RFC 3339 in UTC with milliseconds. */
 interface Timestamps {
@@ -162,11 +180,10 @@ export interface Device extends NewDevice, Timestamps {
   readonly tenantId: TenantId;
   readonly macVersion: MacVersion;
 }
-export interface DeviceFilter {
-  readonly tenants: TenantScope;
+export interface DeviceFilter extends ListFilter {
   readonly applicationId?: ApplicationId;
-  /** Beginning of the name, in any case, or of the DevEUI, with or without separators. */
-  readonly search?: string;
+  readonly deviceProfileId?: DeviceProfileId;
+  readonly isDisabled?: boolean;
 }
 
 export type GatewaySourceRule =
@@ -190,23 +207,23 @@ export interface NewGateway {
 export interface Gateway extends NewGateway, Timestamps {}
 
 export interface Tenants {
-  list(scope: TenantScope, page: PageRequest): Promise<Page<Tenant>>;
+  list(filter: ListFilter, page: PageRequest): Promise<Page<Tenant>>;
   get(id: TenantId): Promise<Tenant | undefined>;
   create(tenant: NewTenant): Promise<Tenant>;
-  update(id: TenantId, change: Partial<NewTenant>): Promise<Tenant | undefined>;
+  update(id: TenantId, change: Partial<NewTenant>, check?: Check<Tenant>): Promise<Tenant | undefined>;
   /** Throws CatalogConflict `still_in_use` while it has devices or gateways. */
-  remove(id: TenantId): Promise<boolean>;
+  remove(id: TenantId, check?: Check<Tenant>): Promise<boolean>;
 }
 
 export interface Users {
-  list(page: PageRequest): Promise<Page<User>>;
+  list(filter: Pick<ListFilter, "search">, page: PageRequest): Promise<Page<User>>;
   get(id: UserId): Promise<User | undefined>;
   /** Throws CatalogConflict `already_exists` for an email that is taken. */
   create(user: NewUser): Promise<User>;
   /** A new password or deactivation ends the user's logins. Throws CatalogConflict `already_exists`, `last_administrator`. */
-  update(id: UserId, change: Partial<NewUser>): Promise<User | undefined>;
+  update(id: UserId, change: Partial<NewUser>, check?: Check<User>): Promise<User | undefined>;
   /** Throws CatalogConflict `last_administrator`. */
-  remove(id: UserId): Promise<boolean>;
+  remove(id: UserId, check?: Check<User>): Promise<boolean>;
   /** The active user with this email and password. Takes the same time whether the email is known or not. */
   verify(email: string, password: string): Promise<User | undefined>;
   memberships(id: UserId): Promise<readonly Membership[]>;
@@ -226,7 +243,7 @@ export interface LoginSessions {
 }
 
 export interface ApiKeys {
-  list(scope: TenantScope, page: PageRequest): Promise<Page<ApiKey>>;
+  list(filter: Omit<ListFilter, "tags">, page: PageRequest): Promise<Page<ApiKey>>;
   get(id: string): Promise<ApiKey | undefined>;
   /** The token is only here; its hash is what is kept. */
   create(key: NewApiKey): Promise<{ readonly apiKey: ApiKey; readonly token: string }>;
@@ -236,12 +253,16 @@ export interface ApiKeys {
 }
 
 export interface Applications {
-  list(scope: TenantScope, page: PageRequest): Promise<Page<Application>>;
+  list(filter: ListFilter, page: PageRequest): Promise<Page<Application>>;
   get(id: ApplicationId): Promise<Application | undefined>;
   create(application: NewApplication): Promise<Application>;
-  update(id: ApplicationId, change: Partial<Omit<NewApplication, "tenantId">>): Promise<Application | undefined>;
+  update(
+    id: ApplicationId,
+    change: Partial<Omit<NewApplication, "tenantId">>,
+    check?: Check<Application>,
+  ): Promise<Application | undefined>;
   /** Throws CatalogConflict `still_in_use` while it has devices. */
-  remove(id: ApplicationId): Promise<boolean>;
+  remove(id: ApplicationId, check?: Check<Application>): Promise<boolean>;
 }
 
 export interface MqttCredentialStore {
@@ -252,12 +273,16 @@ export interface MqttCredentialStore {
 }
 
 export interface DeviceProfiles {
-  list(scope: TenantScope, page: PageRequest): Promise<Page<DeviceProfile>>;
+  list(filter: ListFilter, page: PageRequest): Promise<Page<DeviceProfile>>;
   get(id: DeviceProfileId): Promise<DeviceProfile | undefined>;
   create(profile: NewDeviceProfile): Promise<DeviceProfile>;
-  update(id: DeviceProfileId, change: Partial<Omit<NewDeviceProfile, "tenantId">>): Promise<DeviceProfile | undefined>;
+  update(
+    id: DeviceProfileId,
+    change: Partial<Omit<NewDeviceProfile, "tenantId">>,
+    check?: Check<DeviceProfile>,
+  ): Promise<DeviceProfile | undefined>;
   /** Throws CatalogConflict `still_in_use` while devices use it. */
-  remove(id: DeviceProfileId): Promise<boolean>;
+  remove(id: DeviceProfileId, check?: Check<DeviceProfile>): Promise<boolean>;
 }
 
 export interface Devices {
@@ -268,20 +293,25 @@ export interface Devices {
    */
   create(device: NewDevice): Promise<Device>;
   /** A device stays in its tenant: throws CatalogConflict `different_tenant` for an application or profile of another. */
-  update(devEui: DevEui, change: Partial<Omit<NewDevice, "devEui">>): Promise<Device | undefined>;
-  remove(devEui: DevEui): Promise<boolean>;
+  update(
+    devEui: DevEui,
+    change: Partial<Omit<NewDevice, "devEui">>,
+    check?: Check<Device>,
+  ): Promise<Device | undefined>;
+  remove(devEui: DevEui, check?: Check<Device>): Promise<boolean>;
 }
 
 export interface Gateways {
-  list(scope: TenantScope, page: PageRequest): Promise<Page<Gateway>>;
+  list(filter: ListFilter, page: PageRequest): Promise<Page<Gateway>>;
   get(gatewayId: GatewayId): Promise<Gateway | undefined>;
   /** Throws CatalogConflict `already_exists`. */
   create(gateway: NewGateway): Promise<Gateway>;
   update(
     gatewayId: GatewayId,
     change: Partial<Omit<NewGateway, "gatewayId" | "tenantId">>,
+    check?: Check<Gateway>,
   ): Promise<Gateway | undefined>;
-  remove(gatewayId: GatewayId): Promise<boolean>;
+  remove(gatewayId: GatewayId, check?: Check<Gateway>): Promise<boolean>;
 }
 
 /** The catalog as the API reads and changes it. Every method rejects with SqlError when the database cannot answer. */

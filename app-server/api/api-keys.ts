@@ -1,22 +1,11 @@
 import Type from "typebox";
 import { parseTenantId } from "../../lorawan/ids.ts";
 import { apiKeyRoles } from "../catalog-ports.ts";
-import { acrossTenants, inTenant, tenantScope } from "./access.ts";
-import { callerOf } from "./authentication.ts";
+import { acrossTenants, inTenant } from "./access.ts";
 import type { Api, ApiDependencies } from "./dependencies.ts";
+import { listFilter, pageRequest, unchangingListQuery } from "./listing.ts";
 import { notFound, Refusal } from "./refusal.ts";
-import {
-  Name,
-  NoContent,
-  NullableTime,
-  pageOf,
-  pageQuery,
-  pageRequest,
-  strict,
-  Time,
-  TimeInput,
-  Uuid,
-} from "./schemas.ts";
+import { Name, NoContent, NullableTime, pageOf, strict, Time, TimeInput, Uuid } from "./schemas.ts";
 
 const NullableUuid = Type.Union([Uuid, Type.Null()]);
 const ApiKey = Type.Object({
@@ -44,7 +33,7 @@ const Created = Type.Object({
   token: Type.String({ description: "Shown this once; only its hash is kept." }),
 });
 const Params = Type.Object({ apiKeyId: Uuid });
-const Query = Type.Object({ ...pageQuery, tenantId: Type.Optional(Uuid) }, strict);
+const Query = Type.Object({ ...unchangingListQuery, tenantId: Type.Optional(Uuid) }, strict);
 
 /** The moment in UTC; a time that never was, or has passed already, is refused. */
 export function futureTime(text: string, nowMs: number, path: string): string {
@@ -61,15 +50,7 @@ export function apiKeyRoutes(api: Api, { repositories: { apiKeys }, clock }: Api
       config: { access: acrossTenants("tenant") },
       schema: { summary: "List API keys", querystring: Query, response: { 200: pageOf(ApiKey) } },
     },
-    async request => {
-      const { tenantId } = request.query;
-      const scope = tenantScope(
-        callerOf(request),
-        "tenant",
-        tenantId === undefined ? undefined : parseTenantId(tenantId),
-      );
-      return apiKeys.list(scope, pageRequest(request.query));
-    },
+    async request => apiKeys.list(listFilter(request, request.query, "tenant"), pageRequest(request.query)),
   );
   api.post(
     "/api-keys",

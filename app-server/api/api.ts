@@ -10,6 +10,7 @@ import { deviceProfileRoutes } from "./device-profiles.ts";
 import { deviceRejoinRoutes } from "./device-rejoin.ts";
 import { deviceSecretRoutes } from "./device-secrets.ts";
 import { deviceRoutes } from "./devices.ts";
+import { addEtags } from "./etag.ts";
 import { eventRoutes } from "./events.ts";
 import { gatewayRoutes } from "./gateways.ts";
 import { loginRoutes } from "./login.ts";
@@ -99,6 +100,7 @@ export function addRules(scope: FastifyInstance, deps: ApiDependencies): void {
     if (access === undefined || request.principal === null) return;
     await checkSubject(access, request.principal, request, deps.repositories);
   });
+  addEtags(scope);
 }
 
 function addRoutes(scope: FastifyInstance, deps: ApiDependencies): void {

@@ -1,22 +1,11 @@
 import Type from "typebox";
 import { parseApplicationId, parseTenantId } from "../../lorawan/ids.ts";
-import { acrossTenants, inTenant, tenantScope } from "./access.ts";
-import { callerOf } from "./authentication.ts";
+import { acrossTenants, inTenant } from "./access.ts";
 import type { Api, ApiDependencies } from "./dependencies.ts";
+import { ifMatch } from "./etag.ts";
+import { listFilter, pageRequest, TenantListQuery } from "./listing.ts";
 import { found, notFound } from "./refusal.ts";
-import {
-  change,
-  Description,
-  Name,
-  NoContent,
-  pageOf,
-  pageQuery,
-  pageRequest,
-  strict,
-  TagMap,
-  Time,
-  Uuid,
-} from "./schemas.ts";
+import { change, Description, Name, NoContent, pageOf, strict, TagMap, Time, Uuid } from "./schemas.ts";
 
 const fields = { name: Name, description: Description, tags: TagMap };
 const Application = Type.Object({ id: Uuid, tenantId: Uuid, ...fields, createdAt: Time, updatedAt: Time });
@@ -26,24 +15,15 @@ const ApplicationCreate = Type.Object(
 );
 const ApplicationChange = Type.Partial(Type.Object(fields), change);
 const Params = Type.Object({ applicationId: Uuid });
-const Query = Type.Object({ ...pageQuery, tenantId: Type.Optional(Uuid) }, strict);
 
 export function applicationRoutes(api: Api, { repositories: { applications } }: ApiDependencies): void {
   api.get(
     "/applications",
     {
       config: { access: acrossTenants("read") },
-      schema: { summary: "List applications", querystring: Query, response: { 200: pageOf(Application) } },
+      schema: { summary: "List applications", querystring: TenantListQuery, response: { 200: pageOf(Application) } },
     },
-    async request => {
-      const { tenantId } = request.query;
-      const scope = tenantScope(
-        callerOf(request),
-        "read",
-        tenantId === undefined ? undefined : parseTenantId(tenantId),
-      );
-      return applications.list(scope, pageRequest(request.query));
-    },
+    async request => applications.list(listFilter(request, request.query), pageRequest(request.query)),
   );
   api.post(
     "/applications",
@@ -77,7 +57,7 @@ export function applicationRoutes(api: Api, { repositories: { applications } }: 
     },
     async request => {
       const id = parseApplicationId(request.params.applicationId);
-      return found(await applications.update(id, request.body), "application");
+      return found(await applications.update(id, request.body, ifMatch(request)), "application");
     },
   );
   api.delete(
@@ -87,7 +67,7 @@ export function applicationRoutes(api: Api, { repositories: { applications } }: 
       schema: { summary: "Delete an application without devices", params: Params, response: { 204: NoContent } },
     },
     async (request, reply) => {
-      const removed = await applications.remove(parseApplicationId(request.params.applicationId));
+      const removed = await applications.remove(parseApplicationId(request.params.applicationId), ifMatch(request));
       if (!removed) throw notFound("application");
       return reply.code(204).send(null);
     },

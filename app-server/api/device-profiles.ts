@@ -3,25 +3,13 @@ import { parseDeviceProfileId, parseTenantId } from "../../lorawan/ids.ts";
 import { regionNames } from "../../lorawan/region/region.ts";
 import { macVersions, regionalParametersRevisions } from "../../lorawan/version.ts";
 import { adrAlgorithms, codecKinds, type NewDeviceProfile } from "../catalog-ports.ts";
-import { acrossTenants, inTenant, tenantScope } from "./access.ts";
-import { callerOf } from "./authentication.ts";
+import { acrossTenants, inTenant } from "./access.ts";
 import type { Api, ApiDependencies } from "./dependencies.ts";
+import { ifMatch } from "./etag.ts";
+import { listFilter, pageRequest, TenantListQuery } from "./listing.ts";
 import { checkMac, Mac } from "./mac-wishes.ts";
 import { found, notFound, Refusal } from "./refusal.ts";
-import {
-  change,
-  Description,
-  Int32,
-  Name,
-  NoContent,
-  pageOf,
-  pageQuery,
-  pageRequest,
-  strict,
-  TagMap,
-  Time,
-  Uuid,
-} from "./schemas.ts";
+import { change, Description, Int32, Name, NoContent, pageOf, strict, TagMap, Time, Uuid } from "./schemas.ts";
 
 const Region = Type.Enum([...regionNames]);
 const RegionConfigId = Type.Union([Type.String({ minLength: 1, maxLength: 100 }), Type.Null()], {
@@ -99,7 +87,6 @@ const DeviceProfileCreate = Type.Object(
 );
 const DeviceProfileChange = Type.Partial(Type.Object(fields), change);
 const Params = Type.Object({ deviceProfileId: Uuid });
-const Query = Type.Object({ ...pageQuery, tenantId: Type.Optional(Uuid) }, strict);
 
 type AdrLimits = Partial<Pick<NewDeviceProfile, "adrMinDataRate" | "adrMaxDataRate">>;
 
@@ -126,17 +113,13 @@ export function deviceProfileRoutes(api: Api, { repositories: { deviceProfiles }
     "/device-profiles",
     {
       config: { access: acrossTenants("read") },
-      schema: { summary: "List device profiles", querystring: Query, response: { 200: pageOf(DeviceProfile) } },
+      schema: {
+        summary: "List device profiles",
+        querystring: TenantListQuery,
+        response: { 200: pageOf(DeviceProfile) },
+      },
     },
-    async request => {
-      const { tenantId } = request.query;
-      const scope = tenantScope(
-        callerOf(request),
-        "read",
-        tenantId === undefined ? undefined : parseTenantId(tenantId),
-      );
-      return deviceProfiles.list(scope, pageRequest(request.query));
-    },
+    async request => deviceProfiles.list(listFilter(request, request.query), pageRequest(request.query)),
   );
   api.post(
     "/device-profiles",
@@ -175,10 +158,13 @@ export function deviceProfileRoutes(api: Api, { repositories: { deviceProfiles }
     async request => {
       const id = parseDeviceProfileId(request.params.deviceProfileId);
       checkMac(request.body.mac);
-      const before = found(await deviceProfiles.get(id), "device profile");
-      checkAdrLimits(request.body, before);
-      checkAdrScript(request.body, before);
-      return found(await deviceProfiles.update(id, request.body), "device profile");
+      const unchanged = ifMatch(request);
+      const changed = await deviceProfiles.update(id, request.body, before => {
+        unchanged?.(before);
+        checkAdrLimits(request.body, before);
+        checkAdrScript(request.body, before);
+      });
+      return found(changed, "device profile");
     },
   );
   api.delete(
@@ -188,7 +174,10 @@ export function deviceProfileRoutes(api: Api, { repositories: { deviceProfiles }
       schema: { summary: "Delete a device profile that no device uses", params: Params, response: { 204: NoContent } },
     },
     async (request, reply) => {
-      const removed = await deviceProfiles.remove(parseDeviceProfileId(request.params.deviceProfileId));
+      const removed = await deviceProfiles.remove(
+        parseDeviceProfileId(request.params.deviceProfileId),
+        ifMatch(request),
+      );
       if (!removed) throw notFound("device profile");
       return reply.code(204).send(null);
     },

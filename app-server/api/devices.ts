@@ -1,33 +1,17 @@
+import type { FastifyRequest } from "fastify";
 import Type, { type Static } from "typebox";
-import {
-  parseApplicationId,
-  parseDevEui,
-  parseDeviceProfileId,
-  parseJoinEui,
-  parseTenantId,
-} from "../../lorawan/ids.ts";
+import { parseApplicationId, parseDevEui, parseDeviceProfileId, parseJoinEui } from "../../lorawan/ids.ts";
 import { macVersions } from "../../lorawan/version.ts";
 import type { DeviceFilter, Device as DeviceRecord } from "../catalog-ports.ts";
-import { acrossTenants, checkTenant, inTenant, type Principal, tenantScope } from "./access.ts";
+import { acrossTenants, checkTenant, inTenant } from "./access.ts";
 import { callerOf } from "./authentication.ts";
 import type { Api, ApiDependencies } from "./dependencies.ts";
 import { ActivationBody, activationOf, KeysBody, rootKeysOf } from "./device-activation.ts";
+import { ifMatch } from "./etag.ts";
+import { listFilter, pageRequest, TenantListQuery } from "./listing.ts";
 import { checkMac, Mac } from "./mac-wishes.ts";
 import { found, notFound } from "./refusal.ts";
-import {
-  change,
-  Description,
-  Eui64,
-  Name,
-  NoContent,
-  pageOf,
-  pageQuery,
-  pageRequest,
-  strict,
-  TagMap,
-  Time,
-  Uuid,
-} from "./schemas.ts";
+import { change, Description, Eui64, Name, NoContent, pageOf, strict, TagMap, Time, Uuid } from "./schemas.ts";
 
 const fields = {
   joinEui: Eui64,
@@ -66,12 +50,10 @@ const DeviceChange = Type.Partial(Type.Object(fields), change);
 const Params = Type.Object({ devEui: Eui64 });
 const Query = Type.Object(
   {
-    ...pageQuery,
-    tenantId: Type.Optional(Uuid),
+    ...TenantListQuery.properties,
     applicationId: Type.Optional(Uuid),
-    search: Type.Optional(
-      Type.String({ minLength: 1, maxLength: 200, description: "Beginning of the name or of the DevEUI." }),
-    ),
+    deviceProfileId: Type.Optional(Uuid),
+    isDisabled: Type.Optional(Type.Boolean()),
   },
   strict,
 );
@@ -121,21 +103,23 @@ async function createDevice(body: Static<typeof DeviceCreate>, deps: ApiDependen
 }
 
 async function deviceFilter(
+  request: FastifyRequest,
   query: Static<typeof Query>,
-  caller: Principal,
   { repositories }: ApiDependencies,
 ): Promise<DeviceFilter> {
-  const { search } = query;
-  const tenantId = query.tenantId === undefined ? undefined : parseTenantId(query.tenantId);
+  const { isDisabled } = query;
+  const filter = listFilter(request, query);
+  const profile = query.deviceProfileId === undefined ? undefined : parseDeviceProfileId(query.deviceProfileId);
   const application = query.applicationId === undefined ? undefined : parseApplicationId(query.applicationId);
   if (application !== undefined) {
     const record = found(await repositories.applications.get(application), "application");
-    checkTenant(caller, record.tenantId, "read", "application");
+    checkTenant(callerOf(request), record.tenantId, "read", "application");
   }
   return {
-    tenants: tenantScope(caller, "read", tenantId),
+    ...filter,
     ...(application !== undefined && { applicationId: application }),
-    ...(search !== undefined && { search }),
+    ...(profile !== undefined && { deviceProfileId: profile }),
+    ...(isDisabled !== undefined && { isDisabled }),
   };
 }
 
@@ -147,8 +131,7 @@ export function deviceRoutes(api: Api, deps: ApiDependencies): void {
       config: { access: acrossTenants("read") },
       schema: { summary: "List devices", querystring: Query, response: { 200: pageOf(Device) } },
     },
-    async request =>
-      devices.list(await deviceFilter(request.query, callerOf(request), deps), pageRequest(request.query)),
+    async request => devices.list(await deviceFilter(request, request.query, deps), pageRequest(request.query)),
   );
   api.post(
     "/devices",
@@ -174,7 +157,8 @@ export function deviceRoutes(api: Api, deps: ApiDependencies): void {
     },
     async request => {
       checkMac(request.body.mac);
-      return found(await devices.update(parseDevEui(request.params.devEui), deviceChange(request.body)), "device");
+      const devEui = parseDevEui(request.params.devEui);
+      return found(await devices.update(devEui, deviceChange(request.body), ifMatch(request)), "device");
     },
   );
   api.delete(
@@ -185,6 +169,7 @@ export function deviceRoutes(api: Api, deps: ApiDependencies): void {
     },
     async (request, reply) => {
       const devEui = parseDevEui(request.params.devEui);
+      ifMatch(request)?.(found(await devices.get(devEui), "device"));
       // Session and queue first: if they cannot be reached now, the device is still here to be deleted again.
       await deps.control.deactivate(devEui);
       await deps.queue.flush(devEui);

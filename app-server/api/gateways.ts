@@ -3,9 +3,10 @@ import Type, { type Static } from "typebox";
 import { parseGatewayId, parseTenantId } from "../../lorawan/ids.ts";
 import type { Gateway as GatewayRecord } from "../catalog-ports.ts";
 import type { GatewaySummary } from "../ports.ts";
-import { acrossTenants, administrators, inTenant, tenantScope } from "./access.ts";
-import { callerOf } from "./authentication.ts";
+import { acrossTenants, administrators, inTenant } from "./access.ts";
 import type { Api, ApiDependencies } from "./dependencies.ts";
+import { ifMatch } from "./etag.ts";
+import { listFilter, pageRequest, TenantListQuery } from "./listing.ts";
 import { found, notFound, Refusal } from "./refusal.ts";
 import {
   change,
@@ -16,8 +17,6 @@ import {
   NoContent,
   NullableTime,
   pageOf,
-  pageQuery,
-  pageRequest,
   strict,
   TagMap,
   Time,
@@ -81,7 +80,6 @@ const GatewayCreate = Type.Object(
 );
 const GatewayChange = Type.Partial(Type.Object(fields), change);
 const Params = Type.Object({ gatewayId: Eui64 });
-const Query = Type.Object({ ...pageQuery, tenantId: Type.Optional(Uuid) }, strict);
 
 const NullableText = Type.Union([Type.String(), Type.Null()]);
 const Status = Type.Object({
@@ -156,17 +154,9 @@ function recordRoutes(api: Api, { repositories: { gateways } }: ApiDependencies)
     "/gateways",
     {
       config: { access: acrossTenants("read") },
-      schema: { summary: "List gateways", querystring: Query, response: { 200: pageOf(Gateway) } },
+      schema: { summary: "List gateways", querystring: TenantListQuery, response: { 200: pageOf(Gateway) } },
     },
-    async request => {
-      const { tenantId } = request.query;
-      const scope = tenantScope(
-        callerOf(request),
-        "read",
-        tenantId === undefined ? undefined : parseTenantId(tenantId),
-      );
-      return gateways.list(scope, pageRequest(request.query));
-    },
+    async request => gateways.list(listFilter(request, request.query), pageRequest(request.query)),
   );
   api.post(
     "/gateways",
@@ -201,14 +191,16 @@ function oneRecordRoutes(api: Api, { repositories: { gateways } }: ApiDependenci
     },
     async request => {
       checkSourceRule(request.body.sourceRule);
-      return found(await gateways.update(parseGatewayId(request.params.gatewayId), request.body), "gateway");
+      const gatewayId = parseGatewayId(request.params.gatewayId);
+      return found(await gateways.update(gatewayId, request.body, ifMatch(request)), "gateway");
     },
   );
   api.delete(
     "/gateways/:gatewayId",
     { config: write, schema: { summary: "Delete a gateway", params: Params, response: { 204: NoContent } } },
     async (request, reply) => {
-      if (!(await gateways.remove(parseGatewayId(request.params.gatewayId)))) throw notFound("gateway");
+      const gatewayId = parseGatewayId(request.params.gatewayId);
+      if (!(await gateways.remove(gatewayId, ifMatch(request)))) throw notFound("gateway");
       return reply.code(204).send(null);
     },
   );

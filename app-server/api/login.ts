@@ -89,7 +89,7 @@ export function loginRoutes(api: Api, deps: ApiDependencies): void {
     { config: { access: signedIn }, schema: { summary: "Who is calling", response: { 200: Me } } },
     async request => {
       const { kind, id, name, isAdministrator, roles } = callerOf(request);
-      const tenants = await repositories.tenants.list([...roles.keys()], { limit: 1000 });
+      const tenants = await repositories.tenants.list({ tenants: [...roles.keys()] }, { limit: 1000 });
       const memberships = tenants.items.flatMap(tenant => {
         const role = roles.get(tenant.id);
         return role === undefined ? [] : [{ tenantId: tenant.id, tenantName: tenant.name, role }];

@@ -6,6 +6,7 @@ const statusOf = {
   cross_site: 403,
   not_found: 404,
   conflict: 409,
+  precondition_failed: 412,
   invalid_request: 400,
   invalid_value: 422,
   too_many_attempts: 429,

@@ -42,12 +42,6 @@ export const listOf = <Item extends TSchema>(item: Item) => Type.Unsafe<readonly
 export const pageOf = <Item extends TSchema>(item: Item) =>
   Type.Object({ items: listOf(item), next: Type.Optional(Type.String()) });
 
-/** The part of a query that pageQuery describes, with its default. */
-export const pageRequest = (query: { readonly limit?: number; readonly after?: string }) => ({
-  limit: query.limit ?? 100,
-  ...(query.after !== undefined && { after: query.after }),
-});
-
 export const NoContent = Type.Null({ description: "Done." });
 
 export const change = { additionalProperties: false, minProperties: 1 } as const;

@@ -1,22 +1,11 @@
 import Type from "typebox";
 import { parseTenantId } from "../../lorawan/ids.ts";
-import { acrossTenants, administrators, inTenant, tenantScope } from "./access.ts";
-import { callerOf } from "./authentication.ts";
+import { acrossTenants, administrators, inTenant } from "./access.ts";
 import type { Api, ApiDependencies } from "./dependencies.ts";
+import { ifMatch } from "./etag.ts";
+import { listFilter, pageRequest, taggedListQuery } from "./listing.ts";
 import { found, notFound } from "./refusal.ts";
-import {
-  change,
-  Description,
-  Name,
-  NoContent,
-  pageOf,
-  pageQuery,
-  pageRequest,
-  strict,
-  TagMap,
-  Time,
-  Uuid,
-} from "./schemas.ts";
+import { change, Description, Name, NoContent, pageOf, strict, TagMap, Time, Uuid } from "./schemas.ts";
 
 const fields = { name: Name, description: Description, tags: TagMap };
 const Tenant = Type.Object({ id: Uuid, ...fields, createdAt: Time, updatedAt: Time });
@@ -34,11 +23,11 @@ export function tenantRoutes(api: Api, { repositories: { tenants } }: ApiDepende
       config: { access: acrossTenants("read") },
       schema: {
         summary: "List tenants",
-        querystring: Type.Object(pageQuery, strict),
+        querystring: Type.Object(taggedListQuery, strict),
         response: { 200: pageOf(Tenant) },
       },
     },
-    async request => tenants.list(tenantScope(callerOf(request), "read", undefined), pageRequest(request.query)),
+    async request => tenants.list(listFilter(request, request.query), pageRequest(request.query)),
   );
   api.post(
     "/tenants",
@@ -63,7 +52,10 @@ export function tenantRoutes(api: Api, { repositories: { tenants } }: ApiDepende
       config: { access: inTenant("tenant", "params.tenantId") },
       schema: { summary: "Change a tenant", params: Params, body: TenantChange, response: { 200: Tenant } },
     },
-    async request => found(await tenants.update(parseTenantId(request.params.tenantId), request.body), "tenant"),
+    async request => {
+      const tenantId = parseTenantId(request.params.tenantId);
+      return found(await tenants.update(tenantId, request.body, ifMatch(request)), "tenant");
+    },
   );
   api.delete(
     "/tenants/:tenantId",
@@ -72,7 +64,8 @@ export function tenantRoutes(api: Api, { repositories: { tenants } }: ApiDepende
       schema: { summary: "Delete a tenant without devices and gateways", params: Params, response: { 204: NoContent } },
     },
     async (request, reply) => {
-      if (!(await tenants.remove(parseTenantId(request.params.tenantId)))) throw notFound("tenant");
+      const tenantId = parseTenantId(request.params.tenantId);
+      if (!(await tenants.remove(tenantId, ifMatch(request)))) throw notFound("tenant");
       return reply.code(204).send(null);
     },
   );

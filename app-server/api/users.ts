@@ -3,8 +3,10 @@ import { parseTenantId, parseUserId } from "../../lorawan/ids.ts";
 import { tenantRoles } from "../catalog-ports.ts";
 import { administrators, inTenant } from "./access.ts";
 import type { Api, ApiDependencies } from "./dependencies.ts";
+import { ifMatch } from "./etag.ts";
+import { pageRequest, plainListQuery } from "./listing.ts";
 import { found, notFound } from "./refusal.ts";
-import { change, listOf, NoContent, pageOf, pageQuery, pageRequest, strict, Time, Uuid } from "./schemas.ts";
+import { change, listOf, NoContent, pageOf, strict, Time, Uuid } from "./schemas.ts";
 
 export const Password = Type.String({ minLength: 10, maxLength: 200, writeOnly: true });
 const fields = {
@@ -17,6 +19,7 @@ const User = Type.Object({ id: Uuid, ...fields, createdAt: Time, updatedAt: Time
 const { email, ...rest } = fields;
 const UserCreate = Type.Object({ email, password: Password, ...Type.Partial(Type.Object(rest)).properties }, strict);
 const UserChange = Type.Partial(Type.Object({ ...fields, password: Password }), change);
+const ListQuery = Type.Object(plainListQuery, strict);
 const UserParams = Type.Object({ userId: Uuid });
 
 const Role = Type.Enum([...tenantRoles]);
@@ -32,9 +35,9 @@ export function userRoutes(api: Api, { repositories: { users } }: ApiDependencie
     "/users",
     {
       config,
-      schema: { summary: "List users", querystring: Type.Object(pageQuery, strict), response: { 200: pageOf(User) } },
+      schema: { summary: "List users", querystring: ListQuery, response: { 200: pageOf(User) } },
     },
-    async request => users.list(pageRequest(request.query)),
+    async request => users.list(request.query, pageRequest(request.query)),
   );
   api.post(
     "/users",
@@ -49,13 +52,17 @@ export function userRoutes(api: Api, { repositories: { users } }: ApiDependencie
   api.patch(
     "/users/:userId",
     { config, schema: { summary: "Change a user", params: UserParams, body: UserChange, response: { 200: User } } },
-    async request => found(await users.update(parseUserId(request.params.userId), request.body), "user"),
+    async request => {
+      const userId = parseUserId(request.params.userId);
+      return found(await users.update(userId, request.body, ifMatch(request)), "user");
+    },
   );
   api.delete(
     "/users/:userId",
     { config, schema: { summary: "Delete a user", params: UserParams, response: { 204: NoContent } } },
     async (request, reply) => {
-      if (!(await users.remove(parseUserId(request.params.userId)))) throw notFound("user");
+      const userId = parseUserId(request.params.userId);
+      if (!(await users.remove(userId, ifMatch(request)))) throw notFound("user");
       return reply.code(204).send(null);
     },
   );

@@ -3,7 +3,8 @@ import { parseTenantId } from "../../lorawan/ids.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { Sql } from "../../platform/sql.ts";
 import { type ApiKey, type ApiKeys, apiKeyRoles } from "../catalog-ports.ts";
-import { type Columns, insertion, listPage, mapPage, rfc3339, scopeValue } from "./statement.ts";
+import { type Columns, rfc3339 } from "./statement.ts";
+import { createTable, inTenants, named } from "./table.ts";
 import { apiKeyPrefix, hashToken, newToken } from "./tokens.ts";
 
 const NullableText = Type.Union([Type.String(), Type.Null()]);
@@ -16,7 +17,8 @@ const Row = Type.Object({
   expiresAt: NullableText,
   lastUsedAt: NullableText,
 });
-const selected = `api_keys.id, tenant_id as "tenantId", name, role, ${rfc3339("created_at")} as "createdAt",
+const createdAt = rfc3339("api_keys.created_at");
+const selected = `api_keys.id, tenant_id as "tenantId", name, role, ${createdAt} as "createdAt",
   ${rfc3339("expires_at")} as "expiresAt", ${rfc3339("last_used_at")} as "lastUsedAt"`;
 const columns: Columns = {
   tenantId: { name: "tenant_id" },
@@ -34,25 +36,25 @@ const toApiKey = (row: Static<typeof Row>): ApiKey => ({
 });
 
 export function createApiKeys(sql: Sql, clock: Clock): ApiKeys {
+  const table = createTable(sql, {
+    name: "api_keys",
+    key: "id",
+    row: Row,
+    columns,
+    selected,
+    sorts: { name: "api_keys.name", createdAt },
+    placeOf: (row, by) => [by === "name" ? row.name : row.createdAt, row.id],
+    toItem: toApiKey,
+  });
   return {
-    async list(scope, page) {
-      const text = `select ${selected} from api_keys where ($1::uuid[] is null or tenant_id = any($1))`;
-      const query = { text, values: [scopeValue(scope)], orderBy: "name", key: "id::text" };
-      return mapPage(await listPage(sql, Row, query, page, row => [row.name, row.id]), toApiKey);
-    },
-    async get(id) {
-      const [row] = await sql.rows(Row, `select ${selected} from api_keys where id = $1`, [id]);
-      return row && toApiKey(row);
-    },
+    list: ({ tenants, search }, page) =>
+      table.list([inTenants(tenants, "tenant_id"), named(search, "api_keys.name")], page),
+    get: table.get,
     async create(key) {
       const token = newToken(apiKeyPrefix);
-      const { text, values } = insertion(columns, { ...key, tokenHash: hashToken(token) });
-      const [row] = await sql.rows(Row, `insert into api_keys ${text} returning ${selected}`, values);
-      return { apiKey: toApiKey(row!), token };
+      return { apiKey: await table.add({ ...key, tokenHash: hashToken(token) }), token };
     },
-    async remove(id) {
-      return (await sql.run("delete from api_keys where id = $1", [id])) > 0;
-    },
+    remove: id => table.remove(id),
     async find(token) {
       const nowMs = clock.nowMs();
       const [row] = await sql.rows(

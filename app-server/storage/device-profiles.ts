@@ -1,4 +1,4 @@
-import Type, { type Static } from "typebox";
+import Type from "typebox";
 import { parseDeviceProfileId, parseTenantId } from "../../lorawan/ids.ts";
 import { regionNames } from "../../lorawan/region/region.ts";
 import { macVersions, regionalParametersRevisions } from "../../lorawan/version.ts";
@@ -10,18 +10,8 @@ import {
   type DeviceProfile,
   type DeviceProfiles,
 } from "../catalog-ports.ts";
-import {
-  assignment,
-  type Columns,
-  insertion,
-  jsonColumn,
-  listPage,
-  MacColumn,
-  mapPage,
-  scopeValue,
-  TagsColumn,
-  timestampColumns,
-} from "./statement.ts";
+import { type Columns, jsonColumn, MacColumn, selectList, TagsColumn, timestampSorts } from "./statement.ts";
+import { createTable, inTenants, named, noneLeft, withTags } from "./table.ts";
 
 const Row = Type.Object({
   id: Type.String(),
@@ -86,51 +76,35 @@ const columns: Columns = {
   codecScript: { name: "codec_script" },
   tags: jsonColumn("tags"),
 };
-const selected = [
-  "device_profiles.id",
-  ...Object.entries(columns).map(([member, column]) => `${column.name} as "${member}"`),
-  timestampColumns("device_profiles"),
-].join(", ");
 
-const toDeviceProfile = (row: Static<typeof Row>): DeviceProfile => ({
-  ...row,
-  id: parseDeviceProfileId(row.id),
-  tenantId: parseTenantId(row.tenantId),
-});
+const stillUsed = () =>
+  new CatalogConflict("still_in_use", "Devices still use this profile; delete or change them first.");
 
 export function createDeviceProfiles(sql: Sql): DeviceProfiles {
+  const table = createTable(sql, {
+    name: "device_profiles",
+    key: "id",
+    row: Row,
+    columns,
+    selected: `device_profiles.id, ${selectList(columns, "device_profiles")}`,
+    sorts: { name: "device_profiles.name", ...timestampSorts("device_profiles") },
+    placeOf: (row, by) => [row[by], row.id],
+    toItem: (row): DeviceProfile => ({
+      ...row,
+      id: parseDeviceProfileId(row.id),
+      tenantId: parseTenantId(row.tenantId),
+    }),
+  });
   return {
-    async list(scope, page) {
-      const text = `select ${selected} from device_profiles where ($1::uuid[] is null or tenant_id = any($1))`;
-      const query = { text, values: [scopeValue(scope)], orderBy: "name", key: "id::text" };
-      return mapPage(await listPage(sql, Row, query, page, row => [row.name, row.id]), toDeviceProfile);
-    },
-    async get(id) {
-      const [row] = await sql.rows(Row, `select ${selected} from device_profiles where id = $1`, [id]);
-      return row && toDeviceProfile(row);
-    },
-    async create(profile) {
-      const { text, values } = insertion(columns, profile);
-      const [row] = await sql.rows(Row, `insert into device_profiles ${text} returning ${selected}`, values);
-      return toDeviceProfile(row!);
-    },
-    async update(id, change) {
-      const { text, values } = assignment(columns, change);
-      const statement = `update device_profiles set ${text} where id = $1 returning ${selected}`;
-      const [row] = await sql.rows(Row, statement, [id, ...values]);
-      return row && toDeviceProfile(row);
-    },
-    remove: id =>
-      sql.transaction(async transaction => {
-        const locked = "select 1 from device_profiles where id = $1 for update";
-        const found = await transaction.rows(Type.Object({}), locked, [id]);
-        if (found.length === 0) return false;
-        const used = "select 1 from devices where device_profile_id = $1 limit 1";
-        const devices = await transaction.rows(Type.Object({}), used, [id]);
-        if (devices.length > 0) {
-          throw new CatalogConflict("still_in_use", "Devices still use this profile; delete or change them first.");
-        }
-        return (await transaction.run("delete from device_profiles where id = $1", [id])) > 0;
-      }),
+    list: ({ tenants, search, tags }, page) =>
+      table.list(
+        [inTenants(tenants, "tenant_id"), named(search, "device_profiles.name"), withTags(tags, "device_profiles")],
+        page,
+      ),
+    get: table.get,
+    create: profile => table.add(profile),
+    update: table.update,
+    remove: (id, check) =>
+      table.remove(id, check, noneLeft(id, "select 1 from devices where device_profile_id = $1 limit 1", stillUsed)),
   };
 }

@@ -9,18 +9,8 @@ import {
 import { macVersions } from "../../lorawan/version.ts";
 import type { Sql, SqlTransaction } from "../../platform/sql.ts";
 import { CatalogConflict, type Device, type Devices } from "../catalog-ports.ts";
-import {
-  assignment,
-  type Columns,
-  insertion,
-  jsonColumn,
-  listPage,
-  MacColumn,
-  mapPage,
-  scopeValue,
-  TagsColumn,
-  timestampColumns,
-} from "./statement.ts";
+import { type Columns, jsonColumn, MacColumn, selectList, TagsColumn, timestampSorts } from "./statement.ts";
+import { createTable, equal, inTenants, namedOrEui, withTags } from "./table.ts";
 
 const Row = Type.Object({
   devEui: Type.String(),
@@ -52,11 +42,6 @@ const columns: Columns = {
   variables: jsonColumn("variables"),
   tags: jsonColumn("tags"),
 };
-const selected = `select ${Object.entries(columns)
-  .map(([member, column]) => `d.${column.name} as "${member}"`)
-  .join(", ")}, a.tenant_id as "tenantId", p.mac_version as "macVersion", ${timestampColumns("d")}
-  from devices d join applications a on a.id = d.application_id join device_profiles p on p.id = d.device_profile_id`;
-
 const toDevice = (row: Static<typeof Row>): Device => ({
   ...row,
   devEui: parseDevEui(row.devEui),
@@ -65,11 +50,6 @@ const toDevice = (row: Static<typeof Row>): Device => ({
   applicationId: parseApplicationId(row.applicationId),
   deviceProfileId: parseDeviceProfileId(row.deviceProfileId),
 });
-
-async function getDevice(sql: SqlTransaction, devEui: string): Promise<Device | undefined> {
-  const [row] = await sql.rows(Row, `${selected} where d.dev_eui = $1`, [devEui]);
-  return row && toDevice(row);
-}
 
 /** Keeps application and profile from being deleted until the transaction ends. */
 async function requireOneTenant(
@@ -90,45 +70,43 @@ async function requireOneTenant(
 }
 
 export function createDevices(sql: Sql): Devices {
+  const table = createTable(sql, {
+    name: "devices",
+    key: "dev_eui",
+    row: Row,
+    columns,
+    selected: `${selectList(columns, "devices")}, a.tenant_id as "tenantId", p.mac_version as "macVersion"`,
+    from: `devices join applications a on a.id = devices.application_id
+      join device_profiles p on p.id = devices.device_profile_id`,
+    sorts: { name: "devices.name", ...timestampSorts("devices") },
+    placeOf: (row, by) => [row[by], row.devEui],
+    toItem: toDevice,
+    taken: "There is already a device with this DevEUI.",
+  });
   return {
-    async list({ tenants, applicationId, search }, page) {
-      const values: unknown[] = [scopeValue(tenants)];
-      let text = `${selected} where ($1::uuid[] is null or a.tenant_id = any($1))`;
-      if (applicationId !== undefined) text += ` and d.application_id = $${values.push(applicationId)}`;
-      if (search !== undefined) {
-        const name = values.push(search);
-        const digits = values.push(search.replace(/[-:]/g, "").toLowerCase());
-        // Separators alone are no beginning of a DevEUI, and "" would begin every one.
-        const isEui = `$${digits}::text <> '' and starts_with(d.dev_eui, $${digits})`;
-        text += ` and (starts_with(lower(d.name), lower($${name})) or (${isEui}))`;
-      }
-      const query = { text, values, orderBy: "d.name", key: "d.dev_eui" };
-      return mapPage(await listPage(sql, Row, query, page, row => [row.name, row.devEui]), toDevice);
-    },
-    get: devEui => getDevice(sql, devEui),
+    list: ({ tenants, search, tags, applicationId, deviceProfileId, isDisabled }, page) =>
+      table.list(
+        [
+          inTenants(tenants, "a.tenant_id"),
+          equal(applicationId, "devices.application_id"),
+          equal(deviceProfileId, "devices.device_profile_id"),
+          equal(isDisabled, "devices.is_disabled"),
+          namedOrEui(search, "devices.name", "devices.dev_eui"),
+          withTags(tags, "devices"),
+        ],
+        page,
+      ),
+    get: table.get,
     create: device =>
       sql.transaction(async transaction => {
         await requireOneTenant(transaction, device.applicationId, device.deviceProfileId, undefined);
-        const { text, values } = insertion(columns, device);
-        const added = await transaction.run(`insert into devices ${text} on conflict (dev_eui) do nothing`, values);
-        const created = added === 0 ? undefined : await getDevice(transaction, device.devEui);
-        if (created === undefined) {
-          throw new CatalogConflict("already_exists", "There is already a device with this DevEUI.");
-        }
-        return created;
+        return table.add(device, transaction);
       }),
-    update: (devEui, change) =>
-      sql.transaction(async transaction => {
-        const before = await getDevice(transaction, devEui);
-        if (before === undefined) return undefined;
+    update: (devEui, change, check) =>
+      table.update(devEui, change, check, (before, transaction) => {
         const { applicationId = before.applicationId, deviceProfileId = before.deviceProfileId } = change;
-        await requireOneTenant(transaction, applicationId, deviceProfileId, before.tenantId);
-        const { text, values } = assignment(columns, change);
-        await transaction.run(`update devices set ${text} where dev_eui = $1`, [devEui, ...values]);
-        return getDevice(transaction, devEui);
+        return requireOneTenant(transaction, applicationId, deviceProfileId, before.tenantId);
       }),
-    async remove(devEui) {
-      return (await sql.run("delete from devices where dev_eui = $1", [devEui])) > 0;
-    },
+    remove: table.remove,
   };
 }

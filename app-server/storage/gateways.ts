@@ -1,18 +1,9 @@
 import Type, { type Static } from "typebox";
 import { parseGatewayId, parseTenantId } from "../../lorawan/ids.ts";
 import type { Sql } from "../../platform/sql.ts";
-import { CatalogConflict, type Gateway, type Gateways } from "../catalog-ports.ts";
-import {
-  assignment,
-  type Columns,
-  insertion,
-  jsonColumn,
-  listPage,
-  mapPage,
-  scopeValue,
-  TagsColumn,
-  timestampColumns,
-} from "./statement.ts";
+import type { Gateway, Gateways } from "../catalog-ports.ts";
+import { type Columns, jsonColumn, selectList, TagsColumn, timestampSorts } from "./statement.ts";
+import { createTable, inTenants, namedOrEui, withTags } from "./table.ts";
 
 const NullableNumber = Type.Union([Type.Number(), Type.Null()]);
 const Row = Type.Object({
@@ -49,11 +40,6 @@ const columns: Columns = {
   rateLimit: { name: "rate_limit" },
   tags: jsonColumn("tags"),
 };
-const selected = [
-  ...Object.entries(columns).map(([member, column]) => `${column.name} as "${member}"`),
-  timestampColumns("gateways"),
-].join(", ");
-
 function toGateway({ latitude, longitude, altitude, ...row }: Static<typeof Row>): Gateway {
   const location = latitude === null || longitude === null ? null : { latitude, longitude, altitude: altitude ?? 0 };
   return { ...row, gatewayId: parseGatewayId(row.gatewayId), tenantId: parseTenantId(row.tenantId), location };
@@ -66,33 +52,31 @@ function toColumns(record: { readonly location?: Gateway["location"] }): object 
 }
 
 export function createGateways(sql: Sql): Gateways {
+  const table = createTable(sql, {
+    name: "gateways",
+    key: "gateway_id",
+    row: Row,
+    columns,
+    selected: selectList(columns, "gateways"),
+    sorts: { name: "gateways.name", ...timestampSorts("gateways") },
+    placeOf: (row, by) => [row[by], row.gatewayId],
+    toItem: toGateway,
+    toColumns,
+    taken: "There is already a gateway with this EUI.",
+  });
   return {
-    async list(scope, page) {
-      const text = `select ${selected} from gateways where ($1::uuid[] is null or tenant_id = any($1))`;
-      const query = { text, values: [scopeValue(scope)], orderBy: "name", key: "gateway_id" };
-      return mapPage(await listPage(sql, Row, query, page, row => [row.name, row.gatewayId]), toGateway);
-    },
-    async get(gatewayId) {
-      const [row] = await sql.rows(Row, `select ${selected} from gateways where gateway_id = $1`, [gatewayId]);
-      return row && toGateway(row);
-    },
-    async create(gateway) {
-      const { text, values } = insertion(columns, toColumns(gateway));
-      const statement = `insert into gateways ${text} on conflict (gateway_id) do nothing returning ${selected}`;
-      const [row] = await sql.rows(Row, statement, values);
-      if (row === undefined) {
-        throw new CatalogConflict("already_exists", "There is already a gateway with this EUI.");
-      }
-      return toGateway(row);
-    },
-    async update(gatewayId, change) {
-      const { text, values } = assignment(columns, toColumns(change));
-      const statement = `update gateways set ${text} where gateway_id = $1 returning ${selected}`;
-      const [row] = await sql.rows(Row, statement, [gatewayId, ...values]);
-      return row && toGateway(row);
-    },
-    async remove(gatewayId) {
-      return (await sql.run("delete from gateways where gateway_id = $1", [gatewayId])) > 0;
-    },
+    list: ({ tenants, search, tags }, page) =>
+      table.list(
+        [
+          inTenants(tenants, "tenant_id"),
+          namedOrEui(search, "gateways.name", "gateways.gateway_id"),
+          withTags(tags, "gateways"),
+        ],
+        page,
+      ),
+    get: table.get,
+    create: gateway => table.add(gateway),
+    update: table.update,
+    remove: table.remove,
   };
 }

@@ -2,14 +2,22 @@ import Type, { type Static, type TSchema } from "typebox";
 import Value from "typebox/value";
 import { MalformedValue } from "../../lorawan/errors.ts";
 import type { SqlTransaction } from "../../platform/sql.ts";
-import type { Page, PageRequest, TenantScope } from "../catalog-ports.ts";
+import type { Page, PageRequest, SortMember } from "../catalog-ports.ts";
 
 /** Selects a timestamptz as RFC 3339 text in UTC, whatever the connection's time zone and date parsers are. */
 export const rfc3339 = (column: string): string =>
   `to_char(${column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
 
 export const timestampColumns = (table: string): string =>
-  `${rfc3339(`${table}.created_at`)} as "createdAt", ${rfc3339(`${table}.updated_at`)} as "updatedAt"`;
+  Object.entries(timestampSorts(table))
+    .map(([member, text]) => `${text} as "${member}"`)
+    .join(", ");
+
+/** When a row was made and changed, as lists are in the order of it. */
+export const timestampSorts = (table: string) => ({
+  createdAt: rfc3339(`${table}.created_at`),
+  updatedAt: rfc3339(`${table}.updated_at`),
+});
 
 export const MacColumn = Type.Object({
   rx1DelaySeconds: Type.Optional(Type.Integer()),
@@ -24,9 +32,6 @@ export const MacColumn = Type.Object({
 
 export const TagsColumn = Type.Record(Type.String(), Type.String());
 
-/** Value for `$n::uuid[] is null or tenant_id = any($n)`. */
-export const scopeValue = (scope: TenantScope): readonly string[] | null => (scope === "all" ? null : scope);
-
 /** One assignable column: its name, and how a value of the record becomes one of the column. */
 export interface Column {
   readonly name: string;
@@ -37,6 +42,13 @@ export interface Column {
 export const jsonColumn = (name: string): Column => ({ name, toSql: value => JSON.stringify(value) });
 
 export type Columns = Readonly<Record<string, Column>>;
+
+/** Every column under its member's name, and the timestamps. */
+export const selectList = (columns: Columns, table: string): string =>
+  [
+    ...Object.entries(columns).map(([member, column]) => `${table}.${column.name} as "${member}"`),
+    timestampColumns(table),
+  ].join(", ");
 
 function present(columns: Columns, record: object): { readonly names: string[]; readonly values: unknown[] } {
   const names: string[] = [];
@@ -64,10 +76,7 @@ export function assignment(columns: Columns, change: object): { readonly text: s
   return { text: [...parts, "updated_at = now()"].join(", "), values };
 }
 
-const Cursor = Type.Tuple([Type.String(), Type.String()]);
-
-const encodeCursor = (name: string, key: string): string =>
-  Buffer.from(JSON.stringify([name, key])).toString("base64url");
+const Cursor = Type.Tuple([Type.String(), Type.String(), Type.String()]);
 
 function parseJson(text: string): unknown {
   try {
@@ -77,45 +86,61 @@ function parseJson(text: string): unknown {
   }
 }
 
-function decodeCursor(after: string): Static<typeof Cursor> {
+/** What a list is in the order of: by bytes, so that a page is found by its first row and not by counting. */
+export interface ListOrder {
+  /** A cursor of one order is none of another. */
+  readonly by: SortMember;
+  /** SQL of the text that the list is ordered by, and of the key that makes the order total. */
+  readonly place: string;
+  readonly key: string;
+  readonly descending: boolean;
+}
+
+const nameOf = ({ by, descending }: ListOrder): string => (descending ? `-${by}` : by);
+
+const encodeCursor = (order: ListOrder, place: string, key: string): string =>
+  Buffer.from(JSON.stringify([nameOf(order), place, key])).toString("base64url");
+
+function decodeCursor(after: string, order: ListOrder): readonly [place: string, key: string] {
   const cursor = parseJson(Buffer.from(after, "base64url").toString());
   // PostgreSQL refuses NUL in a text, so no list ever gave such a cursor.
-  if (!Value.Check(Cursor, cursor) || cursor.some(part => part.includes("\0"))) {
-    throw new MalformedValue("after is the `next` of an earlier page", { name: "after" });
+  if (!Value.Check(Cursor, cursor) || cursor[0] !== nameOf(order) || cursor.some(part => part.includes("\0"))) {
+    throw new MalformedValue("after is the `next` of an earlier page of the same list", { name: "after" });
   }
-  return cursor;
+  const [, place, key] = cursor;
+  return [place, key];
 }
 
 export interface ListQuery {
-  /** `select ... from ... where (...)`, to which a condition and an order are added. */
+  /** `select ... from ... where ...`, to which a condition and an order are added. */
   readonly text: string;
   readonly values: readonly unknown[];
-  /** SQL of the text that the list is ordered by, and of the key that makes the order total. */
-  readonly orderBy: string;
-  readonly key: string;
+  readonly order: ListOrder;
 }
 
-/** One page in the order of (orderBy, key), by bytes, so that a page is found by its first row and not by counting. */
 export async function listPage<Row extends TSchema>(
   sql: SqlTransaction,
   row: Row,
-  query: ListQuery,
+  { text, values, order }: ListQuery,
   page: PageRequest,
-  placeOf: (row: Static<Row>) => readonly [string, string],
+  placeOf: (row: Static<Row>) => readonly [place: string, key: string],
 ): Promise<Page<Static<Row>>> {
-  const values = [...query.values];
-  const place = `${query.orderBy} collate "C", ${query.key} collate "C"`;
-  let text = query.text;
+  const given = [...values];
+  const [place, key] = [`${order.place} collate "C"`, `${order.key} collate "C"`];
+  const [beyond, direction] = order.descending ? ["<", "desc"] : [">", "asc"];
+  let statement = text;
   if (page.after !== undefined) {
-    values.push(...decodeCursor(page.after));
-    text += ` and (${place}) > ($${values.length - 1}::text, $${values.length}::text)`;
+    given.push(...decodeCursor(page.after, order));
+    statement += ` and (${place}, ${key}) ${beyond} ($${given.length - 1}::text, $${given.length}::text)`;
   }
-  values.push(page.limit + 1);
-  text += ` order by ${place} limit $${values.length}`;
-  const rows = await sql.rows(row, text, values);
+  given.push(page.limit + 1);
+  statement += ` order by ${place} ${direction}, ${key} ${direction} limit $${given.length}`;
+  const rows = await sql.rows(row, statement, given);
   const items = rows.slice(0, page.limit);
   const last = items.at(-1);
-  return rows.length > page.limit && last !== undefined ? { items, next: encodeCursor(...placeOf(last)) } : { items };
+  return rows.length > page.limit && last !== undefined
+    ? { items, next: encodeCursor(order, ...placeOf(last)) }
+    : { items };
 }
 
 /** The same page with each row made into what callers see. */

@@ -1,18 +1,9 @@
-import Type, { type Static } from "typebox";
+import Type from "typebox";
 import { parseTenantId } from "../../lorawan/ids.ts";
 import type { Sql } from "../../platform/sql.ts";
 import { CatalogConflict, type Tenant, type Tenants } from "../catalog-ports.ts";
-import {
-  assignment,
-  type Columns,
-  insertion,
-  jsonColumn,
-  listPage,
-  mapPage,
-  scopeValue,
-  TagsColumn,
-  timestampColumns,
-} from "./statement.ts";
+import { type Columns, jsonColumn, selectList, TagsColumn, timestampSorts } from "./statement.ts";
+import { createTable, inTenants, named, noneLeft, withTags } from "./table.ts";
 
 const Row = Type.Object({
   id: Type.String(),
@@ -22,48 +13,31 @@ const Row = Type.Object({
   createdAt: Type.String(),
   updatedAt: Type.String(),
 });
-const selected = `tenants.id, name, description, tags, ${timestampColumns("tenants")}`;
 const columns: Columns = { name: { name: "name" }, description: { name: "description" }, tags: jsonColumn("tags") };
 
-const toTenant = (row: Static<typeof Row>): Tenant => ({ ...row, id: parseTenantId(row.id) });
+const contents = `select 1 from gateways where tenant_id = $1
+  union all select 1 from devices d join applications a on a.id = d.application_id where a.tenant_id = $1 limit 1`;
+const stillUsed = () =>
+  new CatalogConflict("still_in_use", "The tenant still has devices or gateways; delete them first.");
 
 export function createTenants(sql: Sql): Tenants {
+  const table = createTable(sql, {
+    name: "tenants",
+    key: "id",
+    row: Row,
+    columns,
+    selected: `tenants.id, ${selectList(columns, "tenants")}`,
+    sorts: { name: "tenants.name", ...timestampSorts("tenants") },
+    placeOf: (row, by) => [row[by], row.id],
+    toItem: (row): Tenant => ({ ...row, id: parseTenantId(row.id) }),
+  });
   return {
-    async list(scope, page) {
-      const text = `select ${selected} from tenants where ($1::uuid[] is null or id = any($1))`;
-      const query = { text, values: [scopeValue(scope)], orderBy: "name", key: "id::text" };
-      return mapPage(await listPage(sql, Row, query, page, row => [row.name, row.id]), toTenant);
-    },
-    async get(id) {
-      const [row] = await sql.rows(Row, `select ${selected} from tenants where id = $1`, [id]);
-      return row && toTenant(row);
-    },
-    async create(tenant) {
-      const { text, values } = insertion(columns, tenant);
-      const [row] = await sql.rows(Row, `insert into tenants ${text} returning ${selected}`, values);
-      return toTenant(row!);
-    },
-    async update(id, change) {
-      const { text, values } = assignment(columns, change);
-      const statement = `update tenants set ${text} where id = $1 returning ${selected}`;
-      const [row] = await sql.rows(Row, statement, [id, ...values]);
-      return row && toTenant(row);
-    },
-    remove: id =>
-      sql.transaction(async transaction => {
-        // Locks the tenant, so that nothing is added to it between the check and the deletion.
-        const found = await transaction.rows(Type.Object({}), "select 1 from tenants where id = $1 for update", [id]);
-        if (found.length === 0) return false;
-        const [use] = await transaction.rows(
-          Type.Object({ devices: Type.Boolean(), gateways: Type.Boolean() }),
-          `select exists (select from devices d join applications a on a.id = d.application_id where a.tenant_id = $1) as devices,
-           exists (select from gateways where tenant_id = $1) as gateways`,
-          [id],
-        );
-        if (use?.devices || use?.gateways) {
-          throw new CatalogConflict("still_in_use", "The tenant still has devices or gateways; delete them first.");
-        }
-        return (await transaction.run("delete from tenants where id = $1", [id])) > 0;
-      }),
+    list: ({ tenants, search, tags }, page) =>
+      table.list([inTenants(tenants, "tenants.id"), named(search, "tenants.name"), withTags(tags, "tenants")], page),
+    get: table.get,
+    create: tenant => table.add(tenant),
+    update: table.update,
+    // Held meanwhile, so that nothing is added to it between the check and the deletion.
+    remove: (id, check) => table.remove(id, check, noneLeft(id, contents, stillUsed)),
   };
 }

@@ -1,10 +1,11 @@
 import { randomUUID } from "node:crypto";
 import Type, { type Static } from "typebox";
 import { parseTenantId, parseUserId } from "../../lorawan/ids.ts";
-import type { Sql, SqlTransaction } from "../../platform/sql.ts";
+import type { Sql } from "../../platform/sql.ts";
 import { CatalogConflict, tenantRoles, type User, type Users } from "../catalog-ports.ts";
 import { checkPassword, hashPassword } from "./passwords.ts";
-import { assignment, type Columns, insertion, listPage, mapPage, timestampColumns } from "./statement.ts";
+import { type Columns, timestampColumns, timestampSorts } from "./statement.ts";
+import { createTable, named, type RowCheck, type Table } from "./table.ts";
 
 export const UserRow = Type.Object({
   id: Type.String(),
@@ -29,40 +30,48 @@ const RoleColumn = Type.Enum([...tenantRoles]);
 
 export const toUser = (row: Static<typeof UserRow>): User => ({ ...row, id: parseUserId(row.id) });
 
-const emailTaken = () => new CatalogConflict("already_exists", "There is already a user with this email.");
+const emailTaken = "There is already a user with this email.";
 
-/** Holds back other changes of administrators, so that two of them cannot remove each other at once. */
-async function requireOtherAdministrator(transaction: SqlTransaction, id: string): Promise<void> {
-  const administrators = await transaction.rows(
-    Type.Object({ id: Type.String() }),
-    "select id from users where is_admin and is_active order by id for update",
-  );
-  if (administrators.length === 1 && administrators[0]?.id === id) {
+/** Held while administrators are counted, so that two of them cannot remove each other at once. */
+const administratorLock = 0x75706372;
+
+const requireOtherAdministrator: RowCheck<User> = async ({ id }, transaction) => {
+  await transaction.run("select pg_advisory_xact_lock($1)", [administratorLock]);
+  const others = "select 1 from users where is_admin and is_active and id <> $1 limit 1";
+  const user = "select 1 from users where is_admin and is_active and id = $1";
+  const [rest, self] = [await transaction.rows(Nothing, others, [id]), await transaction.rows(Nothing, user, [id])];
+  if (rest.length === 0 && self.length > 0) {
     throw new CatalogConflict("last_administrator", "This is the last active administrator.");
   }
-}
+};
 
-async function updateUser(sql: Sql, id: string, change: Parameters<Users["update"]>[1]): Promise<User | undefined> {
-  const { password, ...rest } = change;
-  const passwordHash = password === undefined ? undefined : await hashPassword(password);
-  return sql.transaction(async transaction => {
-    if (change.isAdministrator === false || change.isActive === false) await requireOtherAdministrator(transaction, id);
-    if (change.email !== undefined) {
-      const taken = await transaction.rows(Nothing, "select 1 from users where lower(email) = lower($1) and id <> $2", [
-        change.email,
-        id,
-      ]);
-      if (taken.length > 0) throw emailTaken();
-    }
-    const { text, values } = assignment(columns, { ...rest, passwordHash });
-    const statement = `update users set ${text} where id = $1 returning ${selectedUser}`;
-    const [row] = await transaction.rows(UserRow, statement, [id, ...values]);
-    if (passwordHash !== undefined || change.isActive === false) {
-      await transaction.run("delete from login_sessions where user_id = $1", [id]);
-    }
-    return row && toUser(row);
-  });
-}
+const requireFreeEmail =
+  (id: string, email: string): RowCheck<User> =>
+  async (_user, transaction) => {
+    const others = "select 1 from users where lower(email) = lower($1) and id <> $2";
+    const taken = await transaction.rows(Nothing, others, [email, id]);
+    if (taken.length > 0) throw new CatalogConflict("already_exists", emailTaken);
+  };
+
+/** What somebody else may hold is worth nothing any more. */
+const endLogins: RowCheck<User> = async (user, transaction) => {
+  await transaction.run("delete from login_sessions where user_id = $1", [user.id]);
+};
+
+const updateUser =
+  (table: Table<User>): Users["update"] =>
+  async (id, change, check) => {
+    const { password, email, ...rest } = change;
+    const passwordHash = password === undefined ? undefined : await hashPassword(password);
+    return table.update(
+      id,
+      { ...rest, email, passwordHash },
+      check,
+      change.isAdministrator === false || change.isActive === false ? requireOtherAdministrator : undefined,
+      email === undefined ? undefined : requireFreeEmail(id, email),
+      passwordHash !== undefined || change.isActive === false ? endLogins : undefined,
+    );
+  };
 
 const memberQueries = (sql: Sql): Pick<Users, "memberships" | "members" | "setMember" | "removeMember"> => ({
   async memberships(id) {
@@ -98,36 +107,27 @@ const memberQueries = (sql: Sql): Pick<Users, "memberships" | "members" | "setMe
 });
 
 export function createUsers(sql: Sql): Users {
+  const table = createTable(sql, {
+    name: "users",
+    key: "id",
+    row: UserRow,
+    columns,
+    selected: selectedUser,
+    sorts: { name: "users.email", ...timestampSorts("users") },
+    placeOf: (row, by) => [by === "name" ? row.email : row[by], row.id],
+    toItem: toUser,
+    identity: "lower(email)",
+    taken: emailTaken,
+  });
   // What an unknown email is checked against, so that the answer takes as long as for a known one.
   let nobody: Promise<string> | undefined;
   return {
     ...memberQueries(sql),
-    async list(page) {
-      const query = {
-        text: `select ${selectedUser} from users where true`,
-        values: [],
-        orderBy: "email",
-        key: "id::text",
-      };
-      return mapPage(await listPage(sql, UserRow, query, page, row => [row.email, row.id]), toUser);
-    },
-    async get(id) {
-      const [row] = await sql.rows(UserRow, `select ${selectedUser} from users where id = $1`, [id]);
-      return row && toUser(row);
-    },
-    async create({ password, ...rest }) {
-      const { text, values } = insertion(columns, { ...rest, passwordHash: await hashPassword(password) });
-      const statement = `insert into users ${text} on conflict (lower(email)) do nothing returning ${selectedUser}`;
-      const [row] = await sql.rows(UserRow, statement, values);
-      if (row === undefined) throw emailTaken();
-      return toUser(row);
-    },
-    update: (id, change) => updateUser(sql, id, change),
-    remove: id =>
-      sql.transaction(async transaction => {
-        await requireOtherAdministrator(transaction, id);
-        return (await transaction.run("delete from users where id = $1", [id])) > 0;
-      }),
+    list: ({ search }, page) => table.list([named(search, "users.email")], page),
+    get: table.get,
+    create: async ({ password, ...rest }) => table.add({ ...rest, passwordHash: await hashPassword(password) }),
+    update: updateUser(table),
+    remove: (id, check) => table.remove(id, check, requireOtherAdministrator),
     async verify(email, password) {
       const [row] = await sql.rows(
         Type.Object({ ...UserRow.properties, passwordHash: Type.Union([Type.String(), Type.Null()]) }),

@@ -35,8 +35,8 @@ describe("simulate", () => {
     expect(run).toMatchObject({ exitCode: 0, errors: "" });
     expect(run.output).toMatch(/Simulation:\n[\s\S]*Passed\.\n$/);
     expect((await api.repositories.devices.list({ tenants: "all" }, { limit: 10 })).items).toHaveLength(3);
-    expect((await api.repositories.gateways.list("all", { limit: 10 })).items).toHaveLength(2);
-    const profiles = await api.repositories.deviceProfiles.list("all", { limit: 10 });
+    expect((await api.repositories.gateways.list({ tenants: "all" }, { limit: 10 })).items).toHaveLength(2);
+    const profiles = await api.repositories.deviceProfiles.list({ tenants: "all" }, { limit: 10 });
     expect(profiles.items.map(({ region }) => region)).toContain("US915");
   });
 

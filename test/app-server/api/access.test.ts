@@ -210,7 +210,7 @@ test("lists show a tenant's own things only", async () => {
 
 test("a device cannot be put into or moved to another tenant", async () => {
   ids = await freshIds();
-  const { items } = await api.repositories.deviceProfiles.list("all", { limit: 10 });
+  const { items } = await api.repositories.deviceProfiles.list({ tenants: "all" }, { limit: 10 });
   const deviceProfileId = items.find(profile => profile.name === "theirs profile")?.id;
   const asDeviceManager = headers.get("device-manager");
   const { applicationId } = ids;

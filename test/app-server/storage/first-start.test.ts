@@ -12,7 +12,7 @@ test("an empty catalog gets an administrator who can log in, and a tenant", asyn
   const administrator = await firstStart(sql, options);
   expect(administrator?.email).toBe("admin@localhost");
   expect(await users.verify("admin@localhost", administrator?.password ?? "")).toMatchObject({ isAdministrator: true });
-  expect((await tenants.list("all", { limit: 10 })).items).toMatchObject([{ name: "Default" }]);
+  expect((await tenants.list({ tenants: "all" }, { limit: 10 })).items).toMatchObject([{ name: "Default" }]);
 });
 
 test("a second start changes nothing", async () => {

@@ -44,7 +44,10 @@ describe("lists", () => {
     const seen: string[] = [];
     let after: string | undefined;
     do {
-      const page = await repositories.applications.list([tenant.id], { limit: 2, ...(after && { after }) });
+      const page = await repositories.applications.list(
+        { tenants: [tenant.id] },
+        { limit: 2, ...(after && { after }) },
+      );
       seen.push(...page.items.map(application => application.name));
       after = page.next;
     } while (after !== undefined);
@@ -58,7 +61,7 @@ describe("lists", () => {
       Buffer.from("[1,2]").toString("base64url"),
       Buffer.from('["\\u0000",""]').toString("base64url"),
     ]) {
-      await expect(repositories.tenants.list("all", { limit: 1, after })).rejects.toMatchObject({
+      await expect(repositories.tenants.list({ tenants: "all" }, { limit: 1, after })).rejects.toMatchObject({
         code: "malformed_value",
       });
     }
