@@ -3,6 +3,7 @@ import { createEventConsumer, type EventConsumer } from "../../app-server/events
 import type { ApplicationEvent, CodecSandbox, DirectoryDevice, EventSink } from "../../app-server/ports.ts";
 import { createAppSKeyVault } from "../../app-server/vault.ts";
 import type { DevEui } from "../../lorawan/ids.ts";
+import { type Clock, systemClock } from "../../platform/clock.ts";
 import { createLog } from "../../platform/log.ts";
 import { createMetrics } from "../../platform/metrics.ts";
 import { createVirtualClock } from "../support/virtual-clock.ts";
@@ -41,7 +42,7 @@ function createSink(name: string) {
   return { sink, state, taken, counters, release: () => held.splice(0).forEach(go => void go()) };
 }
 
-function createScene(devices: ReadonlyMap<DevEui, DirectoryDevice> | undefined = undefined) {
+function createScene(devices: ReadonlyMap<DevEui, DirectoryDevice> | undefined = undefined, realClock?: Clock) {
   const log = createEventLog();
   const clock = createVirtualClock();
   const metrics = createMetrics();
@@ -66,7 +67,7 @@ function createScene(devices: ReadonlyMap<DevEui, DirectoryDevice> | undefined =
         vault,
         sandbox: noCodecs,
         sinks,
-        clock,
+        clock: realClock ?? clock,
         metrics,
         log: createLog({ level: "silent" }),
         maxInFlight: 32,
@@ -145,6 +146,55 @@ test("a restart goes on after what was saved", async () => {
   await scene.clock.settle();
   expect(after.counters()).toEqual([3]);
   expect(slowAfter.counters()).toEqual([0, 1, 2, 3]);
+});
+
+test("a restart after everything was taken delivers nothing again", async () => {
+  const scene = createScene();
+  const consumer = await scene.start(createSink("first").sink, createSink("second").sink);
+  const devices = upTo(20).map(randomDevEui);
+  for (const fCnt of upTo(5)) for (const devEui of devices) scene.up(devEui, fCnt);
+  await scene.clock.advance(1000);
+  await consumer.close();
+  for (const devEui of devices) scene.up(devEui, 5);
+  const [first, second] = [createSink("first"), createSink("second")];
+  await scene.start(first.sink, second.sink);
+  await scene.clock.settle();
+  for (const devEui of devices) for (const sink of [first, second]) expect(sink.counters(devEui)).toEqual([5]);
+});
+
+test("a sink that has fallen behind a restart's other sink goes on from its own position", async () => {
+  const scene = createScene();
+  const [healthy, hung] = [createSink("healthy"), createSink("hung")];
+  hung.state.holds = event => JSON.parse(event.json).fCnt >= 3;
+  const consumer = await scene.start(healthy.sink, hung.sink);
+  const devEui = randomDevEui();
+  for (const fCnt of upTo(10)) scene.up(devEui, fCnt);
+  await scene.clock.advance(1000);
+  const closed = consumer.close();
+  await scene.clock.advance(3000);
+  await closed;
+  const [healthyAgain, hungAgain] = [createSink("healthy"), createSink("hung")];
+  await scene.start(healthyAgain.sink, hungAgain.sink);
+  await scene.clock.settle();
+  expect(healthyAgain.counters()).toEqual([]);
+  expect(hungAgain.counters()).toEqual([3, 4, 5, 6, 7, 8, 9]);
+});
+
+test("a backlog leaves the event loop its turns, although every delivery ends at once", async () => {
+  const scene = createScene(undefined, systemClock);
+  const devices = upTo(50).map(randomDevEui);
+  for (const fCnt of upTo(300)) for (const devEui of devices) scene.up(devEui, fCnt);
+  const sink = createSink("mqtt");
+  let turns = 0;
+  const count = () => {
+    turns += 1;
+    if (sink.taken.length < 15_000) setImmediate(count);
+  };
+  setImmediate(count);
+  const consumer = await scene.start(sink.sink);
+  while (sink.taken.length < 15_000) await new Promise(resolve => setImmediate(resolve));
+  expect(turns).toBeGreaterThan(3);
+  await consumer.close();
 });
 
 test("a sink that hangs holds up no other sink", async () => {
@@ -237,6 +287,36 @@ test("records that are malformed, of deleted devices or of another application a
     unknown_device: 1,
     other_application: 1,
   });
+});
+
+test("without a listener the live feed costs nothing: no decoding and no position", async () => {
+  const scene = createScene();
+  const consumer = await scene.start();
+  const devEui = randomDevEui();
+  scene.up(devEui, 1);
+  await scene.clock.advance(500);
+  expect(scene.asks).toEqual([]);
+  expect(scene.waiting()).toBe(0);
+  consumer.feed.subscribe(() => undefined);
+  scene.up(devEui, 2);
+  await scene.clock.advance(500);
+  expect(scene.asks).toEqual([devEui]);
+  expect(scene.cursorsOf("sink:feed")).toBe(0);
+});
+
+test("the live feed tells what comes from now on, also while a sink is far behind", async () => {
+  const scene = createScene();
+  const hung = createSink("hung");
+  hung.state.holds = () => true;
+  const consumer = await scene.start(hung.sink);
+  const devEui = randomDevEui();
+  for (const fCnt of upTo(500)) scene.up(devEui, fCnt);
+  await scene.clock.settle();
+  const seen: number[] = [];
+  consumer.feed.subscribe(event => seen.push(JSON.parse(event.json).fCnt));
+  for (const fCnt of [500, 501, 502]) scene.up(devEui, fCnt);
+  await scene.clock.settle();
+  expect(seen).toEqual([500, 501, 502]);
 });
 
 test("the live feed gets events, and a listener that throws or leaves disturbs nothing", async () => {

@@ -125,7 +125,7 @@ describe("docs/errors.md", () => {
     expect(sorted(firstColumn("upchirp_commands_refused_total"))).toEqual(
       sorted(["malformed", ...(reasons.match(/\w+/g) ?? [])]),
     );
-    const [, skips = ""] = /reason: ("malformed"[^,)]*)/.exec(sourceOf("app-server/events.ts")) ?? [];
+    const [, skips = ""] = /reason: ("malformed"[^,)]*)/.exec(sourceOf("app-server/event-entry.ts")) ?? [];
     expect(sorted(firstColumn("upchirp_events_skipped_total"))).toEqual(sorted(skips.match(/\w+/g) ?? []));
   });
 

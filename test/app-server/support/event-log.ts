@@ -42,6 +42,8 @@ export function createEventLog() {
       next += 1;
       for (const listener of listeners) listener(partition);
     },
+    /** In how many partitions this consumer's position was saved. */
+    cursorsOf: (consumer: string) => [...cursors.keys()].filter(key => key.startsWith(`${consumer}/`)).length,
     waiting: () => partitions.reduce((sum, events) => sum + events.length, 0),
     setReadable(now: boolean): void {
       readable = now;

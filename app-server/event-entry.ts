@@ -1,0 +1,70 @@
+import type { DevEui } from "../lorawan/ids.ts";
+import type { Log } from "../platform/log.ts";
+import type { Metrics } from "../platform/metrics.ts";
+import type { EventPosition, LoggedEvent } from "../platform/state/store.ts";
+import { parseNetworkEvent } from "./event-record.ts";
+import type { ApplicationEvent, DeviceDirectory } from "./ports.ts";
+import { applicationEvents, type EventTools } from "./uplink.ts";
+
+/** Rejects when a tool or the directory cannot answer now. */
+export type DecodeEvent = (record: LoggedEvent) => Promise<readonly ApplicationEvent[]>;
+
+/** One record of the event log, and what applications get for it: made when the first sink asks, once for all of them. */
+export class EventEntry {
+  readonly #record: LoggedEvent;
+  readonly #decode: DecodeEvent;
+  #events: Promise<readonly ApplicationEvent[]> | undefined;
+
+  constructor(record: LoggedEvent, decode: DecodeEvent) {
+    this.#record = record;
+    this.#decode = decode;
+  }
+
+  get position(): EventPosition {
+    return this.#record.position;
+  }
+
+  get devEui(): DevEui {
+    return this.#record.devEui;
+  }
+
+  /** A failure is not remembered: whoever asks again tries again. */
+  events(): Promise<readonly ApplicationEvent[]> {
+    this.#events ??= this.#decoded();
+    return this.#events;
+  }
+
+  async #decoded(): Promise<readonly ApplicationEvent[]> {
+    try {
+      return await this.#decode(this.#record);
+    } catch (error) {
+      this.#events = undefined;
+      throw error;
+    }
+  }
+}
+
+export interface DecoderOptions extends EventTools {
+  readonly directory: DeviceDirectory;
+  readonly log: Log;
+  readonly metrics: Metrics;
+}
+
+/** Records that no application may have become no events; they are counted and logged. */
+export function createEventDecoder(options: DecoderOptions): DecodeEvent {
+  const { directory, log, metrics } = options;
+  const skip = (record: LoggedEvent, reason: "malformed" | "unknown_device" | "other_application") => {
+    metrics.eventsSkipped.inc({ reason });
+    log.warn({ devEui: record.devEui, position: record.position, reason }, "event record skipped");
+    return [];
+  };
+  return async record => {
+    const event = parseNetworkEvent(record.value);
+    if (event === undefined || event.devEui !== record.devEui) return skip(record, "malformed");
+    const device = await directory.device(event.devEui);
+    if (device === undefined) return skip(record, "unknown_device");
+    // The same DevEUI may have been deleted and added elsewhere: another tenant must not get what was sent before.
+    if (device.info.applicationId !== event.applicationId) return skip(record, "other_application");
+    return applicationEvents(event, device, options);
+  };
+}

@@ -1,0 +1,168 @@
+import type { Log } from "../platform/log.ts";
+import type { EventPosition, StateStore } from "../platform/state/store.ts";
+import { type DecodeEvent, EventEntry } from "./event-entry.ts";
+import { type Delivery, EventLane } from "./event-lane.ts";
+import type { LoopShare } from "./loop-share.ts";
+import type { Pauses } from "./pauses.ts";
+
+export type EventStore = Pick<StateStore, "readEvents" | "onEvents" | "cursor" | "setCursor" | "trimEvents">;
+
+/** Where the events of a partition go. */
+export interface Outlet {
+  /** Under this name the position is saved. Without one there is none: it begins where the foremost of the others is. */
+  readonly consumerName?: string;
+  submit(delivery: Delivery): void;
+}
+
+export interface PartitionOptions {
+  readonly store: EventStore;
+  readonly outlets: readonly Outlet[];
+  readonly decode: DecodeEvent;
+  readonly share: LoopShare;
+  readonly pauses: Pauses;
+  readonly log: Log;
+}
+
+const readFaultPauseMs = 1000;
+/** A lane that is further behind than this has fallen behind. */
+const maxRecent = 64;
+
+/**
+ * One partition of the event log on its way to every outlet: a lane for each, with a position of its own. Outlets that
+ * keep pace share one reading and one decoding; one that has fallen behind reads for itself.
+ */
+export class EventPartition {
+  readonly #options: PartitionOptions;
+  readonly #partition: number;
+  readonly #lanes: readonly EventLane[];
+  readonly #recent = new RecentEntries();
+  readonly #saved = new Map<EventLane, EventPosition>();
+  #trimmed: EventPosition = "";
+  /** Where the log ended when it was last read to its end, if nothing has been heard since. */
+  #end: EventPosition | undefined;
+  #wakes = 0;
+  #reading = false;
+  #closed = false;
+
+  /** Finds out where every outlet got to; reads nothing yet. */
+  static async open(partition: number, options: PartitionOptions): Promise<EventPartition> {
+    const starts = await Promise.all(
+      options.outlets.map(({ consumerName }) =>
+        consumerName === undefined ? undefined : options.store.cursor(consumerName, partition),
+      ),
+    );
+    return new EventPartition(partition, starts, options);
+  }
+
+  private constructor(partition: number, starts: readonly (EventPosition | undefined)[], options: PartitionOptions) {
+    this.#partition = partition;
+    this.#options = options;
+    const foremost = starts.toSorted().findLast(start => start !== undefined) ?? "";
+    this.#lanes = options.outlets.map(({ consumerName, submit }, index) => {
+      return new EventLane({ consumerName, start: starts[index] ?? foremost, submit, onRoom: () => this.#read() });
+    });
+    for (const lane of this.#lanes) this.#saved.set(lane, lane.doneUpTo);
+  }
+
+  /** There may be something to read. */
+  wake(): void {
+    this.#wakes += 1;
+    this.#end = undefined;
+    for (const lane of this.#lanes) lane.behind = true;
+    this.#read();
+  }
+
+  close(): void {
+    this.#closed = true;
+  }
+
+  /** Saves how far each outlet got, and drops what all of them have: a crash before repeats events, and misses none. */
+  async save(): Promise<void> {
+    const { store } = this.#options;
+    const [slowest = ""] = this.#lanes.map(lane => lane.doneUpTo).sort();
+    const writes = this.#lanes.map(async lane => {
+      const { consumerName, doneUpTo } = lane;
+      // The trimmed log itself says it for the slowest: what is left begins after its position.
+      if (consumerName === undefined || doneUpTo === slowest || doneUpTo === this.#saved.get(lane)) return;
+      await store.setCursor(consumerName, this.#partition, doneUpTo);
+      this.#saved.set(lane, doneUpTo);
+    });
+    if (slowest > this.#trimmed) writes.push(this.#trim(slowest));
+    await Promise.all(writes);
+  }
+
+  async #trim(position: EventPosition): Promise<void> {
+    await this.#options.store.trimEvents(this.#partition, position);
+    this.#trimmed = position;
+  }
+
+  #read(): void {
+    if (this.#reading || this.#closed) return;
+    this.#reading = true;
+    void this.#readForAll();
+  }
+
+  async #readForAll(): Promise<void> {
+    const { share, pauses, log } = this.#options;
+    for (let lane = this.#hungry(); lane !== undefined; lane = this.#hungry()) {
+      if (share.spent) await new Promise<void>(resolve => share.later(resolve));
+      try {
+        for (const entry of await this.#next(lane)) lane.accept(entry);
+        lane.behind = lane.readUpTo !== this.#end;
+        this.#recent.forgetReadBy(this.#lanes);
+      } catch (error) {
+        log.warn({ err: error, partition: this.#partition }, "reading the event log failed; trying again");
+        await pauses.pause(readFaultPauseMs);
+      }
+    }
+    this.#reading = false;
+  }
+
+  #hungry(): EventLane | undefined {
+    return this.#closed ? undefined : this.#lanes.find(lane => lane.behind && lane.room > 0);
+  }
+
+  async #next({ readUpTo, room }: EventLane): Promise<readonly EventEntry[]> {
+    const shared = this.#recent.after(readUpTo, room);
+    if (shared.length > 0) return shared;
+    const { store, decode } = this.#options;
+    const wakes = this.#wakes;
+    const records = await store.readEvents(this.#partition, readUpTo, room);
+    const entries = records.map(record => new EventEntry(record, decode));
+    // What was committed while the answer was on its way may be missing in it.
+    if (entries.length < room && wakes === this.#wakes) this.#end = entries.at(-1)?.position ?? readUpTo;
+    this.#recent.add(readUpTo, entries);
+    return entries;
+  }
+}
+
+/** Entries that one lane has read and another, which keeps pace with it, has yet to. */
+class RecentEntries {
+  readonly #entries: EventEntry[] = [];
+  /** The position that the first of them follows. */
+  #start: EventPosition = "";
+
+  after(position: EventPosition, limit: number): readonly EventEntry[] {
+    if (position === this.#start) return this.#entries.slice(0, limit);
+    const index = this.#entries.findIndex(entry => entry.position === position);
+    return index < 0 ? [] : this.#entries.slice(index + 1, index + 1 + limit);
+  }
+
+  /** What a lane that has fallen behind reads is of use to itself alone. */
+  add(start: EventPosition, entries: readonly EventEntry[]): void {
+    const last = this.#entries.at(-1);
+    if (last === undefined) this.#start = start;
+    else if (last.position !== start) return;
+    this.#entries.push(...entries);
+  }
+
+  forgetReadBy(lanes: readonly EventLane[]): void {
+    const isNeeded = ({ position }: EventEntry) =>
+      lanes.some(({ readUpTo }) => readUpTo >= this.#start && readUpTo < position);
+    for (let first = this.#entries[0]; first !== undefined; first = this.#entries[0]) {
+      if (this.#entries.length <= maxRecent && isNeeded(first)) return;
+      this.#start = first.position;
+      this.#entries.shift();
+    }
+  }
+}
