@@ -1,7 +1,10 @@
 import { bothWays, channelsAt, lora, type RegionDefinition, steppedRx1, twoDbSteps } from "./facts.ts";
 import { dynamicPlan } from "./plans.ts";
 
-/** ISM2400 (Semtech, Physical Layer Proposal 2.4 GHz): the same under every revision of the others. */
+/**
+ * ISM2400 (Semtech, Physical Layer Proposal 2.4 GHz): the same under every revision of the others. Payloads are those that
+ * fit through a repeater: LoRa Basics Modem knows no others and drops longer downlinks.
+ */
 export const ism2400: RegionDefinition = {
   name: "ISM2400",
   first: "TS001-1.0.0",
@@ -13,12 +16,12 @@ export const ism2400: RegionDefinition = {
     ...bothWays([
       lora(12, 812, 51),
       lora(11, 812, 115),
-      lora(10, 812, 242),
-      lora(9, 812, 242),
-      lora(8, 812, 242),
-      lora(7, 812, 242),
-      lora(6, 812, 242),
-      lora(5, 812, 242),
+      lora(10, 812, 220),
+      lora(9, 812, 220),
+      lora(8, 812, 220),
+      lora(7, 812, 220),
+      lora(6, 812, 220),
+      lora(5, 812, 220),
     ]),
     maxAdrDataRate: 7,
     rx1: steppedRx1,

@@ -136,7 +136,11 @@ export const deviations: readonly Deviation[] = [
   {
     regions: ["ISM2400"],
     revisions: between("TS001-1.0.0", "RP002-1.0.4"),
-    facts: { maxAdrDataRate: "0 -> 7" },
-    clause: "Physical Layer Proposal 2.4 GHz: every channel carries DR0 to DR7",
+    facts: {
+      maxAdrDataRate: "0 -> 7",
+      ...bothDwellTimes(Object.fromEntries([2, 3, 4, 5, 6, 7].map(rate => [`DR${rate} payload`, "242 -> 220"]))),
+    },
+    clause:
+      "Physical Layer Proposal 2.4 GHz: every channel carries DR0 to DR7; M is 228 for a device behind a repeater",
   },
 ];
