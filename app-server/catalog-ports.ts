@@ -314,6 +314,24 @@ export interface Gateways {
   remove(gatewayId: GatewayId, check?: Check<Gateway>): Promise<boolean>;
 }
 
+/** What is known of a request that came with a key of its client's. */
+export type IdempotencyState =
+  | { readonly kind: "new" }
+  /** The same request with the same key, not done yet, or cut off by a crash. */
+  | { readonly kind: "under-way" }
+  /** Without `answer` where it held a secret. */
+  | { readonly kind: "done"; readonly status: number; readonly answer?: string }
+  | { readonly kind: "other-request" };
+
+/** Keys by which clients keep a request from being carried out twice; forgotten after a day. */
+export interface IdempotencyKeys {
+  /** Takes the key for this request, unless it is taken. */
+  begin(owner: string, key: string, request: string): Promise<IdempotencyState>;
+  finish(owner: string, key: string, status: number, answer?: string): Promise<void>;
+  /** The request came to nothing and may be tried again. */
+  giveUp(owner: string, key: string): Promise<void>;
+}
+
 /** The catalog as the API reads and changes it. Every method rejects with SqlError when the database cannot answer. */
 export interface Repositories {
   readonly tenants: Tenants;
@@ -325,6 +343,7 @@ export interface Repositories {
   readonly deviceProfiles: DeviceProfiles;
   readonly devices: Devices;
   readonly gateways: Gateways;
+  readonly idempotencyKeys: IdempotencyKeys;
 }
 
 export type CatalogConflictCode =

@@ -55,7 +55,7 @@ export function apiKeyRoutes(api: Api, { repositories: { apiKeys }, clock }: Api
   api.post(
     "/api-keys",
     {
-      config: { access: inTenant("tenant", "body.tenantId") },
+      config: { access: inTenant("tenant", "body.tenantId"), answerIsSecret: true },
       schema: { summary: "Make an API key", body: ApiKeyCreate, response: { 201: Created } },
     },
     async (request, reply) => {

@@ -13,6 +13,7 @@ import { deviceRoutes } from "./devices.ts";
 import { addEtags } from "./etag.ts";
 import { eventRoutes } from "./events.ts";
 import { gatewayRoutes } from "./gateways.ts";
+import { addIdempotency } from "./idempotency.ts";
 import { loginRoutes } from "./login.ts";
 import { mqttCredentialRoutes } from "./mqtt-credentials.ts";
 import { describeApi, openApiRoutes } from "./openapi.ts";
@@ -101,6 +102,7 @@ export function addRules(scope: FastifyInstance, deps: ApiDependencies): void {
     await checkSubject(access, request.principal, request, deps.repositories);
   });
   addEtags(scope);
+  addIdempotency(scope, deps);
 }
 
 function addRoutes(scope: FastifyInstance, deps: ApiDependencies): void {

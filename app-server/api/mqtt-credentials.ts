@@ -40,7 +40,7 @@ export function mqttCredentialRoutes(api: Api, { repositories: { mqttCredentials
   api.post(
     "/applications/:applicationId/mqtt-credentials",
     {
-      config,
+      config: { ...config, answerIsSecret: true },
       schema: { summary: "Add an MQTT login", params: Params, body: CredentialCreate, response: { 201: Created } },
     },
     async (request, reply) => {

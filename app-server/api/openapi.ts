@@ -7,7 +7,8 @@ import { sessionCookie } from "./authentication.ts";
 const description =
   "Answers and errors are JSON; errors are problem documents (RFC 9457) with a stable `code`. Lists give `next` while " +
   "there is more; pass it as `after`. Changes are partial: what is left out stays. An answer that is one record has an " +
-  "`ETag`; with it as `If-Match` a change or deletion is refused when somebody else was faster.";
+  "`ETag`; with it as `If-Match` a change or deletion is refused when somebody else was faster. A POST with an `Idempotency-Key` is carried out once, however often it is sent " +
+  "within a day.";
 
 /**
  * The page is whole without any other host. The library's own policy has `upgrade-insecure-requests`, under which a browser

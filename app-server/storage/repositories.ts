@@ -6,6 +6,7 @@ import { createApplications } from "./applications.ts";
 import { createDeviceProfiles } from "./device-profiles.ts";
 import { createDevices } from "./devices.ts";
 import { createGateways } from "./gateways.ts";
+import { createIdempotencyKeys } from "./idempotency.ts";
 import { createLoginSessions } from "./login-sessions.ts";
 import { createMqttCredentials } from "./mqtt-credentials.ts";
 import { createTenants } from "./tenants.ts";
@@ -21,4 +22,5 @@ export const createRepositories = (sql: Sql, clock: Clock): Repositories => ({
   deviceProfiles: createDeviceProfiles(sql),
   devices: createDevices(sql),
   gateways: createGateways(sql),
+  idempotencyKeys: createIdempotencyKeys(sql, clock),
 });
