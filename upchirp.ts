@@ -11,7 +11,7 @@ import { systemClock } from "./platform/clock.ts";
 import { exampleConfig, printConfig } from "./platform/config/print.ts";
 import { loadConfig } from "./platform/config.ts";
 import { addMasterKey, KeyFileError } from "./platform/key-file.ts";
-import { stopOnSignals } from "./platform/lifecycle.ts";
+import { endAtOnce, stopOnSignals } from "./platform/lifecycle.ts";
 import { createLog, type Log } from "./platform/log.ts";
 import { migrate } from "./platform/migrate.ts";
 
@@ -108,7 +108,7 @@ async function start(options: StartOptions): Promise<{ installation: Installatio
 /** Ends the process at once: everything that was promised is on disk, and the supervisor starts a new one. */
 const fail = (log: Log) => (reason: string) => {
   log.fatal({ reason }, "cannot go on");
-  process.exit(1);
+  endAtOnce(process, "SIGKILL", 1);
 };
 
 function readyText({ roles, httpPort, udpPort, mqttPort, administrator }: Installation): string {

@@ -109,11 +109,27 @@ export const createLifecycle = (options: { readonly log: Log; readonly clock: Cl
 
 type StopSignal = "SIGINT" | "SIGTERM";
 
-/** The part of `process` that signals come from; tests pass their own. */
-export interface SignalSource {
+/** The part of `process` that ends it; tests pass their own. */
+interface EndableProcess {
+  readonly pid: number;
+  kill(pid: number, signal: StopSignal | "SIGKILL"): unknown;
+  exit(code: number): void;
+}
+
+/** The part of `process` that signals come from. */
+export interface SignalSource extends EndableProcess {
   on(signal: StopSignal, listener: (signal: StopSignal) => void): unknown;
   off(signal: StopSignal, listener: (signal: StopSignal) => void): unknown;
-  exit(code: number): void;
+}
+
+/**
+ * Ends the process by a signal and waits for nothing. `exit` alone joins the thread pool, where a commit of the state
+ * store may be waiting for this very thread; it is left for the first process of a container, which no signal of its own
+ * reaches.
+ */
+export function endAtOnce(target: EndableProcess, signal: StopSignal | "SIGKILL", code: number): void {
+  target.kill(target.pid, signal);
+  target.exit(code);
 }
 
 const signalNumbers = { SIGINT: 2, SIGTERM: 15 } as const;
@@ -122,8 +138,8 @@ const signalNumbers = { SIGINT: 2, SIGTERM: 15 } as const;
 const sameSignalUs = 500_000;
 
 /**
- * The first SIGINT or SIGTERM stops cleanly and exits with 0; a second one, half a second later or more, exits at
- * once, with 128 and the signal's number as shells do. Gives a function that leaves signals alone again.
+ * The first SIGINT or SIGTERM stops cleanly and exits with 0; a second one, half a second later or more, ends the process
+ * at once, which shells tell as 128 and the signal's number. Gives a function that leaves signals alone again.
  */
 export function stopOnSignals(
   lifecycle: Pick<Lifecycle, "stop">,
@@ -134,7 +150,9 @@ export function stopOnSignals(
   const onSignal = (signal: StopSignal): void => {
     const nowUs = clock.monotonicUs();
     if (firstAtUs !== undefined) {
-      if (nowUs - firstAtUs >= sameSignalUs) source.exit(128 + signalNumbers[signal]);
+      if (nowUs - firstAtUs < sameSignalUs) return;
+      leaveAlone();
+      endAtOnce(source, signal, 128 + signalNumbers[signal]);
       return;
     }
     firstAtUs = nowUs;
@@ -144,10 +162,11 @@ export function stopOnSignals(
       () => source.exit(1),
     );
   };
-  source.on("SIGINT", onSignal);
-  source.on("SIGTERM", onSignal);
-  return () => {
+  const leaveAlone = (): void => {
     source.off("SIGINT", onSignal);
     source.off("SIGTERM", onSignal);
   };
+  source.on("SIGINT", onSignal);
+  source.on("SIGTERM", onSignal);
+  return leaveAlone;
 }

@@ -101,6 +101,12 @@ describe("signals", () => {
   class FakeProcess extends EventEmitter {
     readonly codes: number[] = [];
     readonly exited = Promise.withResolvers<void>();
+    readonly pid = 1;
+    /** With whether anybody still listens to the signal, which would keep it from ending the process. */
+    readonly killed: (readonly [number, string, boolean])[] = [];
+    kill(pid: number, signal: string): void {
+      this.killed.push([pid, signal, this.listenerCount(signal) > 0]);
+    }
     exit(code: number): void {
       this.codes.push(code);
       this.exited.resolve();
@@ -125,6 +131,7 @@ describe("signals", () => {
     await clock.advance(500);
     expect(source.codes).toEqual([]);
     source.emit("SIGINT", "SIGINT");
+    expect(source.killed).toEqual([[1, "SIGINT", false]]);
     expect(source.codes).toEqual([130]);
   });
 

@@ -1,12 +1,15 @@
 import { parseDevEui } from "../../lorawan/ids.ts";
+import { endAtOnce } from "../../platform/lifecycle.ts";
 import { openLmdbStore } from "../../platform/state/lmdb.ts";
 import type { StateStore } from "../../platform/state/store.ts";
 
 /**
  * A process to be killed: commits to several devices at once without end, and after each resolved commit prints
- * `devEui version`. With the word `hold` it only opens the store and prints `open`.
+ * `devEui version`. With the word `hold` it only opens the store and prints `open`; with `end` it ends itself at once after
+ * a hundred commits.
  */
 const [folder = "", mode = ""] = process.argv.slice(2);
+let commits = 0;
 
 const store = await openLmdbStore({ folder });
 if (mode === "hold") {
@@ -32,6 +35,8 @@ async function writeForever(to: StateStore, n: number): Promise<void> {
     });
     if (outcome.kind !== "committed") throw new Error("someone else writes here");
     version = outcome.version;
+    commits += 1;
+    if (mode === "end" && commits === 100) setImmediate(() => endAtOnce(process, "SIGKILL", 1));
     process.stdout.write(`${devEui} ${version}\n`);
   }
 }

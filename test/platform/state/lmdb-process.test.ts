@@ -92,6 +92,15 @@ describe("a store whose process is killed", () => {
       await store.close();
     }
   });
+
+  test("ends with it when it ends itself at once, though a commit is under way", async () => {
+    for (let round = 0; round < 5; round += 1) {
+      const writer = startWriter("end");
+      const ended = once(writer, "exit");
+      writer.stdout.resume();
+      expect(await ended).toEqual([null, "SIGKILL"]);
+    }
+  });
 });
 
 describe.runIf(process.platform === "linux")("a store whose disk is full", () => {
