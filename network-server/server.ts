@@ -74,6 +74,8 @@ export async function startNetworkServer(options: NetworkServerOptions): Promise
     async close() {
       stopSweeping();
       network.stop();
+      // Under load there is always a frame under way: only without new ones do those that were acknowledged come to their end.
+      transport.refuseUplinks();
       await Promise.race([work.idle(), sleep(clock, closingMs)]);
       await transport.close();
       await gateways.stop();

@@ -36,6 +36,8 @@ export interface UdpTransportOptions {
 }
 
 export interface UdpTransport extends GatewayTransport {
+  /** From now on uplinks are neither taken nor acknowledged; what was taken before can still be answered. */
+  refuseUplinks(): void;
   /** Gives waiting transmissions up and frees the port. */
   close(): Promise<void>;
 }
@@ -60,6 +62,7 @@ class SemtechUdp implements UdpTransport {
   readonly #options: UdpTransportOptions;
   readonly #paths = new Map<GatewayId, ReturnPath>();
   readonly #acks: PendingAcks;
+  #takesUplinks = true;
 
   constructor(options: UdpTransportOptions) {
     this.#options = options;
@@ -80,6 +83,10 @@ class SemtechUdp implements UdpTransport {
     const outcome = await this.#send(transmission);
     this.#options.gateways.recordDownlink(transmission.gatewayId, outcome.kind === "sent");
     return outcome;
+  }
+
+  refuseUplinks(): void {
+    this.#takesUplinks = false;
   }
 
   async close(): Promise<void> {
@@ -115,6 +122,7 @@ class SemtechUdp implements UdpTransport {
         this.#notePath(packet, received);
         return;
       case "push_data":
+        if (!this.#takesUplinks) return;
         this.#options.socket.send(encodePushAck(packet.version, packet.token), source);
         this.#pushData(received);
         return;
