@@ -10,7 +10,13 @@ import { Device } from "./device.ts";
 import type { DeviceEvent } from "./device-events.ts";
 import { deviceStateSchema } from "./device-state.ts";
 import type { JoinCredentials } from "./frames.ts";
-import { createUdpGateway, type TxError, type UdpGateway, type UdpGatewayStatistics } from "./gateway-udp.ts";
+import {
+  createUdpGateway,
+  type GatewayEvent,
+  type TxError,
+  type UdpGateway,
+  type UdpGatewayStatistics,
+} from "./gateway-udp.ts";
 import { type Percentiles, percentilesOf } from "./percentiles.ts";
 import type { Position } from "./propagation.ts";
 import { createRandom, type Random, seedOf } from "./random.ts";
@@ -42,6 +48,7 @@ export interface FleetOptions {
   readonly driftPpm?: number;
   readonly state?: FleetState;
   readonly listener?: (device: FleetDevice, event: DeviceEvent) => void;
+  readonly gatewayListener?: (gatewayId: string, event: GatewayEvent) => void;
 }
 
 export const fleetStateSchema = Type.Record(Type.String(), deviceStateSchema);
@@ -249,6 +256,7 @@ class SimulatedFleet implements Fleet {
       port: this.#options.connect(gatewayId),
       startCounterUs: random.between(0, 0xffff_ffff),
       listener: event => {
+        this.#options.gatewayListener?.(gatewayId, event);
         if (event.kind !== "push-ack") return;
         if (this.#latenciesUs.length === maxLatencies) this.#latenciesUs.shift();
         this.#latenciesUs.push(event.latencyUs);

@@ -34,7 +34,7 @@ export interface UdpGatewayOptions {
 
 export type GatewayEvent =
   | { readonly kind: "heard"; readonly phyPayload: Uint8Array; readonly counterUs: number }
-  | { readonly kind: "push-ack"; readonly latencyUs: number }
+  | { readonly kind: "push-ack"; readonly latencyUs: number; readonly phyPayloads: readonly Uint8Array[] }
   | { readonly kind: "downlink"; readonly txpk: Txpk; readonly error: TxError };
 
 export interface UdpGatewayStatistics {
@@ -76,10 +76,13 @@ class Forwarder implements UdpGateway, Receiver {
   readonly hearsInverted = false;
   readonly #options: UdpGatewayOptions;
   readonly #startUs: number;
-  readonly #batch: object[] = [];
+  readonly #batch: { readonly rxpk: object; readonly phyPayload: Uint8Array }[] = [];
   /** Frames on the air or yet to be, with the functions that take them off. */
   readonly #scheduled = new Map<Transmission, () => void>();
-  readonly #unacknowledged = new Map<number, number>();
+  readonly #unacknowledged = new Map<
+    number,
+    { readonly sentUs: number; readonly phyPayloads: readonly Uint8Array[] }
+  >();
   readonly #counts = { heard: 0, forwarded: 0, pushData: 0, pushAcks: 0, pullAcks: 0, downlinks: 0, transmitted: 0 };
   readonly #errors: Draft<UdpGatewayStatistics["errors"]> = {};
   readonly #timers = new Map<string, () => void>();
@@ -134,7 +137,7 @@ class Forwarder implements UdpGateway, Receiver {
     const timeMs = air.clock.nowMs() - (air.clock.monotonicUs() - transmission.endUs) / 1000;
     this.#counts.heard += 1;
     const frame = { phyPayload, frequencyHz, modulation, rssiDbm, snrDb, counterUs, timeMs };
-    this.#batch.push(rxpkOf(gps ? { ...frame, gpsTimeMs: gpsMsOf(timeMs) } : frame));
+    this.#batch.push({ rxpk: rxpkOf(gps ? { ...frame, gpsTimeMs: gpsMsOf(timeMs) } : frame), phyPayload });
     listener?.({ kind: "heard", phyPayload, counterUs });
     if (batchMs === 0) this.#flush();
     else if (!this.#timers.has("batch"))
@@ -165,15 +168,18 @@ class Forwarder implements UdpGateway, Receiver {
 
   #flush(): void {
     this.#timers.delete("batch");
-    const rxpk = this.#batch.splice(0);
-    this.#counts.forwarded += rxpk.length;
-    this.#push({ rxpk });
+    const batch = this.#batch.splice(0);
+    this.#counts.forwarded += batch.length;
+    this.#push(
+      { rxpk: batch.map(({ rxpk }) => rxpk) },
+      batch.map(({ phyPayload }) => phyPayload),
+    );
   }
 
-  #push(body: object): void {
+  #push(body: object, phyPayloads: readonly Uint8Array[] = []): void {
     const token = this.#nextToken();
     this.#counts.pushData += 1;
-    this.#unacknowledged.set(token, this.#options.air.clock.monotonicUs());
+    this.#unacknowledged.set(token, { sentUs: this.#options.air.clock.monotonicUs(), phyPayloads });
     this.#options.port.send(gatewayPacket(identifiers.pushData, token, this.gatewayId, body));
   }
 
@@ -196,10 +202,12 @@ class Forwarder implements UdpGateway, Receiver {
     const packet = parseServerPacket(bytes);
     switch (packet.kind) {
       case "push-ack": {
-        const sentUs = this.#unacknowledged.get(packet.token);
-        if (sentUs === undefined || !this.#unacknowledged.delete(packet.token)) return;
+        const pushed = this.#unacknowledged.get(packet.token);
+        if (pushed === undefined) return;
+        this.#unacknowledged.delete(packet.token);
         this.#counts.pushAcks += 1;
-        this.#options.listener?.({ kind: "push-ack", latencyUs: this.#options.air.clock.monotonicUs() - sentUs });
+        const latencyUs = this.#options.air.clock.monotonicUs() - pushed.sentUs;
+        this.#options.listener?.({ kind: "push-ack", latencyUs, phyPayloads: pushed.phyPayloads });
         return;
       }
       case "pull-ack":

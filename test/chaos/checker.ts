@@ -1,0 +1,238 @@
+import type { Delivery, DeviceFinding, Hearing, SentUplink, StruckFault, Truth } from "./truth.ts";
+
+export interface ChaosViolation {
+  readonly kind:
+    | "lost"
+    | "altered"
+    | "never-sent"
+    | "foreign-deduplication-id"
+    | "shared-deduplication-id"
+    | "out-of-order"
+    | "f-cnt-down-reused"
+    | "join-nonce-reused"
+    | "dev-nonce-accepted-twice"
+    | "device-finding";
+  readonly devEui: string;
+  readonly atMs: number;
+  readonly detail: string;
+}
+
+export interface ChaosCounts {
+  readonly uplinksSent: number;
+  readonly uplinksHeard: number;
+  /** For sure, because a downlink answered them. */
+  readonly uplinksAnswered: number;
+  readonly delivered: number;
+  /** Second copies with the first one's deduplicationId. */
+  readonly duplicates: number;
+  /** Heard and not delivered, each within a fault that may cost it. */
+  readonly notAccepted: number;
+  /** Of those, the ones that some datagram was acknowledged for. */
+  readonly notAcceptedAfterPushAck: number;
+  readonly downlinks: number;
+  readonly joinAccepts: number;
+  /** Of the last fault to cost it, by the fault's number. */
+  readonly notAcceptedByFault: ReadonlyMap<number, number>;
+}
+
+export interface ChaosVerdict {
+  readonly counts: ChaosCounts;
+  readonly violations: readonly ChaosViolation[];
+}
+
+/** Frames that reached the server so shortly before a fault may be on their way to the first commit. */
+const beforeFaultMs = 500;
+/** Datagrams on their way while everything comes back. */
+const afterFaultMs = 500;
+
+const keyOf = ({ devEui, devAddr, fCnt }: Pick<Delivery, "devEui" | "devAddr" | "fCnt">): string =>
+  `${devEui} ${devAddr} ${fCnt}`;
+
+const nameOf = ({ devAddr, fCnt }: Pick<Delivery, "devAddr" | "fCnt">): string => `FCntUp ${fCnt} of ${devAddr}`;
+
+/** Holds what one subscriber got, and what gateways were asked to send, against what really happened. */
+export function judge(truth: Truth, deliveries: readonly Delivery[], faults: readonly StruckFault[]): ChaosVerdict {
+  const arrivals = judgeArrivals(truth.uplinks, deliveries);
+  const losses = judgeLosses(truth.uplinks, arrivals.first, faults);
+  const heard = truth.uplinks.filter(({ hearings }) => hearings.length > 0);
+  return {
+    counts: {
+      uplinksSent: truth.uplinks.length,
+      uplinksHeard: heard.length,
+      uplinksAnswered: heard.filter(({ answeredAtMs }) => answeredAtMs !== undefined).length,
+      delivered: heard.filter(uplink => arrivals.first.has(keyOf(uplink))).length,
+      duplicates: arrivals.duplicates,
+      downlinks: truth.downlinks.length,
+      joinAccepts: truth.joinAccepts.length,
+      ...losses.counts,
+    },
+    violations: [
+      ...losses.violations,
+      ...arrivals.violations,
+      ...orderViolations(truth.uplinks, deliveries),
+      ...counterViolations(truth),
+      ...nonceViolations(truth),
+      ...truth.deviceFindings.map(findingViolation),
+    ],
+  };
+}
+
+interface Arrivals {
+  readonly first: ReadonlyMap<string, Delivery>;
+  readonly duplicates: number;
+  readonly violations: readonly ChaosViolation[];
+}
+
+/** Each event is of an uplink that was sent, as it was sent; copies carry the first one's deduplicationId and nobody else's. */
+function judgeArrivals(uplinks: readonly SentUplink[], deliveries: readonly Delivery[]): Arrivals {
+  const sent = new Map(uplinks.map(uplink => [keyOf(uplink), uplink]));
+  const first = new Map<string, Delivery>();
+  const owners = new Map<string, string>();
+  const violations: ChaosViolation[] = [];
+  let duplicates = 0;
+  for (const delivery of deliveries) {
+    const key = keyOf(delivery);
+    const report = (kind: ChaosViolation["kind"], detail: string): void => {
+      violations.push({ kind, devEui: delivery.devEui, atMs: delivery.atMs, detail: `${nameOf(delivery)}: ${detail}` });
+    };
+    const uplink = sent.get(key);
+    if (uplink === undefined) report("never-sent", "no device has sent this");
+    else if (uplink.fPort !== delivery.fPort || uplink.data !== delivery.data) {
+      report("altered", `port ${uplink.fPort} ${uplink.data} arrived as port ${delivery.fPort} ${delivery.data}`);
+    }
+    const known = first.get(key);
+    const { deduplicationId } = delivery;
+    if (known === undefined) first.set(key, delivery);
+    else if (known.deduplicationId === deduplicationId) duplicates += 1;
+    else report("foreign-deduplication-id", `came as ${known.deduplicationId} and again as ${deduplicationId}`);
+    const owner = owners.get(deduplicationId) ?? key;
+    owners.set(deduplicationId, owner);
+    if (owner !== key) report("shared-deduplication-id", `${deduplicationId} is that of ${owner} as well`);
+  }
+  return { first, duplicates, violations };
+}
+
+/** An uplink that was accepted for sure has to arrive, and so has each that was heard while nothing was broken. */
+function judgeLosses(
+  uplinks: readonly SentUplink[],
+  delivered: ReadonlyMap<string, Delivery>,
+  faults: readonly StruckFault[],
+) {
+  const notAcceptedByFault = new Map<number, number>();
+  const violations: ChaosViolation[] = [];
+  let notAccepted = 0;
+  let notAcceptedAfterPushAck = 0;
+  for (const uplink of uplinks) {
+    if (delivered.has(keyOf(uplink))) continue;
+    const excuses = uplink.hearings.map(hearing => excuseOf(hearing, faults));
+    const last = uplink.hearings.at(-1);
+    if (last === undefined) continue;
+    const excuse = excuses.at(-1);
+    if (uplink.answeredAtMs !== undefined || excuse === undefined || excuses.includes(undefined)) {
+      violations.push({ kind: "lost", devEui: uplink.devEui, atMs: last.atMs, detail: lossDetail(uplink) });
+      continue;
+    }
+    notAccepted += 1;
+    if (uplink.hearings.some(({ pushAckedAtMs }) => pushAckedAtMs !== undefined)) notAcceptedAfterPushAck += 1;
+    notAcceptedByFault.set(excuse.number, (notAcceptedByFault.get(excuse.number) ?? 0) + 1);
+  }
+  return { violations, counts: { notAccepted, notAcceptedAfterPushAck, notAcceptedByFault } };
+}
+
+/** The fault that may have cost this copy. */
+const excuseOf = (hearing: Hearing, faults: readonly StruckFault[]): StruckFault | undefined =>
+  faults.find(({ mayLose, fromMs, toMs }) => {
+    if (hearing.atMs < fromMs - beforeFaultMs || hearing.atMs > toMs + afterFaultMs) return false;
+    return mayLose === "uncommitted" || (mayLose === "unacknowledged" && hearing.pushAckedAtMs === undefined);
+  });
+
+function lossDetail(uplink: SentUplink): string {
+  const seconds = (ms: number): string => `${(ms / 1000).toFixed(3)} s`;
+  const heard = uplink.hearings.map(
+    ({ atMs, pushAckedAtMs }) => `${seconds(atMs)}${pushAckedAtMs === undefined ? "" : " with PUSH_ACK"}`,
+  );
+  const answered = uplink.answeredAtMs === undefined ? "" : `, answered at ${seconds(uplink.answeredAtMs)}`;
+  return `${nameOf(uplink)} never arrived: heard at ${heard.join(", ")}${answered}`;
+}
+
+/** What arrives for the first time is newer than all that this device's events have told before. */
+function orderViolations(uplinks: readonly SentUplink[], deliveries: readonly Delivery[]): readonly ChaosViolation[] {
+  const turns = new Map(uplinks.map((uplink, turn) => [keyOf(uplink), turn]));
+  const newest = new Map<string, { readonly turn: number; readonly delivery: Delivery }>();
+  const seen = new Set<string>();
+  const violations: ChaosViolation[] = [];
+  for (const delivery of deliveries) {
+    const key = keyOf(delivery);
+    const turn = turns.get(key);
+    if (turn === undefined || seen.has(key)) continue;
+    seen.add(key);
+    const { devEui, atMs } = delivery;
+    const before = newest.get(devEui);
+    if (before === undefined || turn > before.turn) newest.set(devEui, { turn, delivery });
+    else {
+      const detail = `${nameOf(delivery)} arrived after ${nameOf(before.delivery)}`;
+      violations.push({ kind: "out-of-order", devEui, atMs, detail });
+    }
+  }
+  return violations;
+}
+
+/** The same frame may be sent again, in another window or by another gateway; another frame under its counter may not. */
+function counterViolations({ downlinks }: Truth): readonly ChaosViolation[] {
+  return reused(
+    downlinks,
+    ({ devAddr, fCnt }) => `${devAddr} ${fCnt}`,
+    ({ devAddr, fCnt, atMs }, before) => ({
+      kind: "f-cnt-down-reused",
+      devEui: devAddr,
+      atMs,
+      detail: `FCntDown ${fCnt} under two frames, ${before.phyPayload} at ${before.atMs} ms and another one`,
+    }),
+  );
+}
+
+function nonceViolations({ joinAccepts }: Truth): readonly ChaosViolation[] {
+  return [
+    ...reused(
+      joinAccepts,
+      ({ devEui, joinNonce }) => `${devEui} ${joinNonce}`,
+      ({ devEui, joinNonce, atMs }) => ({
+        kind: "join-nonce-reused",
+        devEui,
+        atMs,
+        detail: `JoinNonce ${joinNonce} in two Join-Accepts`,
+      }),
+    ),
+    ...reused(
+      joinAccepts,
+      ({ devEui, devNonce }) => `${devEui} ${devNonce}`,
+      ({ devEui, devNonce, atMs }) => ({
+        kind: "dev-nonce-accepted-twice",
+        devEui,
+        atMs,
+        detail: `DevNonce ${devNonce} was answered by two Join-Accepts`,
+      }),
+    ),
+  ];
+}
+
+function reused<Frame extends { readonly phyPayload: string }>(
+  frames: readonly Frame[],
+  keyOfFrame: (frame: Frame) => string,
+  violation: (frame: Frame, before: Frame) => ChaosViolation,
+): readonly ChaosViolation[] {
+  const known = new Map<string, Frame>();
+  return frames.flatMap(frame => {
+    const key = keyOfFrame(frame);
+    const before = known.get(key) ?? frame;
+    known.set(key, before);
+    return before.phyPayload === frame.phyPayload ? [] : [violation(frame, before)];
+  });
+}
+
+const findingViolation = ({ devEui, atMs, violation, detail }: DeviceFinding): ChaosViolation => ({
+  kind: "device-finding",
+  devEui,
+  atMs,
+  detail: `${violation}: ${detail}`,
+});
