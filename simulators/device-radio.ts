@@ -40,6 +40,8 @@ export class DeviceRadio implements Receiver {
   readonly #options: DeviceRadioOptions;
   readonly #leave: () => void;
   #windows: readonly DeviceWindow[] = [];
+  /** When the windows of the last uplink open, but for those that were called off. */
+  #openedUs: readonly number[] = [];
   #cancelUplink = (): void => {};
   #cancelClose = (): void => {};
 
@@ -71,6 +73,7 @@ export class DeviceRadio implements Receiver {
     const { phyPayload, frequencyHz, powerDbm, dataRate } = uplink;
     this.endWindows();
     this.#windows = windowsAfter(region, uplink.windows, { endUs, frequencyHz, dataRate });
+    this.#openedUs = this.#windows.map(({ openUs }) => openUs);
     const frame = { phyPayload, frequencyHz, modulation, powerDbm, inverted: false, startUs, endUs };
     this.#cancelUplink = this.#air.transmit({ senderId: this.id, position: this.position, ...frame }, heardBy =>
       uplink.ended(heardBy, endUs),
@@ -84,6 +87,7 @@ export class DeviceRadio implements Receiver {
   endWindows(): void {
     this.#cancelClose();
     this.#windows = [];
+    this.#openedUs = this.#openedUs.filter(openUs => openUs <= this.#air.clock.monotonicUs());
   }
 
   stop(): void {
@@ -105,6 +109,9 @@ export class DeviceRadio implements Receiver {
     const timed = windowOf(this.#windows, transmission, this.#options.windowToleranceUs);
     if (timed !== undefined) return timed.name;
     const continuous = this.#options.continuous();
-    return continuous && sameChannel(continuous, transmission) ? "RXC" : undefined;
+    if (!continuous || !sameChannel(continuous, transmission)) return undefined;
+    // TS001-1.0.4 15: a window that opens in the middle of a frame goes before it.
+    const isDropped = this.#openedUs.some(openUs => transmission.startUs < openUs && openUs < transmission.endUs);
+    return isDropped ? undefined : "RXC";
   }
 }

@@ -58,10 +58,10 @@ export interface UdpGateway {
   statistics(): UdpGatewayStatistics;
 }
 
-// Figures of Semtech's packet forwarder, jitqueue.c and jitqueue.h.
+// Figures of Semtech's packet forwarder for the SX1302, jitqueue.c and jitqueue.h.
 const startDelayUs = 1_500;
 const marginUs = 1_000;
-const queueDelayUs = 30_000;
+const queueDelayUs = 40_000;
 const longestAdvanceUs = 512_000_000;
 const highestPowerDbm = 30;
 const wrap = 2 ** 32;
@@ -243,7 +243,7 @@ class Forwarder implements UdpGateway, Receiver {
     const startUs = this.#startOf(txpk);
     if (typeof startUs === "string") return startUs;
     const endUs = startUs + airtimeUs(modulation, phyPayload.length, { crc: !(txpk.ncrc ?? false) });
-    const apartUs = startDelayUs + marginUs;
+    const apartUs = startDelayUs + queueDelayUs + marginUs;
     for (const other of this.#scheduled.keys()) {
       if (startUs < other.endUs + apartUs && other.startUs < endUs + apartUs) return "COLLISION_PACKET";
     }
@@ -262,7 +262,7 @@ class Forwarder implements UdpGateway, Receiver {
   #startOf(txpk: Txpk): number | "TOO_LATE" | "TOO_EARLY" | "GPS_UNLOCKED" {
     const { clock } = this.#options.air;
     const nowUs = clock.monotonicUs();
-    if (txpk.imme) return nowUs + startDelayUs;
+    if (txpk.imme) return nowUs + 2 * queueDelayUs;
     const aheadUs = this.#aheadUs(txpk);
     if (aheadUs === undefined) return "GPS_UNLOCKED";
     if (aheadUs < startDelayUs + marginUs + queueDelayUs) return "TOO_LATE";

@@ -28,7 +28,11 @@ interface Reservation {
   readonly expiresAtUs: number;
 }
 
-const guardUs = 30_000;
+/**
+ * More than forwarders ask for: Semtech's for the SX1302 refuses what begins less than 42.5 ms after the end of another,
+ * with airtimes rounded to a millisecond; those before it ask for 32.5 ms.
+ */
+const guardUs = 45_000;
 /** How far the server may be wrong about when a gateway sends what is not timed by its counter: the way there. */
 const uncertaintyUs = 100_000;
 const expirySlackUs = 1_000_000;

@@ -51,8 +51,11 @@ export interface TransmitterOptions {
   readonly schedule?: Schedule;
 }
 
-/** Bounds of what a transport says it needs: some forwarders acknowledge only what they have sent. */
-const shortestLeadMs = 40;
+/**
+ * Bounds of what a transport says it needs: Semtech's forwarder for the SX1302 refuses a frame less than 42.5 ms ahead, and
+ * some forwarders acknowledge only what they have sent.
+ */
+const shortestLeadMs = 45;
 const longestLeadMs = 400;
 
 export function createTransmitter(options: TransmitterOptions): Transmitter {

@@ -70,10 +70,10 @@ test.each([
     );
     expect(sent).toEqual(rising(sent));
     expect(device.events.filter(event => event.kind === "violation")).toEqual([]);
-    // What the air alone may lose, a frame that comes while the device sends, is rare; what is heard is heard in order.
+    // What the air alone may lose, a frame that meets an uplink or its windows, is rare; what is heard is heard in order.
     const items = [...new Set(itemsHeard(device))];
     expect(items).toEqual(rising(items));
-    expect(items.length).toBeGreaterThan(enqueued - 5);
+    expect(items.length).toBeGreaterThan(enqueued * 0.85);
     expect(await life.store.queue(device.devEui)).toEqual([]);
   },
 );

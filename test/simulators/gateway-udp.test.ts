@@ -58,16 +58,17 @@ describe("the packet forwarder", () => {
     radio.stop();
   });
 
-  test("C42 refuses a frame that overlaps with one that waits", async () => {
+  test("C42 refuses a frame that begins less than 42.5 ms after the end of one that waits", async () => {
     const radio = createVirtualRadio();
     const server = createTinyServer(radio.gateway().server, frame => {
       server.send(answerInRx1(frame, downlinkFrame({ fCnt: 0, fPort: 1, payload: "01" })));
       server.send(answerInRx1(frame, downlinkFrame({ fCnt: 1 }), 1_030_000));
-      server.send(answerInRx1(frame, downlinkFrame({ fCnt: 2 }), 1_200_000));
+      server.send(answerInRx1(frame, downlinkFrame({ fCnt: 2 }), 1_083_000));
+      server.send(answerInRx1(frame, downlinkFrame({ fCnt: 3 }), 1_200_000));
     });
     radio.device({ personalization: keys }).device.send(uplink);
     await radio.clock.advance(3000);
-    expect(server.txAcks).toEqual(["NONE", "COLLISION_PACKET", "NONE"]);
+    expect(server.txAcks).toEqual(["NONE", "COLLISION_PACKET", "COLLISION_PACKET", "NONE"]);
     radio.stop();
   });
 

@@ -111,6 +111,20 @@ describe("uplinks", () => {
     radio.stop();
   });
 
+  test("C51 a frame on RX2 parameters is dropped when RX1 opens in its middle", async () => {
+    const radio = createVirtualRadio();
+    const server = createTinyServer(radio.gateway().server, frame => {
+      const { tmst: _, ...txpk } = answerInRx1(frame, downlinkFrame({ fCnt: 0, fPort: 4, payload: "01" }));
+      server.send({ ...txpk, imme: true, freq: 869.525, datr: "SF12BW125" });
+    });
+    const { device, of } = radio.device({ personalization: keys, deviceClass: "C" });
+    device.send({ fPort: 1, payload: Uint8Array.of(1) });
+    await radio.clock.advance(5_000);
+    expect(server.txAcks).toEqual(["NONE"]);
+    expect(of("downlink")).toEqual([]);
+    radio.stop();
+  });
+
   test("C57 after 64 uplinks without a downlink ADRACKReq is set, and after 32 more the device steps back", async () => {
     const radio = createVirtualRadio();
     const server = createTinyServer(radio.gateway().server);
