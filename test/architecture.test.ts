@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const roleFolders = ["network-server", "join-server", "app-server"];
-const sourceFolders = ["lorawan", "platform", ...roleFolders, "simulators", "cli", "compose"];
+const sourceFolders = ["lorawan", "platform", ...roleFolders, "simulators", "cli", "compose", "benchmark"];
 const maxLines = 400;
 
 const filesUnder = (folder: string): readonly string[] =>
