@@ -4,15 +4,17 @@ import { type AppServer, startAppServer } from "./app-server/server.ts";
 import type { FirstAdministrator } from "./app-server/storage/first-start.ts";
 import type { Config } from "./compose/config.ts";
 import { openDatabase, prepareCatalog } from "./compose/database.ts";
+import { joinServerFaultsOf, joinServerOf, listenWithTls, type TlsListener } from "./compose/join-servers.ts";
 import { installationKeys } from "./compose/keys.ts";
 import { networkControl } from "./compose/network-control.ts";
 import { part } from "./compose/part.ts";
 import { allRoles, type Role, roleFaults } from "./compose/roles.ts";
 import { openState } from "./compose/state.ts";
 import type { Surroundings } from "./compose/surroundings.ts";
+import { joinServerFaults } from "./join-server/config.ts";
 import { createJoinServer } from "./join-server/server.ts";
+import { parseNetId } from "./lorawan/ids.ts";
 import { createAdrScripts } from "./network-server/adr-script/sandbox.ts";
-import { createHttpJoinServer } from "./network-server/backend/join-server.ts";
 import { openSqlCatalog } from "./network-server/catalog/sql-catalog.ts";
 import { openUdpSocket } from "./network-server/gateway/udp/socket.ts";
 import { checkRegionConfigs } from "./network-server/region-check.ts";
@@ -28,6 +30,8 @@ import { createMetrics } from "./platform/metrics.ts";
 export interface Installation {
   readonly roles: ReadonlySet<Role>;
   readonly httpPort: number;
+  /** With the join-server role, of TS002 with mutual TLS where it is configured. */
+  readonly joinServerTlsPort?: number;
   /** With the network-server role. */
   readonly udpPort?: number;
   /** With the app-server role, unless its own broker is off. */
@@ -47,7 +51,12 @@ export async function startInstallation(
   roles: ReadonlySet<Role> = new Set(allRoles),
 ): Promise<Installation> {
   const { log, clock, version } = surroundings;
-  refuseFaults([...checkRegionConfigs(config.networkServer.regions), ...roleFaults(config, roles)]);
+  refuseFaults([
+    ...checkRegionConfigs(config.networkServer.regions),
+    ...joinServerFaults(config.joinServer),
+    ...joinServerFaultsOf(config.networkServer),
+    ...roleFaults(config, roles),
+  ]);
   prepareDataFolder(config.dataFolder);
   const { masterKeys, appSKeyKek, vault } = installationKeys(config);
   const metrics = createMetrics();
@@ -83,7 +92,14 @@ export async function startInstallation(
   );
   // The API puts root keys where the Join Server finds them, in this process or another.
   const joins = add("join server", ["join-server", "app-server"], async () =>
-    createJoinServer({ sql: database().sql, masterKeys, config: joinServer, appSKeyKek }),
+    createJoinServer({
+      sql: database().sql,
+      masterKeys,
+      config: joinServer,
+      appSKeyKek,
+      homeNetId: parseNetId(networkServer.netId),
+      log,
+    }),
   );
   const network = add(
     "network server",
@@ -95,7 +111,7 @@ export async function startInstallation(
         config: networkServer,
         catalog: catalog(),
         store: store(),
-        joinServer: networkServer.joinServer ? createHttpJoinServer(networkServer.joinServer) : joins(),
+        joinServer: joinServerOf(networkServer, joins),
         vault,
         adrScripts,
         socket,
@@ -129,6 +145,12 @@ export async function startInstallation(
   add("join server over HTTP", ["join-server"], async () => {
     await http().app.register(joins().routes);
   });
+  const joinsTls = add(
+    "join server over TLS",
+    ["join-server"],
+    () => listenWithTls(joinServer, joins(), log),
+    async opened => opened?.http.close(),
+  );
   const applications = add(
     "application server",
     ["app-server"],
@@ -159,17 +181,20 @@ export async function startInstallation(
   );
 
   await lifecycle.start();
-  return { roles, httpPort: httpPort(), lifecycle, ...portsOf(roles, network, applications) };
+  return { roles, httpPort: httpPort(), lifecycle, ...portsOf(roles, network, joinsTls, applications) };
 }
 
 function portsOf(
   roles: ReadonlySet<Role>,
   network: () => { readonly udpPort: number },
+  joinsTls: () => TlsListener | undefined,
   applications: () => { readonly server: AppServer; readonly administrator: FirstAdministrator | undefined },
-): Pick<Installation, "udpPort" | "mqttPort" | "administrator"> {
+): Pick<Installation, "udpPort" | "mqttPort" | "joinServerTlsPort" | "administrator"> {
   const { mqttPort } = roles.has("app-server") ? applications().server : {};
   const administrator = roles.has("app-server") ? applications().administrator : undefined;
+  const tls = roles.has("join-server") ? joinsTls() : undefined;
   return {
+    ...(tls && { joinServerTlsPort: tls.port }),
     ...(roles.has("network-server") && { udpPort: network().udpPort }),
     ...(mqttPort !== undefined && { mqttPort }),
     ...(administrator && { administrator }),

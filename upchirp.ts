@@ -111,7 +111,7 @@ const fail = (log: Log) => (reason: string) => {
   endAtOnce(process, "SIGKILL", 1);
 };
 
-function readyText({ roles, httpPort, udpPort, mqttPort, administrator }: Installation): string {
+function readyText({ roles, httpPort, udpPort, mqttPort, joinServerTlsPort, administrator }: Installation): string {
   const http = `http://localhost:${httpPort}`;
   const lines = [
     "",
@@ -120,6 +120,7 @@ function readyText({ roles, httpPort, udpPort, mqttPort, administrator }: Instal
     roles.has("app-server")
       ? `  HTTP      ${http}/api/docs (API; also /healthz, /readyz, /metrics, MQTT over WebSocket at /mqtt)`
       : `  HTTP      ${http}/readyz (also /healthz, /metrics${roles.has("join-server") ? ", TS002 at /ts002" : ""})`,
+    ...(joinServerTlsPort === undefined ? [] : [`  TS002     TCP ${joinServerTlsPort} (mutual TLS)`]),
     ...(mqttPort === undefined ? [] : [`  MQTT      TCP ${mqttPort}`]),
     ...(administrator
       ? [

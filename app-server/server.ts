@@ -1,9 +1,8 @@
-import { readFileSync } from "node:fs";
 import type { FastifyInstance } from "fastify";
 import type { Clock } from "../platform/clock.ts";
-import { ConfigError } from "../platform/errors.ts";
 import type { Log } from "../platform/log.ts";
 import type { Metrics } from "../platform/metrics.ts";
+import { readPem } from "../platform/pem-file.ts";
 import type { Sql } from "../platform/sql.ts";
 import type { StateStore } from "../platform/state/store.ts";
 import { createApi } from "./api/api.ts";
@@ -151,19 +150,12 @@ function readTlsFiles(external: AppServerConfig["mqtt"]["external"]): TlsFiles {
   if (!external) return {};
   const { caFile, certificateFile, keyFile } = external;
   return {
-    ...(caFile !== undefined && { ca: readPem("caFile", caFile) }),
-    ...(certificateFile !== undefined && { clientCertificate: readPem("certificateFile", certificateFile) }),
-    ...(keyFile !== undefined && { clientKey: readPem("keyFile", keyFile) }),
+    ...(caFile !== undefined && { ca: readPem("appServer.mqtt.external.caFile", caFile) }),
+    ...(certificateFile !== undefined && {
+      clientCertificate: readPem("appServer.mqtt.external.certificateFile", certificateFile),
+    }),
+    ...(keyFile !== undefined && { clientKey: readPem("appServer.mqtt.external.keyFile", keyFile) }),
   };
-}
-
-function readPem(option: string, path: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new ConfigError(`appServer.mqtt.external.${option}: ${reason}`);
-  }
 }
 
 function serveWebSocket(http: FastifyInstance, broker: EmbeddedBroker): void {

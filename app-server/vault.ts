@@ -11,8 +11,8 @@ export interface KeyEncryptionKey {
 }
 
 export interface VaultOptions extends KeyEncryptionKey {
-  /** Keys of the past, which sessions that began under them still need. */
-  readonly older?: readonly KeyEncryptionKey[];
+  /** Further keys that envelopes may be under: those of the past, which sessions still need, and a Join Server's. */
+  readonly others?: readonly KeyEncryptionKey[];
 }
 
 /** Unwrapping a key costs two cipher objects; sessions use one key for thousands of uplinks. */
@@ -23,9 +23,9 @@ const maxOpened = 10_000;
  * An envelope with another label, or one that has been altered, stays closed. Throws MalformedValue for a KEK of the
  * wrong length.
  */
-export function createAppSKeyVault({ kekLabel, kek, older = [] }: VaultOptions): AppSKeyVault {
+export function createAppSKeyVault({ kekLabel, kek, others = [] }: VaultOptions): AppSKeyVault {
   const opened = new Map<string, AesKey>();
-  const byLabel = new Map([...older, { kekLabel, kek }].map(entry => [entry.kekLabel, entry.kek]));
+  const byLabel = new Map([...others, { kekLabel, kek }].map(entry => [entry.kekLabel, entry.kek]));
   for (const known of byLabel.values()) assertUsable(known);
 
   const openWrapped = (key: Uint8Array, wrapped: string): AesKey | undefined => {

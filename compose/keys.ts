@@ -29,7 +29,14 @@ export interface InstallationKeys {
 export function installationKeys(config: Config): InstallationKeys {
   const masterKeys = masterKeysOf(config);
   const appSKeyKek = kekOf(masterKeys.current);
-  return { masterKeys, appSKeyKek, vault: createAppSKeyVault({ ...appSKeyKek, older: masterKeys.older.map(kekOf) }) };
+  const others = [...masterKeys.older.map(kekOf), ...sharedKek(config)];
+  return { masterKeys, appSKeyKek, vault: createAppSKeyVault({ ...appSKeyKek, others }) };
+}
+
+/** The key that is shared with a Join Server of somebody else's. */
+function sharedKek({ networkServer: { joinServer } }: Config): readonly KeyEncryptionKey[] {
+  const { kekLabel, kek } = joinServer ?? {};
+  return kekLabel === undefined || kek === undefined ? [] : [{ kekLabel, kek: Buffer.from(kek, "hex") }];
 }
 
 const kekOf = (master: MasterKey): KeyEncryptionKey => ({

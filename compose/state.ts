@@ -1,7 +1,7 @@
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { ConfigError } from "../platform/errors.ts";
 import type { Metrics } from "../platform/metrics.ts";
+import { readPem } from "../platform/pem-file.ts";
 import { openLmdbStore } from "../platform/state/lmdb.ts";
 import { openRedisStore } from "../platform/state/redis.ts";
 import type { RedisConnection } from "../platform/state/redis-client.ts";
@@ -33,15 +33,6 @@ export function redisConnection({ url, nodes, username, password, caFile }: Redi
     ...(url === undefined ? { nodes } : { url }),
     ...(username !== undefined && { username }),
     ...(password !== undefined && { password }),
-    ...(caFile !== undefined && { ca: readPem(caFile) }),
+    ...(caFile !== undefined && { ca: readPem("state.redis.caFile", caFile) }),
   };
-}
-
-function readPem(path: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new ConfigError(`state.redis.caFile: ${reason}`);
-  }
 }

@@ -1,7 +1,27 @@
-import type { JoinAns, JoinReq, RejoinAns, RejoinReq, ResultCode } from "../lorawan/backend/messages.ts";
-import type { DevEui } from "../lorawan/ids.ts";
+import {
+  type Header,
+  type HomeNSAns,
+  type HomeNSReq,
+  type JoinAns,
+  type JoinReq,
+  type RejoinAns,
+  type RejoinReq,
+  type ResultCode,
+  resultCodeIn,
+} from "../lorawan/backend/messages.ts";
+import { FrameError, MalformedValue } from "../lorawan/errors.ts";
+import { type DevEui, type NetId, parseDevEui } from "../lorawan/ids.ts";
 import type { AesKey } from "../lorawan/keys.ts";
-import { type Acceptance, acceptJoin, checkMic, joinRequestOf, nonceScopeOf, type Refusal } from "./join.ts";
+import {
+  type Acceptance,
+  acceptJoin,
+  checkMic,
+  joinRequestOf,
+  nonceScopeOf,
+  plainHex,
+  type Refusal,
+  refused,
+} from "./join.ts";
 import type { NonceStore, RootKeyStore } from "./ports.ts";
 import { acceptRejoin, checkRejoinMic, rejoinRequestOf } from "./rejoin.ts";
 
@@ -20,21 +40,23 @@ export interface JoinAnswerer {
    * carry; the MIC and RJcount0 of those types are for the network server to check (TS001-1.1 6.2.4.1).
    */
   rejoin(request: RejoinReq, wrap: KeyWrap): Promise<RejoinAns>;
+  /** Names the home network of a device, for a network that it visits. */
+  home(request: HomeNSReq): Promise<HomeNSAns>;
 }
 
-/** The Join Server's one service, whether it is called directly or over TS002. */
-export function createJoinAnswerer(rootKeys: RootKeyStore, nonces: NonceStore): JoinAnswerer {
+/** The Join Server's one service, whether it is called directly or over TS002. `homeNetId` is that of its devices. */
+export function createJoinAnswerer(rootKeys: RootKeyStore, nonces: NonceStore, homeNetId: NetId): JoinAnswerer {
   async function joinBody(request: JoinReq, wrap: KeyWrap): Promise<AnswerBody> {
     const frame = joinRequestOf(request);
     if (frame.kind === "refused") return refusalBody(request, frame);
     const keys = await rootKeys.keys(frame.devEui);
     if (!keys) return unknownDevice(request, frame.devEui);
-    const badMic = checkMic(request, keys);
-    if (badMic) return refusalBody(request, badMic);
+    const refusal = checkMic(request, keys) ?? checkActivation(keys);
+    if (refusal) return refusalBody(request, refusal);
     const decision = await nonces.change(
       frame.devEui,
       nonceScopeOf(frame),
-      (used): Decision => acceptJoin(request, frame, keys, used),
+      (used): Decision => orMalformed(() => acceptJoin(request, frame, keys, used)),
     );
     return decisionBody(request, decision, wrap);
   }
@@ -44,12 +66,12 @@ export function createJoinAnswerer(rootKeys: RootKeyStore, nonces: NonceStore): 
     if ("resultCode" in frame) return refusalBody(request, frame);
     const keys = await rootKeys.keys(frame.devEui);
     if (!keys) return unknownDevice(request, frame.devEui);
-    const badMic = checkRejoinMic(request, frame, keys);
-    if (badMic) return refusalBody(request, badMic);
+    const refusal = checkRejoinMic(request, frame, keys) ?? checkActivation(keys);
+    if (refusal) return refusalBody(request, refusal);
     const decision = await nonces.change(
       frame.devEui,
       frame.joinEui,
-      (used): Decision => acceptRejoin(request, frame, keys, used),
+      (used): Decision => orMalformed(() => acceptRejoin(request, frame, keys, used)),
     );
     return decisionBody(request, decision, wrap);
   }
@@ -57,13 +79,34 @@ export function createJoinAnswerer(rootKeys: RootKeyStore, nonces: NonceStore): 
   return {
     join: async (request, wrap) => ({ ...(await joinBody(request, wrap)), MessageType: "JoinAns" }),
     rejoin: async (request, wrap) => ({ ...(await rejoinBody(request, wrap)), MessageType: "RejoinAns" }),
+    async home(request) {
+      const devEui = parseDevEui(plainHex(request.DevEUI));
+      const isKnown = await rootKeys.has(devEui);
+      const body = isKnown ? resultBody(request, "Success") : unknownDevice(request, devEui);
+      return { ...body, MessageType: "HomeNSAns", ...(isKnown && { HNetID: homeNetId }) };
+    },
   };
+}
+
+/** Known from here on to be the device itself, which is told more than a stranger. */
+const checkActivation = ({ mayActivate }: { readonly mayActivate: boolean }): Refusal | undefined =>
+  mayActivate ? undefined : refused("ActivationDisallowed", "the device is disabled, or its profile has no OTAA");
+
+/** A message may have the right form and a CFList, NetID or DevAddr that no Join-Accept can carry. */
+function orMalformed(accept: () => Decision): Decision {
+  try {
+    return accept();
+  } catch (error) {
+    if (error instanceof MalformedValue || error instanceof FrameError)
+      return refused("MalformedMessage", error.message);
+    throw error;
+  }
 }
 
 /** A refusal leaves the nonces as they are. */
 type Decision = Acceptance | (Refusal & { readonly nonces?: never });
 
-type Answerable = JoinReq | RejoinReq;
+type Answerable = Omit<Header, "MessageType">;
 
 /** TS002 11: an answer turns sender and receiver round and keeps the transaction. */
 const header = (request: Answerable) => ({
@@ -71,14 +114,19 @@ const header = (request: Answerable) => ({
   SenderID: request.ReceiverID,
   ReceiverID: request.SenderID,
   TransactionID: request.TransactionID,
+  ...(request.SenderNSID !== undefined && { ReceiverNSID: request.SenderNSID }),
   ...(request.SenderToken !== undefined && { ReceiverToken: request.SenderToken }),
 });
 
 type AnswerBody = Omit<JoinAns, "MessageType">;
 
-const resultBody = (request: Answerable, resultCode: ResultCode, description: string): AnswerBody => ({
+/** An answer without content. */
+export const resultBody = (request: Answerable, resultCode: ResultCode, description?: string): AnswerBody => ({
   ...header(request),
-  Result: { ResultCode: resultCode, Description: description },
+  Result: {
+    ResultCode: resultCodeIn(request.ProtocolVersion, resultCode),
+    ...(description !== undefined && { Description: description }),
+  },
 });
 
 const refusalBody = (request: Answerable, refusal: Refusal): AnswerBody =>
@@ -93,8 +141,7 @@ const decisionBody = (request: Answerable, decision: Acceptance | Refusal, wrap:
 function acceptedBody(request: Answerable, acceptance: Acceptance, wrap: KeyWrap): AnswerBody {
   const { networkKeys } = acceptance;
   return {
-    ...header(request),
-    Result: { ResultCode: "Success" },
+    ...resultBody(request, "Success"),
     PHYPayload: Buffer.from(acceptance.phyPayload).toString("hex"),
     Lifetime: 0,
     AppSKey: wrap.appSKey(acceptance.appSKey),

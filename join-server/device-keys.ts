@@ -15,6 +15,7 @@ export class UnreadableRootKey extends UpchirpError {
 const bytes = Type.Unsafe<Uint8Array>(Type.Any());
 const keyRow = Type.Object({ dev_eui: Type.String(), nwk_key: bytes, app_key: Type.Union([bytes, Type.Null()]) });
 type KeyRow = Static<typeof keyRow>;
+const deviceRow = Type.Object({ ...keyRow.properties, may_activate: Type.Boolean() });
 const countRow = Type.Object({ present: Type.Boolean() });
 
 const purpose = "device root keys";
@@ -63,10 +64,16 @@ export function createRootKeyStore(sql: Sql, masterKeys: MasterKeys): RootKeySto
 
   return {
     async keys(devEui) {
-      const rows = await sql.rows(keyRow, "select dev_eui, nwk_key, app_key from device_root_keys where dev_eui = $1", [
-        devEui,
-      ]);
-      return rows[0] && pairOf(rows[0]);
+      const [row] = await sql.rows(
+        deviceRow,
+        `select k.dev_eui, k.nwk_key, k.app_key, not d.is_disabled and p.supports_otaa as may_activate
+         from device_root_keys k
+         join devices d on d.dev_eui = k.dev_eui
+         join device_profiles p on p.id = d.device_profile_id
+         where k.dev_eui = $1`,
+        [devEui],
+      );
+      return row && { ...pairOf(row), mayActivate: row.may_activate };
     },
     async put(devEui, keys) {
       await sql.run(

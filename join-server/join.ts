@@ -57,13 +57,22 @@ export const refused = (resultCode: ResultCode, description: string): Refusal =>
 /** The frame inside a JoinReq, or why there is none. */
 export function joinRequestOf(request: JoinReq): JoinRequest | Refusal {
   const frame = decodeFrame(hexBytes(request.PHYPayload));
-  if (frame instanceof FrameError) return refused("FrameSizeError", frame.message);
+  if (frame instanceof FrameError) return unreadable(frame);
   if (frame.kind !== "join-request") return refused("MalformedMessage", "PHYPayload is no Join-Request");
   if (frame.devEui !== plainHex(request.DevEUI)) {
     return refused("MalformedMessage", "DevEUI differs from the one in PHYPayload");
   }
+  if (frame.joinEui !== plainHex(request.ReceiverID)) {
+    return refused("UnknownReceiver", "ReceiverID differs from the JoinEUI in PHYPayload");
+  }
   return frame;
 }
+
+const sizeFaults: readonly string[] = ["frame_too_short", "frame_too_long", "wrong_length"];
+
+/** What is no frame at all has the wrong size, or else another fault. */
+export const unreadable = ({ code, message }: FrameError): Refusal =>
+  refused(sizeFaults.includes(code) ? "FrameSizeError" : "MalformedMessage", message);
 
 /** C22: the MIC is checked before any nonce is looked at. */
 export function checkMic(request: JoinReq, keys: RootKeyPair): Refusal | undefined {

@@ -1,9 +1,14 @@
 import type { DevEui, JoinEui } from "../lorawan/ids.ts";
 import type { JoinNonces, RootKeyPair } from "./join.ts";
 
+export interface DeviceKeys extends RootKeyPair {
+  /** The device is not disabled, and its profile has OTAA. */
+  readonly mayActivate: boolean;
+}
+
 /** Root keys, encrypted at rest. */
 export interface RootKeyStore {
-  keys(devEui: DevEui): Promise<RootKeyPair | undefined>;
+  keys(devEui: DevEui): Promise<DeviceKeys | undefined>;
   put(devEui: DevEui, keys: RootKeyPair): Promise<void>;
   remove(devEui: DevEui): Promise<boolean>;
   has(devEui: DevEui): Promise<boolean>;

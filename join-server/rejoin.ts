@@ -16,6 +16,7 @@ import {
   type RootKeyPair,
   refused,
   session11,
+  unreadable,
 } from "./join.ts";
 
 /** A Rejoin-Request with the JoinEUI that its nonces are counted under. */
@@ -24,7 +25,7 @@ export type ScopedRejoin = (RejoinRequest1 | RejoinRequest02) & { readonly joinE
 /** The frame inside a RejoinReq, or why there is none. */
 export function rejoinRequestOf(request: RejoinReq): ScopedRejoin | Refusal {
   const frame = decodeFrame(hexBytes(request.PHYPayload));
-  if (frame instanceof FrameError) return refused("FrameSizeError", frame.message);
+  if (frame instanceof FrameError) return unreadable(frame);
   if (frame.kind !== "rejoin-request") return refused("MalformedMessage", "PHYPayload is no Rejoin-Request");
   if (frame.devEui !== plainHex(request.DevEUI)) {
     return refused("MalformedMessage", "DevEUI differs from the one in PHYPayload");
@@ -32,8 +33,12 @@ export function rejoinRequestOf(request: RejoinReq): ScopedRejoin | Refusal {
   if ((hexBytes(request.DLSettings)[0] ?? 0) < 0x80) {
     return refused("MalformedMessage", "a rejoin is of LoRaWAN 1.1: DLSettings has OptNeg set");
   }
-  if (frame.rejoinType === 1) return frame;
   const joinEui = receiverOf(request);
+  if (frame.rejoinType === 1) {
+    return frame.joinEui === joinEui
+      ? frame
+      : refused("UnknownReceiver", "ReceiverID differs from the JoinEUI in PHYPayload");
+  }
   return joinEui ? { ...frame, joinEui } : refused("MalformedMessage", "ReceiverID is the JoinEUI of the device");
 }
 

@@ -1,63 +1,58 @@
-import { createHash, timingSafeEqual } from "node:crypto";
-import type { FastifyInstance } from "fastify";
-import { Compile } from "typebox/compile";
-import { wrapKey } from "../lorawan/backend/key-envelope.ts";
-import { type JoinReq, joinReqSchema, type RejoinReq, rejoinReqSchema } from "../lorawan/backend/messages.ts";
+import { TLSSocket } from "node:tls";
+import type { FastifyError, FastifyInstance, FastifyRequest } from "fastify";
+import type { Log } from "../platform/log.ts";
 import type { JoinAnswerer, KeyWrap } from "./answer.ts";
-import type { JoinServerClientConfig } from "./config.ts";
-import { plainHex } from "./join.ts";
+import { type Credentials, clientOf, keyWrapFor } from "./clients.ts";
+import type { JoinServerConfig } from "./config.ts";
+import { servedJoinEuis } from "./served-join-euis.ts";
+import { answerMessage, failedAnswer, type Ts002Answer } from "./ts002.ts";
 
-const joinReq = Compile(joinReqSchema);
-const rejoinReq = Compile(rejoinReqSchema);
+export interface RouteOptions {
+  readonly answerer: JoinAnswerer;
+  readonly config: JoinServerConfig;
+  /** For clients whose application server shares no key with us: it is this installation's own. */
+  readonly appSKeyWrap: KeyWrap["appSKey"];
+  readonly log: Log;
+}
 
 /**
  * TS002-1.1.0 over HTTP: JSON is posted to one path, and every answer is status 200 with a result code, faults of the
- * message included. Only a client without a valid token gets a 401.
+ * message and of this server included. Only somebody unknown gets a 401.
  */
-export function joinServerRoutes(
-  answerer: JoinAnswerer,
-  clients: readonly JoinServerClientConfig[],
-  appSKeyWrap: KeyWrap["appSKey"],
-) {
+export function joinServerRoutes({ answerer, config, appSKeyWrap, log }: RouteOptions) {
+  const serves = servedJoinEuis(config.joinEuis);
+
+  async function answer(request: FastifyRequest): Promise<Ts002Answer> {
+    const client = clientOf(config.clients, credentialsOf(request));
+    if (!client) return unknownSender;
+    try {
+      return await answerMessage(answerer, client, keyWrapFor(client, appSKeyWrap), serves, request.body);
+    } catch (error) {
+      log.error({ err: error, netId: client.netId }, "a question to the Join Server could not be answered");
+      return failedAnswer(request.body);
+    }
+  }
+
   return async (http: FastifyInstance): Promise<void> => {
-    http.post("/ts002", async (request, reply) => {
-      const client = clientOf(clients, request.headers.authorization);
-      if (!client) return reply.code(401).send({ Result: { ResultCode: "UnknownSender" } });
-      const message = request.body;
-      const wrap = { appSKey: appSKeyWrap, networkKey: networkKeyWrap(client) };
-      if (joinReq.Check(message)) return isFrom(client, message) ? answerer.join(message, wrap) : strangeSender;
-      if (rejoinReq.Check(message)) return isFrom(client, message) ? answerer.rejoin(message, wrap) : strangeSender;
-      return {
-        Result: { ResultCode: "MalformedMessage", Description: "this is no JoinReq or RejoinReq of TS002-1.1.0" },
-      };
+    // Nothing of what a stranger sends is read.
+    http.addHook("onRequest", async (request, reply) => {
+      if (!clientOf(config.clients, credentialsOf(request))) return reply.code(401).send(unknownSender);
     });
+    http.setErrorHandler((error: FastifyError, _request, reply) => {
+      if (error.statusCode !== 400) throw error;
+      return reply.code(200).send({ Result: { ResultCode: "MalformedMessage", Description: "this is no JSON" } });
+    });
+    http.post("/ts002", answer);
   };
 }
 
-/** C70: whoever holds the token speaks for its NetID alone. */
-const isFrom = (client: JoinServerClientConfig, message: JoinReq | RejoinReq): boolean =>
-  plainHex(message.SenderID) === plainHex(client.netId);
+const unknownSender: Ts002Answer = { Result: { ResultCode: "UnknownSender" } };
 
-const strangeSender = {
-  Result: { ResultCode: "UnknownSender", Description: "SenderID is not the NetID of this client" },
-};
-
-function clientOf(
-  clients: readonly JoinServerClientConfig[],
-  authorization: string | undefined,
-): JoinServerClientConfig | undefined {
-  const token = /^Bearer (.+)$/.exec(authorization ?? "")?.[1];
-  if (token === undefined) return undefined;
-  return clients.find(client => timingSafeEqual(digest(client.token), digest(token)));
+function credentialsOf(request: FastifyRequest): Credentials {
+  const { authorization } = request.headers;
+  const { socket } = request;
+  // Over TLS the handshake has already turned down whoever has no certificate of the configured authorities.
+  if (!(socket instanceof TLSSocket) || !socket.authorized) return { authorization };
+  const name = socket.getPeerCertificate().subject?.CN;
+  return { authorization, ...(typeof name === "string" && { certificate: name }) };
 }
-
-const digest = (text: string): Uint8Array => createHash("sha256").update(text).digest();
-
-function networkKeyWrap(client: JoinServerClientConfig): KeyWrap["networkKey"] {
-  const { kekLabel, kek } = client;
-  if (kekLabel === undefined || kek === undefined) return key => ({ AESKey: hex(key) });
-  const kekBytes = Buffer.from(kek, "hex");
-  return key => ({ KEKLabel: kekLabel, AESKey: hex(wrapKey(kekBytes, key)) });
-}
-
-const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");

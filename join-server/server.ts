@@ -1,9 +1,10 @@
 import type { FastifyInstance } from "fastify";
 import { wrapKey } from "../lorawan/backend/key-envelope.ts";
 import type { JoinAns, JoinReq, RejoinAns, RejoinReq } from "../lorawan/backend/messages.ts";
-import type { DevEui, JoinEui } from "../lorawan/ids.ts";
+import type { DevEui, JoinEui, NetId } from "../lorawan/ids.ts";
 import { parseAesKey } from "../lorawan/keys.ts";
 import type { MasterKeys } from "../platform/key-file.ts";
+import type { Log } from "../platform/log.ts";
 import type { Sql } from "../platform/sql.ts";
 import { createJoinAnswerer, type KeyWrap } from "./answer.ts";
 import type { JoinServerConfig } from "./config.ts";
@@ -25,7 +26,7 @@ export interface JoinServer {
   };
   /** Encrypts every root key under the newest key-encryption key; gives how many were not. */
   reencrypt(progress: (done: number) => void): Promise<number>;
-  /** TS002 over HTTP. */
+  /** TS002 over HTTP, with or without TLS. */
   routes(http: FastifyInstance): Promise<void>;
 }
 
@@ -35,12 +36,16 @@ export interface JoinServerOptions {
   readonly config: JoinServerConfig;
   /** What AppSKeys are wrapped under for the application server (TS002 13). */
   readonly appSKeyKek: { readonly kekLabel: string; readonly kek: Uint8Array };
+  /** Of the network that the devices are at home in. */
+  readonly homeNetId: NetId;
+  readonly log: Log;
 }
 
-export function createJoinServer({ sql, masterKeys, config, appSKeyKek }: JoinServerOptions): JoinServer {
+export function createJoinServer(options: JoinServerOptions): JoinServer {
+  const { sql, masterKeys, config, appSKeyKek, homeNetId, log } = options;
   const store = createRootKeyStore(sql, masterKeys);
   const nonces = createNonceStore(sql);
-  const answerer = createJoinAnswerer(store, nonces);
+  const answerer = createJoinAnswerer(store, nonces, homeNetId);
   const appSKeyWrap: KeyWrap["appSKey"] = key => ({
     KEKLabel: appSKeyKek.kekLabel,
     AESKey: Buffer.from(wrapKey(appSKeyKek.kek, key)).toString("hex"),
@@ -63,6 +68,6 @@ export function createJoinServer({ sql, masterKeys, config, appSKeyKek }: JoinSe
       forgetDevNonces: (devEui, joinEui) => nonces.forgetDevNonces(devEui, joinEui),
     },
     reencrypt: progress => store.reencrypt(progress),
-    routes: joinServerRoutes(answerer, config.clients, appSKeyWrap),
+    routes: joinServerRoutes({ answerer, config, appSKeyWrap, log }),
   };
 }

@@ -141,7 +141,28 @@ export const networkServerConfigSchema = Type.Object({
   joinServer: Type.Optional(
     Type.Object({
       url: Type.String({ pattern: "^https?://", description: "TS002 address of a Join Server in another process." }),
-      token: Type.String({ minLength: 16, secret: true, description: "Bearer token that it knows this server by." }),
+      token: Type.Optional(
+        Type.String({ minLength: 16, secret: true, description: "Bearer token that it knows this server by." }),
+      ),
+      certificateFile: Type.Optional(
+        Type.String({ description: "PEM file with the TLS client certificate that it knows this server by." }),
+      ),
+      keyFile: Type.Optional(Type.String({ description: "PEM file with the private key of that certificate." })),
+      caFile: Type.Optional(
+        Type.String({ description: "PEM file with the authorities that the Join Server's certificate is of." }),
+      ),
+      kekLabel: Type.Optional(Type.String({ description: "Label of the key-encryption key shared with it." })),
+      kek: Type.Optional(
+        Type.String({
+          pattern: "^([0-9a-fA-F]{32}|[0-9a-fA-F]{64})$",
+          secret: true,
+          description: "That key, 16 or 32 bytes in hex, which session keys come wrapped under.",
+        }),
+      ),
+      protocolVersion: Type.Union([Type.Literal("1.0"), Type.Literal("1.1")], {
+        default: "1.1",
+        description: "Version of LoRaWAN Backend Interfaces that it is asked in.",
+      }),
     }),
   ),
   deviceCacheSize: Type.Integer({

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { STATUS_CODES } from "node:http";
+import { createServer } from "node:https";
 import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
 import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from "fastify";
 import type { Registry } from "prom-client";
@@ -169,6 +170,33 @@ function requestId(given: string | readonly string[] | undefined): string {
   return typeof given === "string" && /^[\w.-]{1,64}$/.test(given) ? given : randomUUID();
 }
 
+/** PEM texts. */
+export interface MutualTls {
+  readonly certificate: string;
+  readonly key: string;
+  /** Authorities that the certificates of clients are of. */
+  readonly clientCa: string;
+}
+
+/** A server of its own for other servers: whoever has no certificate of the authorities is turned down by TLS. */
+export function createMutualTlsServer(
+  { certificate: cert, key, clientCa: ca }: MutualTls,
+  { log }: Pick<HttpOptions, "log">,
+): HttpServer {
+  const loggerInstance: FastifyBaseLogger = log;
+  const options = { cert, key, ca, requestCert: true, rejectUnauthorized: true, minVersion: "TLSv1.2" } as const;
+  const app: FastifyInstance = fastify({
+    loggerInstance,
+    logController: new LogController({ disableRequestLogging: true }),
+    bodyLimit: 64 * 1024,
+    requestTimeout: 30_000,
+    forceCloseConnections: true,
+    serverFactory: handler => createServer(options, handler),
+  });
+  addErrorAnswers(app, log);
+  return listening(app);
+}
+
 /**
  * The process's one HTTP server: problem documents for every error, probes and metrics. Requests are not logged, only
  * those that fail by our fault.
@@ -192,17 +220,19 @@ export function createHttpServer(options: HttpOptions): HttpServer {
   });
   addErrorAnswers(app, options.log);
   addProbes(app, options);
-  return {
-    app,
-    async listen({ host, port, option }) {
-      try {
-        await app.listen({ host, port });
-      } catch (error) {
-        throw listenFault(error, "HTTP", port, option);
-      }
-      const address = app.server.address();
-      return typeof address === "object" && address !== null ? address.port : port;
-    },
-    close: () => app.close(),
-  };
+  return listening(app);
 }
+
+const listening = (app: FastifyInstance): HttpServer => ({
+  app,
+  async listen({ host, port, option }) {
+    try {
+      await app.listen({ host, port });
+    } catch (error) {
+      throw listenFault(error, "HTTP", port, option);
+    }
+    const address = app.server.address();
+    return typeof address === "object" && address !== null ? address.port : port;
+  },
+  close: () => app.close(),
+});

@@ -3,8 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { configSchema } from "../compose/config.ts";
+import { installationKeys } from "../compose/keys.ts";
 import { redisConnection } from "../compose/state.ts";
 import { startInstallation } from "../compose.ts";
+import { wrapKey } from "../lorawan/backend/key-envelope.ts";
 import { systemClock } from "../platform/clock.ts";
 import { loadConfig } from "../platform/config.ts";
 import { ConfigError } from "../platform/errors.ts";
@@ -28,6 +30,41 @@ test("a region configuration that no device could follow is told at start, befor
     /town \(EU868\): rx1DrOffset is 7.*\n.*town \(EU868\): rx2FrequencyHz 923300000/,
   );
   expect(existsSync(dataFolder)).toBe(false);
+});
+
+const configOf = (fileText: string) => loadConfig(configSchema, { fileText, env: {}, overrides: [] });
+
+test("a Join Server elsewhere is known by half of what it takes: told at start", async () => {
+  const fileText = `
+    [networkServer.joinServer]
+    url = "https://join.example/ts002"
+    certificateFile = "/etc/upchirp/ns.pem"
+    kek = "${"a0".repeat(16)}"
+    [[joinServer.clients]]
+    netId = "000013"
+  `;
+  const surroundings = { log: createLog({ level: "silent" }), clock: systemClock, version: "0", onFatal: () => {} };
+  await expect(startInstallation(configOf(fileText), surroundings)).rejects.toThrow(
+    /clients\[0\].*token.*\n.*certificateFile and keyFile.*\n.*kek and kekLabel/,
+  );
+});
+
+test("C70 keys that a Join Server elsewhere wraps under the shared key are opened", () => {
+  const kek = "a0".repeat(16);
+  const { vault } = installationKeys(
+    configOf(`
+      keyEncryptionKeys = "01020304:${"0b".repeat(32)}"
+      [networkServer.joinServer]
+      url = "https://join.example/ts002"
+      token = "a token of ours alone"
+      kekLabel = "theirs"
+      kek = "${kek}"
+    `),
+  );
+  const key = Uint8Array.from({ length: 16 }, (_, index) => index);
+  const aesKey = Buffer.from(wrapKey(Buffer.from(kek, "hex"), key)).toString("hex");
+  expect(vault.open({ kekLabel: "theirs", aesKey })).toEqual(key);
+  expect(vault.open({ kekLabel: "others", aesKey })).toBeUndefined();
 });
 
 test("a Redis is one server or the nodes of a cluster, with a password from the environment", () => {

@@ -11,7 +11,7 @@ export const keyEnvelopeSchema = Type.Object({ KEKLabel: Type.Optional(Type.Stri
 
 export const resultSchema = Type.Object({ ResultCode: Type.String(), Description: Type.Optional(Type.String()) });
 
-/** TS002 table 22; those that a Join Server gives. */
+/** TS002-1.1.0 table 22; those that a Join Server gives. */
 export const resultCodes = [
   "Success",
   "NoAction",
@@ -37,14 +37,34 @@ export const resultCodes = [
 ] as const;
 export type ResultCode = (typeof resultCodes)[number];
 
-const header = {
+/** Of these interfaces; a Join Server answers in the version that it is asked in. */
+export const protocolVersions: readonly string[] = ["1.0", "1.1"];
+
+const codesOf10: Partial<Record<ResultCode, string>> = {
+  FrameReplayed: "JoinReqFailed",
+  MalformedMessage: "MalformedRequest",
+  UnknownReceiver: "UnkownReceiver",
+};
+
+/** The code as the protocol version has it: LoRaWAN Backend Interfaces 1.0 knows fewer, and spells one in its own way. */
+export const resultCodeIn = (protocolVersion: string, code: ResultCode): string =>
+  protocolVersion === "1.0" ? (codesOf10[code] ?? code) : code;
+
+/** What every message begins with. */
+export const headerSchema = Type.Object({
   ProtocolVersion: Type.String(),
   SenderID: Type.String(),
   ReceiverID: Type.String(),
   TransactionID: Type.Integer({ minimum: 0, maximum: 0xffffffff }),
+  MessageType: Type.String(),
+  /** Of a network server, since 1.1. */
+  SenderNSID: Type.Optional(hex(8)),
+  ReceiverNSID: Type.Optional(hex(8)),
   SenderToken: Type.Optional(anyHex),
   ReceiverToken: Type.Optional(anyHex),
-};
+});
+export type Header = Static<typeof headerSchema>;
+const header = headerSchema.properties;
 
 const joinRequestFields = {
   MACVersion: Type.String(),
@@ -81,3 +101,13 @@ export type JoinAns = Static<typeof joinAnsSchema>;
 
 export const rejoinAnsSchema = Type.Object({ ...header, MessageType: Type.Literal("RejoinAns"), ...joinAnswerFields });
 export type RejoinAns = Static<typeof rejoinAnsSchema>;
+
+export const homeNSReqSchema = Type.Object({ ...header, MessageType: Type.Literal("HomeNSReq"), DevEUI: hex(8) });
+export type HomeNSReq = Static<typeof homeNSReqSchema>;
+
+export type HomeNSAns = Header & {
+  readonly MessageType: "HomeNSAns";
+  readonly Result: Static<typeof resultSchema>;
+  /** NetID of the device's home network. */
+  readonly HNetID?: string;
+};

@@ -72,7 +72,7 @@ export function createJoins(context: NetworkContext, guard: JoinGuard) {
     );
     const devAddr = randomDevAddr(context.netId, context.randomBytes);
     const request: JoinReq = {
-      ProtocolVersion: "1.0",
+      ProtocolVersion: "1.1",
       SenderID: context.netId,
       ReceiverID: frame.joinEui,
       TransactionID: Buffer.from(context.randomBytes(4)).readUInt32BE(0),

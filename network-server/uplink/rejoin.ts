@@ -138,7 +138,7 @@ function planRejoin(
   const joinEui = frame.rejoinType === 1 ? frame.joinEui : (session?.joinEui ?? device.joinEui);
   return {
     request: {
-      ProtocolVersion: "1.0",
+      ProtocolVersion: "1.1",
       SenderID: context.netId,
       ReceiverID: joinEui,
       TransactionID: Buffer.from(context.randomBytes(4)).readUInt32BE(0),

@@ -4,7 +4,7 @@ import Value from "typebox/value";
 import { describe, expect, test } from "vitest";
 import { createJoinAnswerer } from "../../join-server/answer.ts";
 import type { JoinAns, JoinReq } from "../../lorawan/backend/messages.ts";
-import { parseDevEui, parseJoinEui } from "../../lorawan/ids.ts";
+import { parseDevEui, parseJoinEui, parseNetId } from "../../lorawan/ids.ts";
 import { parseAesKey } from "../../lorawan/keys.ts";
 import { sealJoinRequest } from "../../lorawan/phy/security.ts";
 import { memoryJoinStores } from "../support/join-stores.ts";
@@ -39,6 +39,7 @@ const vectors = Value.Parse(
 const clear = (key: Uint8Array) => ({ AESKey: Buffer.from(key).toString("hex") });
 const wrap = { appSKey: clear, networkKey: clear };
 
+const homeNetId = parseNetId("000013");
 const devEui = parseDevEui("0102030405060708");
 const joinEui = parseJoinEui("1112131415161718");
 const nwkKey = parseAesKey("000102030405060708090a0b0c0d0e0f");
@@ -46,7 +47,7 @@ const nwkKey = parseAesKey("000102030405060708090a0b0c0d0e0f");
 function joinReq(devNonce: number, changes: Partial<JoinReq> = {}, key = nwkKey): JoinReq {
   const phyPayload = sealJoinRequest(key, { joinEui, devEui, devNonce });
   return {
-    ProtocolVersion: "1.0",
+    ProtocolVersion: "1.1",
     SenderID: "000000",
     ReceiverID: joinEui,
     TransactionID: 1,
@@ -64,7 +65,7 @@ function joinReq(devNonce: number, changes: Partial<JoinReq> = {}, key = nwkKey)
 async function answererWithDevice() {
   const stores = memoryJoinStores();
   await stores.rootKeys.put(devEui, { nwkKey });
-  return { ...stores, answerer: createJoinAnswerer(stores.rootKeys, stores.nonces) };
+  return { ...stores, answerer: createJoinAnswerer(stores.rootKeys, stores.nonces, homeNetId) };
 }
 
 const codeOf = (answer: JoinAns): string => answer.Result.ResultCode;
@@ -86,7 +87,7 @@ describe("known joins", () => {
       const request = sealJoinRequest(root, { joinEui: joinEuiOfDevice, devEui: device, devNonce: vector.devNonce });
       const dlSettings = (vector.optNeg ? 0x80 : 0) | (vector.rx1DrOffset << 4) | vector.rx2DataRate;
       const cfList = vector.plaintext.slice(24);
-      const answer = await createJoinAnswerer(rootKeys, nonces).join(
+      const answer = await createJoinAnswerer(rootKeys, nonces, homeNetId).join(
         {
           ...joinReq(0),
           SenderID: vector.netId,
@@ -143,7 +144,8 @@ describe("nonces", () => {
     const other = parseJoinEui("aaaaaaaaaaaaaaaa");
     const request = sealJoinRequest(nwkKey, { joinEui: other, devEui, devNonce: 1 });
     expect(codeOf(await answerer.join(joinReq(5), wrap))).toBe("Success");
-    const answer = await answerer.join(joinReq(0, { PHYPayload: Buffer.from(request).toString("hex") }), wrap);
+    const changes = { PHYPayload: Buffer.from(request).toString("hex"), ReceiverID: other };
+    const answer = await answerer.join(joinReq(0, changes), wrap);
     expect(codeOf(answer)).toBe("Success");
   });
 
@@ -160,29 +162,72 @@ describe("nonces", () => {
 
 describe("requests that cannot be answered", () => {
   test.each([
-    ["an unknown device", { DevEUI: "ffffffffffffffff" }, "MalformedMessage"],
-    ["a truncated frame", { PHYPayload: "0001" }, "FrameSizeError"],
-    ["no bytes", { PHYPayload: "" }, "FrameSizeError"],
-    ["a data frame", { PHYPayload: "400403020100000001aabbccdd" }, "MalformedMessage"],
-  ])("%s is answered with a result code", async (_name, changes, code) => {
+    ["another DevEUI than in the frame", { DevEUI: "ffffffffffffffff" }, "MalformedMessage", "MalformedRequest"],
+    ["another JoinEUI than in the frame", { ReceiverID: "ffffffffffffffff" }, "UnknownReceiver", "UnkownReceiver"],
+    ["a truncated frame", { PHYPayload: "0001" }, "FrameSizeError", "FrameSizeError"],
+    ["no bytes", { PHYPayload: "" }, "FrameSizeError", "FrameSizeError"],
+    ["another Major", { PHYPayload: `03${"00".repeat(22)}` }, "MalformedMessage", "MalformedRequest"],
+    ["a data frame", { PHYPayload: "400403020100000001aabbccdd" }, "MalformedMessage", "MalformedRequest"],
+    ["a short CFList", { CFList: "0011" }, "MalformedMessage", "MalformedRequest"],
+    ["no AppKey for 1.1", { MACVersion: "1.1.0", DLSettings: "80" }, "JoinReqFailed", "JoinReqFailed"],
+  ])("C70 %s is answered with a result code, and burns no nonce", async (_name, changes, code, code10) => {
     const { answerer } = await answererWithDevice();
     expect(codeOf(await answerer.join(joinReq(1, changes), wrap))).toBe(code);
+    expect(codeOf(await answerer.join(joinReq(1, { ...changes, ProtocolVersion: "1.0" }), wrap))).toBe(code10);
+    expect(codeOf(await answerer.join(joinReq(1), wrap))).toBe("Success");
   });
 
-  test("a device without stored keys is unknown", async () => {
+  test("C70 a nonce that comes again is FrameReplayed, which 1.0 does not know", async () => {
+    const { answerer } = await answererWithDevice();
+    await answerer.join(joinReq(1), wrap);
+    expect(codeOf(await answerer.join(joinReq(1), wrap))).toBe("FrameReplayed");
+    expect(codeOf(await answerer.join(joinReq(1, { ProtocolVersion: "1.0" }), wrap))).toBe("JoinReqFailed");
+  });
+
+  test("C70 a device that may not activate is told so, but only if it is that device", async () => {
+    const { answerer, disabled } = await answererWithDevice();
+    disabled.add(devEui);
+    expect(codeOf(await answerer.join(joinReq(1), wrap))).toBe("ActivationDisallowed");
+    expect(codeOf(await answerer.join(joinReq(1, {}, parseAesKey("ff".repeat(16))), wrap))).toBe("MICFailed");
+    disabled.clear();
+    expect(codeOf(await answerer.join(joinReq(1), wrap))).toBe("Success");
+  });
+
+  test("C70 a device without stored keys is unknown", async () => {
     const stores = memoryJoinStores();
-    const answer = await createJoinAnswerer(stores.rootKeys, stores.nonces).join(joinReq(1), wrap);
+    const answer = await createJoinAnswerer(stores.rootKeys, stores.nonces, homeNetId).join(joinReq(1), wrap);
     expect(codeOf(answer)).toBe("UnknownDevEUI");
+  });
+
+  test("C70 the home network of a known device is named, that of a stranger is not", async () => {
+    const { answerer } = await answererWithDevice();
+    const header = { ProtocolVersion: "1.1", SenderID: "000024", ReceiverID: joinEui, TransactionID: 3 };
+    const ask = (DevEUI: string) => answerer.home({ ...header, MessageType: "HomeNSReq", DevEUI });
+    expect(await ask(`0x${devEui.toUpperCase()}`)).toEqual({
+      ...header,
+      SenderID: joinEui,
+      ReceiverID: "000024",
+      MessageType: "HomeNSAns",
+      Result: { ResultCode: "Success" },
+      HNetID: "000013",
+    });
+    const stranger = await ask("ffffffffffffffff");
+    expect(stranger.Result.ResultCode).toBe("UnknownDevEUI");
+    expect(stranger).not.toHaveProperty("HNetID");
   });
 
   test("C70 the answer turns sender and receiver round and keeps the transaction", async () => {
     const { answerer } = await answererWithDevice();
-    const answer = await answerer.join(joinReq(1, { TransactionID: 4711, SenderToken: "ab" }), wrap);
+    const answer = await answerer.join(
+      joinReq(1, { TransactionID: 4711, SenderToken: "ab", SenderNSID: "70b3d57ed0000001" }),
+      wrap,
+    );
     expect(answer).toMatchObject({
       SenderID: joinEui,
       ReceiverID: "000000",
       TransactionID: 4711,
       ReceiverToken: "ab",
+      ReceiverNSID: "70b3d57ed0000001",
       MessageType: "JoinAns",
     });
   });

@@ -37,6 +37,7 @@ const clear = (key: Uint8Array) => ({ AESKey: Buffer.from(key).toString("hex") }
 const wrap = { appSKey: clear, networkKey: clear };
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
 
+const homeNetId = parseNetId("000013");
 const devEui = parseDevEui("0102030405060708");
 const joinEui = parseJoinEui("1112131415161718");
 const netId = parseNetId("000013");
@@ -48,7 +49,7 @@ const someKey = parseAesKey("ff".repeat(16));
 
 function rejoinReq(phyPayload: Uint8Array, changes: Partial<RejoinReq> = {}): RejoinReq {
   return {
-    ProtocolVersion: "1.0",
+    ProtocolVersion: "1.1",
     SenderID: netId,
     ReceiverID: joinEui,
     TransactionID: 9,
@@ -71,7 +72,7 @@ const type02 = (rejoinType: 0 | 2, rjCount0: number): Uint8Array =>
 async function answererWithDevice() {
   const stores = memoryJoinStores();
   await stores.rootKeys.put(devEui, { nwkKey, appKey });
-  return { ...stores, answerer: createJoinAnswerer(stores.rootKeys, stores.nonces) };
+  return { ...stores, answerer: createJoinAnswerer(stores.rootKeys, stores.nonces, homeNetId) };
 }
 
 describe("known rejoins", () => {
@@ -94,7 +95,7 @@ describe("known rejoins", () => {
       });
       const dlSettings = 0x80 | (vector.rx1DrOffset << 4) | vector.rx2DataRate;
       const cfList = vector.plaintext.slice(24);
-      const answer = await createJoinAnswerer(rootKeys, nonces).rejoin(
+      const answer = await createJoinAnswerer(rootKeys, nonces, homeNetId).rejoin(
         rejoinReq(frame, {
           SenderID: vector.netId,
           ReceiverID: scope,
@@ -172,16 +173,30 @@ describe("rejoins", () => {
     ["another DevEUI", { DevEUI: "ffffffffffffffff" }, "MalformedMessage"],
     ["a receiver that is no JoinEUI", { ReceiverID: "somewhere" }, "MalformedMessage"],
     ["OptNeg unset", { DLSettings: "00" }, "MalformedMessage"],
-  ])("%s is answered with a result code", async (_name, changes, code) => {
+  ])("C70 %s is answered with a result code", async (_name, changes, code) => {
     const { answerer } = await answererWithDevice();
     const answer = await answerer.rejoin(rejoinReq(type02(0, 1), changes), wrap);
     expect(answer.Result.ResultCode).toBe(code);
     expect(answer).toMatchObject({ MessageType: "RejoinAns", TransactionID: 9, ReceiverID: netId });
   });
 
-  test("a device without stored keys is unknown", async () => {
+  test("C70 a rejoin of type 1 sent to another JoinEUI than its own is refused", async () => {
+    const { answerer } = await answererWithDevice();
+    const answer = await answerer.rejoin(rejoinReq(type1(1), { ReceiverID: "ffffffffffffffff" }), wrap);
+    expect(answer.Result.ResultCode).toBe("UnknownReceiver");
+  });
+
+  test("C70 a device that may not activate may not rejoin", async () => {
+    const { answerer, disabled } = await answererWithDevice();
+    disabled.add(devEui);
+    for (const frame of [type1(1), type02(0, 1)]) {
+      expect((await answerer.rejoin(rejoinReq(frame), wrap)).Result.ResultCode).toBe("ActivationDisallowed");
+    }
+  });
+
+  test("C70 a device without stored keys is unknown", async () => {
     const { rootKeys, nonces } = memoryJoinStores();
-    const answer = await createJoinAnswerer(rootKeys, nonces).rejoin(rejoinReq(type1(1)), wrap);
+    const answer = await createJoinAnswerer(rootKeys, nonces, homeNetId).rejoin(rejoinReq(type1(1)), wrap);
     expect(answer.Result.ResultCode).toBe("UnknownDevEUI");
   });
 });

@@ -1,12 +1,12 @@
 import fastify from "fastify";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { createJoinAnswerer } from "../../join-server/answer.ts";
-import { joinServerRoutes } from "../../join-server/routes.ts";
+import { joinServerRoutes, type RouteOptions } from "../../join-server/routes.ts";
 import { unwrapKey } from "../../lorawan/backend/key-envelope.ts";
-import { parseDevEui, parseJoinEui } from "../../lorawan/ids.ts";
+import { parseDevEui, parseJoinEui, parseNetId } from "../../lorawan/ids.ts";
 import { deriveJoinServerKeys, deriveSessionKeys11, parseAesKey } from "../../lorawan/keys.ts";
 import { sealJoinRequest, sealRejoinRequest } from "../../lorawan/phy/security.ts";
-import { createHttpJoinServer } from "../../network-server/backend/join-server.ts";
+import { createLog } from "../../platform/log.ts";
 import { memoryJoinStores } from "../support/join-stores.ts";
 
 const devEui = parseDevEui("0102030405060708");
@@ -14,8 +14,9 @@ const joinEui = parseJoinEui("1112131415161718");
 const nwkKey = parseAesKey("000102030405060708090a0b0c0d0e0f");
 const appKey = parseAesKey("101112131415161718191a1b1c1d1e1f");
 const kek = "a0".repeat(16);
+const appKek = "b0".repeat(32);
 const clients = [
-  { netId: "000013", token: "token-of-network-13", kekLabel: "net-13", kek },
+  { netId: "000013", token: "token-of-network-13", kekLabel: "net-13", kek, appKekLabel: "as-13", appKek },
   { netId: "60002D", token: "token-of-network-2d" },
 ];
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
@@ -43,12 +44,14 @@ const rejoinReq = {
   PHYPayload: hex(sealRejoinRequest(jsIntKey, { rejoinType: 1, joinEui, devEui, rjCount1: 0 })),
 };
 
-async function joinServer() {
+async function joinServer(more: Partial<RouteOptions["config"]> = {}) {
   const { rootKeys, nonces } = memoryJoinStores();
   await rootKeys.put(devEui, { nwkKey, appKey });
   const appSKeyWrap = (key: Uint8Array) => ({ KEKLabel: "app", AESKey: hex(key) });
   const http = fastify();
-  await http.register(joinServerRoutes(createJoinAnswerer(rootKeys, nonces), clients, appSKeyWrap));
+  const answerer = createJoinAnswerer(rootKeys, nonces, parseNetId("000013"));
+  const config = { clients, joinEuis: [], ...more };
+  await http.register(joinServerRoutes({ answerer, config, appSKeyWrap, log: createLog({ level: "silent" }) }));
   onTestFinished(() => http.close());
   const post = async (body: unknown, token: string | undefined = clients[0]?.token) => {
     const response = await http.inject({
@@ -59,7 +62,7 @@ async function joinServer() {
     });
     return { status: response.statusCode, answer: response.json(), body: response.body };
   };
-  return { http, post };
+  return { http, post, rootKeys };
 }
 
 describe("TS002 over HTTP", () => {
@@ -78,6 +81,16 @@ describe("TS002 over HTTP", () => {
     const expected = deriveSessionKeys11({ nwkKey, appKey, joinNonce: 1, joinEui, devNonce: 1 });
     const unwrapped = unwrapKey(Buffer.from(kek, "hex"), Buffer.from(answer.SNwkSIntKey.AESKey, "hex"));
     expect(unwrapped && hex(unwrapped)).toBe(hex(expected.sNwkSIntKey));
+    expect(answer.AppSKey.KEKLabel).toBe("as-13");
+    const appSKey = unwrapKey(Buffer.from(appKek, "hex"), Buffer.from(answer.AppSKey.AESKey, "hex"));
+    expect(appSKey && hex(appSKey)).toBe(hex(expected.appSKey));
+  });
+
+  test("C70 a client that shares no keys gets the network keys in the clear, and no AppSKey but the own wrapping", async () => {
+    const { post } = await joinServer();
+    const { answer } = await post({ ...joinReq, SenderID: "60002D" }, clients[1]?.token);
+    expect(answer.FNwkSIntKey).toEqual({ AESKey: expect.stringMatching(/^[0-9a-f]{32}$/) });
+    expect(answer.AppSKey.KEKLabel).toBe("app");
   });
 
   test("C70 answers a RejoinReq", async () => {
@@ -122,6 +135,7 @@ describe("TS002 over HTTP", () => {
     ["a list", []],
     ["a text", "JoinReq"],
     ["another message", { ...joinReq, MessageType: "PRStartReq" }],
+    ["a sender that is a number", { ...joinReq, SenderID: 19 }],
     ["no DevEUI", { ...joinReq, DevEUI: undefined }],
     ["a short DevEUI", { ...joinReq, DevEUI: "01" }],
     ["a payload that is no hex", { ...joinReq, PHYPayload: "xyz" }],
@@ -134,54 +148,97 @@ describe("TS002 over HTTP", () => {
     expect(answer).toMatchObject({ Result: { ResultCode: "MalformedMessage" } });
   });
 
-  test("bytes that are no JSON are a fault of the client's", async () => {
-    const { http } = await joinServer();
-    const response = await http.inject({
-      method: "POST",
-      url: "/ts002",
-      headers: { "content-type": "application/json", authorization: `Bearer ${clients[0]?.token}` },
-      payload: "{",
+  test("C70 what cannot be answered still names the transaction, the other end and the kind of answer", async () => {
+    const { post } = await joinServer();
+    expect((await post({ ...joinReq, RxDelay: 99 })).answer).toEqual({
+      ProtocolVersion: "1.1",
+      SenderID: joinEui,
+      ReceiverID: "000013",
+      TransactionID: 4711,
+      MessageType: "JoinAns",
+      Result: { ResultCode: "MalformedMessage", Description: expect.stringContaining("RxDelay") },
     });
-    expect(response.statusCode).toBe(400);
-  });
-});
-
-describe("the network server's client", () => {
-  async function listening() {
-    const { http } = await joinServer();
-    const address = await http.listen({ host: "127.0.0.1", port: 0 });
-    return createHttpJoinServer({ url: `${address}/ts002`, token: clients[0]?.token ?? "" });
-  }
-
-  test("C70 joins and rejoins over the wire", async () => {
-    const client = await listening();
-    expect(await client.join(joinReq)).toMatchObject({ MessageType: "JoinAns", Result: { ResultCode: "Success" } });
-    expect(await client.rejoin(rejoinReq)).toMatchObject({
-      MessageType: "RejoinAns",
-      Result: { ResultCode: "Success" },
+    const { MessageType: _, ...headless } = joinReq;
+    expect((await post({ ...headless, ProtocolVersion: "1.0" })).answer).toMatchObject({
+      TransactionID: 4711,
+      ReceiverID: "000013",
+      Result: { ResultCode: "MalformedRequest" },
     });
   });
 
-  test("a Join Server that is not there is named, without the token", async () => {
-    const client = createHttpJoinServer({ url: "http://127.0.0.1:1/ts002", token: "a-secret-token-of-ours" });
-    for (const asked of [client.join(joinReq), client.rejoin(rejoinReq)]) {
-      const error: unknown = await asked.catch((reason: unknown) => reason);
-      expect(error).toMatchObject({ code: "join_server_unavailable" });
-      expect(JSON.stringify(error) + String(error)).not.toContain("a-secret-token");
-    }
+  test.each(["2.0", "1.2", "", "1"])("C70 version %j is refused in our own", async ProtocolVersion => {
+    const { post } = await joinServer();
+    expect((await post({ ...joinReq, ProtocolVersion })).answer).toMatchObject({
+      ProtocolVersion: "1.1",
+      TransactionID: 4711,
+      MessageType: "JoinAns",
+      Result: { ResultCode: "InvalidProtocolVersion" },
+    });
   });
 
   test.each([
-    ["an answer of another transaction", { ...joinReq, MessageType: "JoinAns", TransactionID: 1 }],
-    ["an answer of the other kind", { ...joinReq, MessageType: "PRStartAns" }],
-    ["no object", "hello"],
-  ])("%s is not taken", async (_name, answer) => {
-    const http = fastify();
-    http.post("/ts002", async () => ({ Result: { ResultCode: "Success" }, ...(typeof answer === "object" && answer) }));
-    onTestFinished(() => http.close());
-    const address = await http.listen({ host: "127.0.0.1", port: 0 });
-    const client = createHttpJoinServer({ url: `${address}/ts002`, token: "a-token-of-some-length" });
-    await expect(client.join(joinReq)).rejects.toMatchObject({ code: "join_server_unavailable" });
-    await expect(client.rejoin(rejoinReq)).rejects.toMatchObject({ code: "join_server_unavailable" });
+    [[], "Success"],
+    [["1112131415161718"], "Success"],
+    [["ffffffffffffffff", "1112130000000000/24"], "Success"],
+    [["0000000000000000/0"], "Success"],
+    [["1112131415161719"], "UnknownReceiver"],
+    [["1112130000000000/40"], "UnknownReceiver"],
+  ])("C70 with the JoinEUIs %j served a JoinReq gets %s", async (joinEuis, code) => {
+    const { post } = await joinServer({ joinEuis });
+    expect((await post(joinReq)).answer).toMatchObject({ TransactionID: 4711, Result: { ResultCode: code } });
+  });
+
+  test("C70 a receiver that is no JoinEUI is unknown", async () => {
+    const { post } = await joinServer();
+    expect((await post({ ...joinReq, ReceiverID: "000013" })).answer.Result.ResultCode).toBe("UnknownReceiver");
+  });
+
+  test("C70 every binary value may carry 0x and be in either case", async () => {
+    const { post } = await joinServer();
+    const written = (text: string) => `0x${text.toUpperCase()}`;
+    const { SenderID, ReceiverID, DevEUI, DevAddr, DLSettings, PHYPayload } = joinReq;
+    const message = {
+      ...joinReq,
+      SenderID: written(SenderID),
+      ReceiverID: written(ReceiverID),
+      DevEUI: written(DevEUI),
+      DevAddr: written(DevAddr),
+      DLSettings: written(DLSettings),
+      PHYPayload: written(PHYPayload),
+    };
+    expect((await post(message)).answer).toMatchObject({ Result: { ResultCode: "Success" } });
+  });
+
+  test("C70 a network that a device visits is told its home", async () => {
+    const { post } = await joinServer();
+    const { ProtocolVersion, SenderID, ReceiverID, TransactionID, DevEUI } = joinReq;
+    const message = { ProtocolVersion, SenderID, ReceiverID, TransactionID, MessageType: "HomeNSReq", DevEUI };
+    expect((await post(message)).answer).toMatchObject({ MessageType: "HomeNSAns", HNetID: "000013" });
+  });
+
+  test("C70 a fault of the Join Server's own is told without its details", async () => {
+    const { post, rootKeys } = await joinServer();
+    rootKeys.keys = async () => {
+      throw new Error("the database has gone");
+    };
+    const { status, answer, body } = await post(joinReq);
+    expect(status).toBe(200);
+    expect(answer).toMatchObject({ TransactionID: 4711, MessageType: "JoinAns", Result: { ResultCode: "Other" } });
+    expect(body).not.toContain("database");
+  });
+
+  test("C70 bytes that are no JSON are a malformed message, and those of a stranger are not looked at", async () => {
+    const { http } = await joinServer();
+    const send = (token: string | undefined) =>
+      http.inject({
+        method: "POST",
+        url: "/ts002",
+        headers: { "content-type": "application/json", authorization: `Bearer ${token}` },
+        payload: "{",
+      });
+    const response = await send(clients[0]?.token);
+    expect(response.statusCode).toBe(200);
+    expect(response.json()).toMatchObject({ Result: { ResultCode: "MalformedMessage" } });
+    expect((await send("token-of-nobody-at-all")).statusCode).toBe(401);
   });
 });

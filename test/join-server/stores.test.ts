@@ -53,9 +53,21 @@ describe("root keys", () => {
     const store = createRootKeyStore(sql, only(first));
     await store.put(devEui, { nwkKey, appKey });
     await store.put(otherDevEui, { nwkKey });
-    expect(await store.keys(devEui)).toEqual({ nwkKey, appKey });
-    expect(await store.keys(otherDevEui)).toEqual({ nwkKey });
+    expect(await store.keys(devEui)).toMatchObject({ nwkKey, appKey });
+    expect(await store.keys(otherDevEui)).toMatchObject({ nwkKey });
     expect(await store.keys(parseDevEui("ffffffffffffffff"))).toBeUndefined();
+  });
+
+  test("come with whether the device may activate", async () => {
+    const store = createRootKeyStore(sql, only(first));
+    await store.put(devEui, { nwkKey });
+    const mayActivate = async () => (await store.keys(devEui))?.mayActivate;
+    expect(await mayActivate()).toBe(true);
+    await sql.run("update devices set is_disabled = true where dev_eui = $1", [devEui]);
+    expect(await mayActivate()).toBe(false);
+    await sql.run("update devices set is_disabled = false", []);
+    await sql.run("update device_profiles set supports_otaa = false", []);
+    expect(await mayActivate()).toBe(false);
   });
 
   test("stand encrypted in the table, and never twice in the same way", async () => {
@@ -95,14 +107,14 @@ describe("root keys", () => {
     await createRootKeyStore(sql, only(first)).put(devEui, { nwkKey, appKey });
     const store = createRootKeyStore(sql, rotated);
     await store.put(otherDevEui, { nwkKey });
-    expect(await store.keys(devEui)).toEqual({ nwkKey, appKey });
+    expect(await store.keys(devEui)).toMatchObject({ nwkKey, appKey });
     const progress: number[] = [];
     expect(await store.reencrypt(done => progress.push(done))).toBe(1);
     expect(progress).toEqual([1]);
     expect(await store.reencrypt(() => {})).toBe(0);
     const later = createRootKeyStore(sql, only(second));
-    expect(await later.keys(devEui)).toEqual({ nwkKey, appKey });
-    expect(await later.keys(otherDevEui)).toEqual({ nwkKey });
+    expect(await later.keys(devEui)).toMatchObject({ nwkKey, appKey });
+    expect(await later.keys(otherDevEui)).toMatchObject({ nwkKey });
   });
 
   test("under a key-encryption key that is gone are named unreadable, with its id", async () => {
@@ -117,7 +129,7 @@ describe("root keys", () => {
     const store = createRootKeyStore(sql, only(first));
     await store.put(devEui, { nwkKey, appKey });
     await store.put(devEui, { nwkKey: appKey });
-    expect(await store.keys(devEui)).toEqual({ nwkKey: appKey });
+    expect(await store.keys(devEui)).toMatchObject({ nwkKey: appKey });
     expect(await store.has(devEui)).toBe(true);
     expect(await store.remove(devEui)).toBe(true);
     expect(await store.remove(devEui)).toBe(false);

@@ -2,12 +2,22 @@ import { freshNonces, type JoinNonces, type RootKeyPair } from "../../join-serve
 import type { NonceStore, RootKeyStore } from "../../join-server/ports.ts";
 
 /** Root keys and nonces in memory, for tests that are about something else than how they are kept. */
-export function memoryJoinStores(): { readonly rootKeys: RootKeyStore; readonly nonces: NonceStore } {
+export function memoryJoinStores(): {
+  readonly rootKeys: RootKeyStore;
+  readonly nonces: NonceStore;
+  /** DevEUIs that may not activate. */
+  readonly disabled: Set<string>;
+} {
   const keys = new Map<string, RootKeyPair>();
+  const disabled = new Set<string>();
   const nonces = new Map<string, JoinNonces>();
   return {
+    disabled,
     rootKeys: {
-      keys: async devEui => keys.get(devEui),
+      keys: async devEui => {
+        const pair = keys.get(devEui);
+        return pair && { ...pair, mayActivate: !disabled.has(devEui) };
+      },
       put: async (devEui, pair) => {
         keys.set(devEui, pair);
       },

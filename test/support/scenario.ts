@@ -10,6 +10,7 @@ import {
   parseDeviceProfileId,
   parseGatewayId,
   parseJoinEui,
+  parseNetId,
   parseTenantId,
 } from "../../lorawan/ids.ts";
 import { parseAesKey } from "../../lorawan/keys.ts";
@@ -83,7 +84,7 @@ export async function createScenario(options: ScenarioOptions = {}) {
     onGatewayChanged: () => {},
   };
   const joinStores = memoryJoinStores();
-  const answerer = createJoinAnswerer(joinStores.rootKeys, joinStores.nonces);
+  const answerer = createJoinAnswerer(joinStores.rootKeys, joinStores.nonces, parseNetId("000000"));
   const kek = new Uint8Array(32).fill(7);
   const wrap: KeyWrap = {
     appSKey: key => ({ KEKLabel: "test", AESKey: hex(wrapKey(kek, key)) }),
