@@ -31,6 +31,8 @@ export interface UplinkFacts {
   readonly bestSnrDb: number;
   readonly gatewayCount: number;
   readonly receivedAtMs: number;
+  /** When the uplink ended, as well as the server can tell. */
+  readonly endedAtMs: number;
   /** End of the uplink in GPS time, from a gateway that has it. */
   readonly gpsTimeMs?: number;
 }
@@ -119,7 +121,7 @@ function macContextOf(
       marginDb: modulation ? Math.max(0, Math.round(linkMarginDb(modulation, facts.bestSnrDb))) : 0,
       gatewayCount: facts.gatewayCount,
       adr: frame.adr,
-      endGpsTimeMs: facts.gpsTimeMs ?? gpsMsOf(facts.receivedAtMs),
+      endGpsTimeMs: facts.gpsTimeMs ?? gpsMsOf(facts.endedAtMs),
     },
     deviceStatusIntervalSeconds: profile.deviceStatusIntervalSeconds,
     ...(isPersonalised11(session) && { builtWith: personalisedMacState(region, profile).current }),

@@ -128,9 +128,13 @@ function factsOf(open: OpenUplink, receptions: readonly Reception[]): UplinkFact
     bestSnrDb: Math.max(...open.receptions.map(reception => reception.snrDb)),
     gatewayCount: new Set(open.receptions.map(reception => reception.rxInfo.gatewayId)).size,
     receivedAtMs: open.receivedAtMs,
+    endedAtMs: Math.min(open.receivedAtMs, ...receptions.filter(copy => !isLate(copy)).map(heardAtMs)),
     ...(gpsTimeMs !== undefined && { gpsTimeMs }),
   };
 }
+
+/** A frame that was longer on its way than others of its gateway was heard as much earlier. */
+const heardAtMs = ({ receivedAtMs, lateByUs = 0 }: Reception): number => receivedAtMs - lateByUs / 1000;
 
 /** A frame that every gateway held back cannot be answered: the device listens no more (C74). */
 export const isAnswerable = (receptions: readonly Reception[]): boolean =>

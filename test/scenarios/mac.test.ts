@@ -239,6 +239,18 @@ describe("requests of the device and of the network", () => {
     },
   );
 
+  test("C49 a slow way to the server does not make the time wrong", async () => {
+    const life = await joinedLife();
+    await life.sendMany(3);
+    const startMs = life.clock.nowMs() - life.clock.monotonicUs() / 1000;
+    life.faults.toServerMs = 400;
+    life.device.device.request("DeviceTimeReq");
+    await life.send();
+    const [answer] = life.eventsOfKind("device-time");
+    const endMs = startMs + (life.eventsOfKind("uplink-ended").at(-1)?.endUs ?? 0) / 1000;
+    expect(Math.abs((answer?.gpsTimeMs ?? 0) - gpsMsOf(endMs))).toBeLessThan(1000 / 256 + 1);
+  });
+
   test.each([
     [0, { externalPowerSource: true, batteryLevelUnavailable: false }],
     [127, { externalPowerSource: false, batteryLevelUnavailable: false }],

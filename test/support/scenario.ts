@@ -28,6 +28,7 @@ import type {
   JoinServerClient,
 } from "../../network-server/ports.ts";
 import { type NetworkServer, startNetworkServer } from "../../network-server/server.ts";
+import type { Clock } from "../../platform/clock.ts";
 import { createLog } from "../../platform/log.ts";
 import { createMetrics } from "../../platform/metrics.ts";
 import type { NetworkEvent } from "../../platform/state/network-event.ts";
@@ -95,7 +96,7 @@ export async function createScenario(options: ScenarioOptions = {}) {
     rejoin: request => answerer.rejoin(request, wrap),
   };
   const vault = createAppSKeyVault({ kekLabel: "test", kek });
-  const hub = createHub();
+  const hub = createHub(clock);
   const air = createAir(clock, { seed: options.seed ?? 1, shadowingDb: 0, fadingDb: options.fadingDb ?? 0 });
 
   const start = (): Promise<NetworkServer> =>
@@ -234,10 +235,12 @@ interface Faults {
   /** What becomes of a datagram on its way: none is loss, more than one are those that were held before. */
   toGateways?: ((bytes: Uint8Array) => readonly Uint8Array[]) | undefined;
   toServer?: ((bytes: Uint8Array) => readonly Uint8Array[]) | undefined;
+  /** How long datagrams of gateways are on their way. */
+  toServerMs?: number | undefined;
 }
 
-/** A network in memory: datagrams arrive in the next turn of the promise queue. */
-function createHub() {
+/** A network in memory: datagrams arrive in the next turn of the promise queue, unless they are delayed. */
+function createHub(clock: Clock) {
   let deliver: (bytes: Uint8Array, from: SourceAddress) => void = () => {};
   const gateways = new Map<number, (bytes: Uint8Array) => void>();
   const faults: Faults = { loseToGateways: false };
@@ -261,9 +264,11 @@ function createHub() {
     return {
       send(bytes) {
         const copy = Uint8Array.from(bytes);
-        queueMicrotask(() => {
+        const arrive = () => {
           for (const passed of faults.toServer?.(copy) ?? [copy]) deliver(passed, { address: "127.0.0.1", port });
-        });
+        };
+        if (faults.toServerMs === undefined) queueMicrotask(arrive);
+        else clock.after(faults.toServerMs, arrive);
       },
       onMessage: listener => gateways.set(port, listener),
       close: () => gateways.set(port, () => {}),
