@@ -1,5 +1,5 @@
 import { channelsAt, frequencies } from "./facts.ts";
-import type { JoinChannel } from "./region.ts";
+import type { JoinChannel, RegionName } from "./region.ts";
 
 type Consequences = Omit<JoinChannel, "uplinkFrequencyHz" | "minDataRate" | "maxDataRate">;
 
@@ -53,3 +53,15 @@ export const cn470JoinChannels: readonly JoinChannel[] = [
   ...plan26("CN470-26A", 470_300_000, 492_500_000),
   ...plan26("CN470-26B", 480_300_000, 502_500_000),
 ];
+
+/**
+ * LoRaMac-node, from 4.5.0 to 4.7.0 at least, draws a common join channel and sends on the channel of the same number in the
+ * plan that it was built with (RegionCN470.c, RegionCN470TxConfig), though it listens as if it had sent on the join channel.
+ * What is a common join channel by its frequency is one.
+ */
+export const cn470StrayJoinChannels = (name: RegionName, uplinksHz: readonly number[]): readonly JoinChannel[] =>
+  cn470JoinChannels.flatMap((channel, index) => {
+    const uplinkFrequencyHz = uplinksHz[index] ?? 0;
+    const isCommon = cn470JoinChannels.some(common => common.uplinkFrequencyHz === uplinkFrequencyHz);
+    return channel.region === name && !isCommon ? [{ ...channel, uplinkFrequencyHz }] : [];
+  });

@@ -1,4 +1,4 @@
-import { cn470JoinChannels } from "./cn470-join-channels.ts";
+import { cn470JoinChannels, cn470StrayJoinChannels } from "./cn470-join-channels.ts";
 import {
   bothWays,
   channelsAt,
@@ -73,6 +73,7 @@ const cn470Plan = (plan: Plan): RegionDefinition => ({
   facts: {
     plan: planFacts(plan, 0),
     joinChannels: cn470JoinChannels,
+    strayJoinChannels: cn470StrayJoinChannels(plan.name, plan.uplinksHz),
     ...bothWays(loraSf12ToSf7),
     maxAdrDataRate: 5,
     rx1: steppedRx1.slice(0, 6),

@@ -54,6 +54,8 @@ export interface RegionFacts {
   readonly plan: PlanFacts;
   /** As the default channels where absent. */
   readonly joinChannels?: readonly JoinChannel[];
+  /** None where absent. */
+  readonly strayJoinChannels?: readonly JoinChannel[];
   readonly uplinkDataRates: DataRateTable;
   readonly downlinkDataRates: DataRateTable;
   /** Uplink rates of SF6 and SF5 at 125 kHz; none where absent. */

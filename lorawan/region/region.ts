@@ -100,6 +100,8 @@ export interface Region {
   readonly defaultChannels: ChannelPlan;
   /** Where Join-Requests are sent. A gateway need not hear them all. */
   readonly joinChannels: readonly JoinChannel[];
+  /** Where stacks of wide use send Join-Requests by mistake, with the windows in which they listen; after `joinChannels`. */
+  readonly strayJoinChannels: readonly JoinChannel[];
   /** 16 in dynamic plans, 72 in US915. */
   readonly maxChannels: number;
   /** Default of RX2; in the 20 MHz plans of CN470, that of a device which did not join over the air. */

@@ -79,6 +79,7 @@ const buildRegion = (definition: RegionDefinition, revision: RegionalParametersR
     ...dataRates,
     ...channelFunctions(facts.plan, dataRates.carries),
     joinChannels: facts.joinChannels ?? defaultJoinChannels(definition.name, facts),
+    strayJoinChannels: facts.strayJoinChannels ?? [],
     rx2: facts.rx2,
     rx1DelaySeconds: 1,
     joinAcceptDelaySeconds: 5,

@@ -107,8 +107,9 @@ export function createJoins(context: NetworkContext, guard: JoinGuard) {
 }
 
 function radioOf(context: NetworkContext, device: DeviceConfig, first: Reception): JoinRadio | undefined {
-  const { joinChannels } = regionForProfile(device.profile);
-  const channel = joinChannels.find(({ uplinkFrequencyHz }) => uplinkFrequencyHz === first.frequencyHz);
+  const { joinChannels, strayJoinChannels } = regionForProfile(device.profile);
+  const candidates = [...joinChannels, ...strayJoinChannels];
+  const channel = candidates.find(({ uplinkFrequencyHz }) => uplinkFrequencyHz === first.frequencyHz);
   if (!channel) return undefined;
   const profile = profileOfSession(device.profile, channel);
   const region = regionForProfile(profile);

@@ -48,6 +48,21 @@ describe("the common join channels of CN470", () => {
   });
 });
 
+const plans = ["CN470-20A", "CN470-20B", "CN470-26A", "CN470-26B"] as const;
+
+test.each(plans)("C39 %s is joined by LoRaMac-node, which sends on another channel than it should", async name => {
+  const region = regionOf(name, "RP002-1.0.4");
+  expect(region.strayJoinChannels.length).toBeGreaterThan(1);
+  for (const channel of region.strayJoinChannels) {
+    const device = { region: { ...region, joinChannels: [channel] }, position: near };
+    const life = await joinedLife({ region: name, device });
+    expect(life.eventsOfKind("joined")).toMatchObject([{ window: "RX1" }]);
+    await life.sendMany(3, { confirmed: true });
+    expect(life.eventsOfKind("downlink").map(event => event.window)).toEqual(["RX1", "RX1", "RX1"]);
+    life.expectAllHeard();
+  }
+});
+
 test("C39 CN779 is joined on a channel that is for joining alone", async () => {
   const region = regionOf("CN779", "RP002-1.0.3");
   const onlyFrequency = 780_900_000;

@@ -59,6 +59,42 @@ describe("CN470 from RP002 on", () => {
   });
 
   // As LoRaMac-node and Basics Modem have them: no other public reading of 2.9.8.
+  test("C39 a join channel that LoRaMac-node mistakes is its plan's channel of the same number, unless that is a join channel", () => {
+    const stray = plans.map(name =>
+      regionOf(name, "RP002-1.0.4").strayJoinChannels.map(channel => [
+        mHz(channel.uplinkFrequencyHz),
+        mHz(channel.downlinkFrequencyHz),
+      ]),
+    );
+    expect(stray).toEqual([
+      [
+        [470.5, 486.1],
+        [470.7, 487.7],
+        [471.1, 490.9],
+        [471.3, 492.5],
+        [471.5, 494.1],
+        [471.7, 495.7],
+      ],
+      [
+        [478.5, 479.9],
+        [478.7, 499.9],
+      ],
+      [
+        [472.7, 492.5],
+        [472.9, 492.5],
+        [473.1, 492.5],
+      ],
+      [
+        [483.3, 502.5],
+        [483.5, 502.5],
+        [483.7, 502.5],
+        [483.9, 502.5],
+        [484.1, 502.5],
+      ],
+    ]);
+    expect(regionOf("EU868", "RP002-1.0.4").strayJoinChannels).toEqual([]);
+  });
+
   test("C45 the beacon follows the join channel in the 20 MHz plans", () => {
     const { joinChannels } = regionOf("CN470-20A", "RP002-1.0.4");
     const beacons = joinChannels.map(({ beaconFrequenciesHz }) => beaconFrequenciesHz.map(mHz));
