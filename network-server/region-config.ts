@@ -4,7 +4,7 @@ import type { MacParameters, MacState } from "../lorawan/mac/state.ts";
 import type { Channel, ChannelPlan, Region, RegionName } from "../lorawan/region/region.ts";
 import { regionOf } from "../lorawan/region/regions.ts";
 import type { RegionConfig } from "./config.ts";
-import type { DeviceConfig, DeviceProfileConfig } from "./ports.ts";
+import type { DeviceConfig, DeviceProfileConfig, MacWishes } from "./ports.ts";
 
 /** Channels that eight-channel gateways of a region listen to out of the box, beside the region's default ones. */
 const usualExtraChannels: Partial<Record<RegionName, readonly number[]>> = {
@@ -34,10 +34,25 @@ export function regionConfigFor(
   profile: DeviceProfileConfig,
   device: Pick<DeviceConfig, "mac"> = {},
 ): RegionConfig {
-  const ofRegion = configs.filter(config => config.region === profile.region);
   const config =
-    ofRegion.find(({ id }) => id === profile.regionConfigId) ?? ofRegion[0] ?? defaultRegionConfig(profile.region);
-  return { ...config, ...profile.mac, ...device.mac };
+    configs.find(({ id, region }) => region === profile.region && id === profile.regionConfigId) ??
+    configs.find(({ region }) => region === profile.region) ??
+    knownDefault(profile.region);
+  return hasMembers(profile.mac) || hasMembers(device.mac) ? { ...config, ...profile.mac, ...device.mac } : config;
+}
+
+const defaults = new Map<RegionName, RegionConfig>();
+
+/** One object for each region, so that what follows from it need not be worked out for each device. */
+function knownDefault(region: RegionName): RegionConfig {
+  const config = defaults.get(region) ?? defaultRegionConfig(region);
+  defaults.set(region, config);
+  return config;
+}
+
+function hasMembers(wishes: MacWishes | undefined): boolean {
+  for (const _ in wishes) return true;
+  return false;
 }
 
 export const regionForProfile = (profile: DeviceProfileConfig): Region =>

@@ -4,8 +4,6 @@ import {
   type Acceptance,
   type CommandContext,
   type CommandEvent,
-  existsIn,
-  isGivenUp,
   maxTries,
   type NetworkInitiatedCommand,
   requestKey,
@@ -13,7 +11,7 @@ import {
 import { linkAdr, linkAdrReq } from "./link-adr.ts";
 import { type Direction, decodeMessage, type Fields } from "./message.ts";
 import { commands } from "./registry.ts";
-import type { MacState, WantedMacParameters } from "./state.ts";
+import type { MacState } from "./state.ts";
 import { readStream, type StreamEnd, type StreamEntry } from "./stream.ts";
 
 /** The uplink that is being answered, and what the network knows beside the session. */
@@ -58,6 +56,7 @@ const fromHex = (hex: string): Uint8Array => Uint8Array.from(Buffer.from(hex, "h
  * failures, and answers that nobody asked for change nothing (C62).
  */
 export function handleUplinkCommands(bytes: Uint8Array, state: MacState, context: MacContext): MacUplinkResult {
+  if (bytes.length === 0 && isAtRest(state)) return { state, answers: [], events: [], needsDownlink: false };
   const stream = readStream(bytes, "up", context.macVersion);
   let reading: Reading = {
     state: rested(state),
@@ -80,6 +79,10 @@ export function handleUplinkCommands(bytes: Uint8Array, state: MacState, context
     needsDownlink: reading.answers.length > 0 || reading.sticky.length > 0,
   };
 }
+
+/** Nothing is expected of the device: an uplink without commands leaves the state as it is, and the same object. */
+const isAtRest = ({ pending, stickyAnswers, resting }: MacState): boolean =>
+  pending.length === 0 && stickyAnswers === undefined && resting === undefined;
 
 /** The reading after this entry, and how many entries it took. */
 function readEntry(
@@ -240,27 +243,6 @@ function endEvents(end: StreamEnd): readonly MacEvent[] {
     case "truncated":
       return [{ kind: "truncated-command", cid: end.cid }];
   }
-}
-
-/**
- * Requests that turn `state.current` into `wanted`, most important first. What is pending is not asked again, nor what
- * the session has given up; and while a device repeats a sticky answer no new request of that kind is made, because its
- * answer could not be told from the repeat. Throws MalformedValue for a wanted value that no command can carry.
- */
-export function requestsFor(
-  state: MacState,
-  wanted: WantedMacParameters,
-  context: MacContext,
-): readonly MacRequestGroup[] {
-  const busy = new Set([...(state.stickyAnswers ?? []), ...state.pending.map(hex => fromHex(hex)[0])]);
-  return commands.flatMap(command => {
-    if (command.kind !== "network-initiated" || busy.has(command.cid)) return [];
-    if (!existsIn(command, context.macVersion)) return [];
-    return command
-      .wanted(state, wanted, context)
-      .filter(bytes => !isGivenUp(state, bytes))
-      .map(bytes => ({ bytes, name: nameOf(command) }));
-  });
 }
 
 /**

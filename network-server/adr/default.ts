@@ -30,9 +30,11 @@ export const defaultAdr: AdrAlgorithm = input => {
   const margins = history.map(sample => sample.snrDb - floor - input.installationMarginDb);
   const margin = Math.max(...margins);
   const recent = Math.max(...margins.slice(-samplesToRecover));
-  const spendable = Math.min(margin, leastOfRuns(margins) + (recoveryDb(input) * 2) / 5);
 
-  if (isTimeToImprove(input) && spendable >= leastStepDb) return improve(input, spendable, margin);
+  if (isTimeToImprove(input)) {
+    const spendable = Math.min(margin, leastOfRuns(margins) + (recoveryDb(input) * 2) / 5);
+    if (spendable >= leastStepDb) return improve(input, spendable, margin);
+  }
   if (history.length >= samplesToRecover && recent <= -recoveryDb(input)) return recover(input, recent);
   if (history.length < adrHistoryLength) return keep;
   return decided(input, wantedOf(input), margin);

@@ -17,6 +17,7 @@ export interface AckResult {
 /**
  * A confirmed downlink ends with the uplink that acknowledges it, or as unacknowledged with the uplink that comes after its
  * last retry; until then it stays first in the queue and is sent again (C66). Pure.
+ * @param fresh whose event it is, each time under an id of its own.
  * @param startedAtMs when the device began to send the uplink.
  */
 export function judgeAck(
@@ -24,8 +25,8 @@ export function judgeAck(
   frame: DataFrame,
   queue: readonly QueueEntry[],
   retries: number,
-  origin: EventOrigin,
-  startedAtMs: number = origin.atMs,
+  fresh: () => EventOrigin,
+  startedAtMs: number,
 ): AckResult {
   const { awaitedAck, ...rest } = session;
   // What the device sent while the frame was on its way says nothing of it.
@@ -36,7 +37,7 @@ export function judgeAck(
   if (!frame.ack && attempts <= retries) return { session: rest, events: [], changes: [], queue };
   return {
     session: rest,
-    events: [ackEvent(origin, awaitedAck.queueItemId, frame.ack, awaitedAck.fCntDown)],
+    events: [ackEvent(fresh(), awaitedAck.queueItemId, frame.ack, awaitedAck.fCntDown)],
     changes: entry ? [{ kind: "remove", id: entry.id }] : [],
     queue: queue.filter(candidate => candidate !== entry),
   };

@@ -7,9 +7,9 @@ import {
   type MacRequestGroup,
   type MacUplinkResult,
   relearn,
-  requestsFor,
 } from "../../lorawan/mac/engine.ts";
-import type { MacParameters, MacState, WantedMacParameters } from "../../lorawan/mac/state.ts";
+import { requestsFor } from "../../lorawan/mac/requests.ts";
+import type { MacParameters, MacState } from "../../lorawan/mac/state.ts";
 import type { DataFrame } from "../../lorawan/phy/frame.ts";
 import { cryptFOpts, cryptPayload } from "../../lorawan/phy/security.ts";
 import type { Region } from "../../lorawan/region/region.ts";
@@ -18,10 +18,10 @@ import { type AdrDecision, type AdrInput, adrHistoryLength } from "../adr/adr.ts
 import type { RegionConfig } from "../config.ts";
 import { linkMarginDb } from "../link-margin.ts";
 import type { DeviceProfileConfig } from "../ports.ts";
-import { networkParameters, ownRx2Hz, personalisedMacState } from "../region-config.ts";
+import { personalisedMacState } from "../region-config.ts";
 import type { Session } from "../session.ts";
 import type { AdrSample, AdrSince } from "../session-record.ts";
-import { wishes11 } from "../wishes11.ts";
+import { networkWishes } from "./wishes.ts";
 
 /** The radio side of an accepted uplink, all copies known. */
 export interface UplinkFacts {
@@ -95,13 +95,8 @@ export function applyUplink(
   region: Region,
   regionConfig: RegionConfig,
 ): AppliedUplink {
-  const { mac, macVersion } = read.session;
-  const wanted: WantedMacParameters = {
-    ...networkWishes(mac, region, regionConfig, channelIndex),
-    ...(adrDecision?.wanted ?? {}),
-    ...(isVersion11(macVersion) && wishes11(regionConfig)),
-  };
-  const requests = requestsFor(mac, wanted, read.macContext);
+  const wanted = networkWishes(read.session, adrDecision, region, regionConfig, channelIndex);
+  const requests = requestsFor(read.session.mac, wanted, read.macContext);
   return { ...read, requests, ...(adrDecision && { adrDecision }) };
 }
 
@@ -148,7 +143,9 @@ function observed(mac: MacState, frame: DataFrame, facts: UplinkFacts, region: R
   const seen = isLimited ? { ...mac, current: { ...current, uplinkDwellTime: false, downlinkDwellTime: false } } : mac;
   if (frame.adr) return relearn(seen, facts.dataRate, facts.channelIndex);
   // Without ADR the device chooses by itself, and nothing follows from its choice.
-  return { ...seen, current: { ...seen.current, dataRate: facts.dataRate } };
+  return seen.current.dataRate === facts.dataRate
+    ? seen
+    : { ...seen, current: { ...seen.current, dataRate: facts.dataRate } };
 }
 
 /** A device that obeyed and whose answer got lost is known by its data rate alone. */
@@ -217,32 +214,25 @@ function adrDataRates(
   region: Region,
   { adrMinDataRate = 0, adrMaxDataRate = region.maxAdrDataRate }: DeviceProfileConfig,
 ): { readonly minDataRate: number; readonly maxDataRate: number } {
-  const channels = current.enabledChannels.flatMap(index => current.channels[index] ?? []);
-  const usable = [...region.uplinkDataRates.keys()].filter(
-    dataRate =>
-      dataRate <= region.maxAdrDataRate &&
-      carries(region, dataRate, current.uplinkDwellTime) &&
-      channels.some(channel => region.carries(channel, dataRate)),
-  );
+  const usable = usableDataRates(current, region);
   const allowed = usable.filter(dataRate => adrMinDataRate <= dataRate && dataRate <= adrMaxDataRate);
   const [first = current.dataRate, ...others] = allowed.length > 0 ? allowed : usable;
   return { minDataRate: first, maxDataRate: others.at(-1) ?? first };
 }
 
-/**
- * What the operator's configuration wants of every device. Where no sub-band is configured, a device that still uses all
- * channels is drawn to the sub-band it was just heard in, and keeps it from then on.
- */
-function networkWishes(
-  mac: MacState,
-  region: Region,
-  regionConfig: RegionConfig,
-  channelIndex: number,
-): WantedMacParameters {
-  // The profile has moved to another region and the device has not joined there yet.
-  if (regionConfig.region !== region.name) return {};
-  const { channels, enabledChannels } = mac.current;
-  const allEnabled = enabledChannels.length === channels.filter(Boolean).length;
-  const heardOn = allEnabled ? channelIndex : enabledChannels[0];
-  return networkParameters(regionConfig, region, heardOn, ownRx2Hz(region, mac.current.rx2FrequencyHz));
+/** Parameters change seldom, and their channels are many. */
+const knownDataRates = new WeakMap<MacParameters, { readonly region: Region; readonly dataRates: readonly number[] }>();
+
+function usableDataRates(current: MacParameters, region: Region): readonly number[] {
+  const known = knownDataRates.get(current);
+  if (known?.region === region) return known.dataRates;
+  const channels = current.enabledChannels.flatMap(index => current.channels[index] ?? []);
+  const dataRates = [...region.uplinkDataRates.keys()].filter(
+    dataRate =>
+      dataRate <= region.maxAdrDataRate &&
+      carries(region, dataRate, current.uplinkDwellTime) &&
+      channels.some(channel => region.carries(channel, dataRate)),
+  );
+  knownDataRates.set(current, { region, dataRates });
+  return dataRates;
 }

@@ -90,12 +90,10 @@ async function complete(
     frame,
     await context.store.queue(device.devEui),
     device.profile.confirmedDownlinkRetries,
-    { ...origin, deduplicationId: context.newUuid() },
+    () => ({ ...origin, deduplicationId: context.newUuid() }),
     open.receivedAtMs - airtimeMsOf(open, region),
   );
-  const plan = isAnswerable(receptions)
-    ? planAnswer(context, acknowledged, frame, applied, heard, device)
-    : { dropped: [], changes: [] };
+  const plan = isAnswerable(receptions) ? planAnswer(context, acknowledged, frame, applied, heard, device) : noAnswer;
   return {
     applied,
     plan,
@@ -140,6 +138,8 @@ const heardAtMs = ({ receivedAtMs, lateByUs = 0 }: Reception): number => receive
 export const isAnswerable = (receptions: readonly Reception[]): boolean =>
   receptions.some(reception => !isLate(reception));
 
+const noAnswer: DownlinkPlan = { dropped: [], changes: [] };
+
 function planAnswer(
   context: NetworkContext,
   acknowledged: AckResult,
@@ -149,6 +149,9 @@ function planAnswer(
   device: DeviceConfig,
 ): DownlinkPlan {
   const { session, queue } = acknowledged;
+  const { answerNeeded, answers, requests } = applied;
+  const isSilent = !frame.confirmed && !answerNeeded && answers.length === 0 && requests.length === 0;
+  if (isSilent && queue.length === 0) return noAnswer;
   const nowMs = context.clock.nowMs();
   const inClassC = isClassC(session, device.profile);
   const answerable = inClassC ? answerableQueue(session, queue, nowMs) : { queue, moreWaits: false };
@@ -156,9 +159,9 @@ function planAnswer(
     session,
     {
       ack: frame.confirmed,
-      answerNeeded: applied.answerNeeded,
-      answers: applied.answers,
-      requests: applied.requests,
+      answerNeeded,
+      answers,
+      requests,
       adr: device.profile.adrAlgorithm !== "none",
       confFCnt: heard.fCnt & 0xffff,
       moreWaits: answerable.moreWaits,

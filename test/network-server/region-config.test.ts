@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { parseDeviceProfileId } from "../../lorawan/ids.ts";
-import { requestsFor } from "../../lorawan/mac/engine.ts";
+import { requestsFor } from "../../lorawan/mac/requests.ts";
 import { regionNames } from "../../lorawan/region/region.ts";
 import { regionOf } from "../../lorawan/region/regions.ts";
 import { newestRegionalParameters, regionalParametersRevisions } from "../../lorawan/version.ts";

@@ -1,12 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import {
-  handleUplinkCommands,
-  type MacEvent,
-  markSent,
-  packCommands,
-  requestsFor,
-} from "../../../lorawan/mac/engine.ts";
+import { handleUplinkCommands, type MacEvent, markSent, packCommands } from "../../../lorawan/mac/engine.ts";
+import { requestsFor } from "../../../lorawan/mac/requests.ts";
 import type { MacState, WantedMacParameters } from "../../../lorawan/mac/state.ts";
 import { macVersions } from "../../../lorawan/version.ts";
 import {
@@ -48,6 +43,27 @@ describe("requests and their answers", () => {
       "DevStatusReq",
       "DlChannelReq",
     ]);
+  });
+
+  test("asks for what changed since it found nothing to ask for, in wishes, version and region", () => {
+    const state = stateOf({ channels: fourChannels });
+    const namesFor = (wanted: WantedMacParameters, context = contextOf()) =>
+      requestsFor(state, wanted, context).map(({ name }) => name);
+    const wishes: WantedMacParameters = { maxDutyCycleExponent: 0 };
+    expect(namesFor(wishes)).toEqual([]);
+    expect(namesFor(wishes)).toEqual([]);
+    expect(namesFor({ maxDutyCycleExponent: 1 })).toEqual(["DutyCycleReq"]);
+    const channels = [channelAt(868_100_000, 869_525_000), ...fourChannels.slice(1)];
+    const downlinks: WantedMacParameters = { channels };
+    expect(namesFor(downlinks, contextOf({ macVersion: "1.0.1" }))).toEqual([]);
+    expect(namesFor(downlinks, contextOf({ macVersion: "1.0.4" }))).toEqual(["DlChannelReq"]);
+    expect(namesFor(wishes)).toEqual([]);
+    expect(namesFor(wishes, contextOf({ deviceStatusIntervalSeconds: 60 }))).toEqual(["DevStatusReq"]);
+  });
+
+  test("gives the same state back after an uplink that changes nothing", () => {
+    const state = stateOf({ channels: fourChannels });
+    expect(handleUplinkCommands(bytesOf(""), state, contextOf()).state).toBe(state);
   });
 
   test("pairs answers with requests in order and is content afterwards", () => {

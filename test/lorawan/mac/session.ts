@@ -4,8 +4,8 @@ import {
   type MacContext,
   type MacUplinkResult,
   markSent,
-  requestsFor,
 } from "../../../lorawan/mac/engine.ts";
+import { requestsFor } from "../../../lorawan/mac/requests.ts";
 import type { MacParameters, MacState, WantedMacParameters } from "../../../lorawan/mac/state.ts";
 import type { Channel, ChannelPlan, Region } from "../../../lorawan/region/region.ts";
 import { regionOf } from "../../../lorawan/region/regions.ts";

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { parseApplicationId, parseDevEui } from "../../../lorawan/ids.ts";
-import { requestsFor } from "../../../lorawan/mac/engine.ts";
+import { requestsFor } from "../../../lorawan/mac/requests.ts";
 import type { MacState, WantedMacParameters } from "../../../lorawan/mac/state.ts";
 import { steeringEvents } from "../../../network-server/uplink/steering-events.ts";
 import { contextOf } from "../../lorawan/mac/session.ts";
