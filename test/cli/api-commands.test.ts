@@ -84,12 +84,17 @@ describe("the first device", () => {
     expect(await done(`device show ${devEui}`)).toMatch(/^Session: none$/m);
   });
 
-  test("is changed by name and deleted", async () => {
+  test("is changed by name", async () => {
     await done("device update north-wall --name south-wall --disabled --tag bed=3 --tag row=1");
     expect(await json("device show south-wall")).toMatchObject({ isDisabled: true, tags: { bed: "3", row: "1" } });
     await done("device update south-wall --disabled no");
     expect(await json("device show south-wall")).toMatchObject({ isDisabled: false });
     await done("device set-keys south-wall --app-key 0f0e0d0c0b0a09080706050403020100");
+    await done("device forget-nonces south-wall");
+    expect(api.rootKeys.forgotten).toEqual([`${devEui} 0000000000000000`]);
+  });
+
+  test("C64 is told to rejoin, and deleted", async () => {
     expect(await done("device force-rejoin south-wall")).toBe("Will tell to rejoin: device 70b3d57ed0001234.\n");
     expect(api.control.rejoins.get(parseDevEui(devEui))).toEqual({ rejoinType: 0 });
     await done("device force-rejoin south-wall --type 2 --period 1 --retries 7 --data-rate 3");
@@ -100,8 +105,6 @@ describe("the first device", () => {
       dataRate: 3,
     });
     expect((await upchirp("device force-rejoin south-wall --type 3")).exitCode).toBe(2);
-    await done("device forget-nonces south-wall");
-    expect(api.rootKeys.forgotten).toEqual([`${devEui} 0000000000000000`]);
     expect(await done("device delete south-wall")).toBe("Deleted device south-wall 70b3d57ed0001234.\n");
     expect((await upchirp(`device show ${devEui}`)).errors).toBe("error: There is no such device.\n");
   });

@@ -114,7 +114,7 @@ describe("channels", () => {
     await life.expectAgreement();
   });
 
-  test("C58 DlChannelReq moves RX1 of a channel, and downlinks follow", async () => {
+  test("C58 C64 DlChannelReq moves RX1 of a channel, and downlinks follow", async () => {
     const life = await joinedLife(under(eu868({ extraChannels })));
     await life.sendMany(43, { confirmed: true });
     expect(life.commandsHeard()).toContain("DlChannelReq");
@@ -176,7 +176,7 @@ describe("channels", () => {
 });
 
 describe("transmission", () => {
-  test("DutyCycleReq reaches the device when configured", async () => {
+  test("C64 DutyCycleReq reaches the device when configured", async () => {
     const life = await joinedLife(under(eu868({ maxDutyCycleExponent: 7 })));
     await life.sendMany(3);
     expect(life.parameters().maxDutyCycleExponent).toBe(7);

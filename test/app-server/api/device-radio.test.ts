@@ -116,7 +116,7 @@ describe("radio parameters of a profile or device", () => {
 });
 
 describe("an order to rejoin", () => {
-  test("reaches the network server as it was given", async () => {
+  test("C64 an order to rejoin reaches the network server as it was given", async () => {
     const devEui = await addDevice();
     const order = { rejoinType: 2, period: 7, maxRetries: 0, dataRate: 4 };
     expect((await api.call("POST", `/api/devices/${devEui}/force-rejoin`, order)).statusCode).toBe(204);
