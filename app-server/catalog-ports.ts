@@ -198,6 +198,8 @@ export interface NewGateway {
   readonly description: string;
   readonly isDisabled: boolean;
   readonly location: { readonly latitude: number; readonly longitude: number; readonly altitude: number } | null;
+  /** The configuration of a region that it is set up for; null: any. */
+  readonly regionConfigId: string | null;
   readonly antennaGainDb: number;
   readonly sourceRule: GatewaySourceRule;
   /** Datagrams a second. */

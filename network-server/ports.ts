@@ -36,7 +36,7 @@ export interface MacWishes {
 export interface DeviceProfileConfig {
   readonly id: DeviceProfileId;
   readonly region: RegionName;
-  /** Which configuration of the region applies; absent: the first one with the profile's region. */
+  /** Which configuration of the region applies; absent: that of the gateway which hears the device join, else the first. */
   readonly regionConfigId?: string;
   readonly macVersion: MacVersion;
   readonly regionalParameters: RegionalParametersRevision;
@@ -73,6 +73,8 @@ export interface GatewayConfig {
   readonly name: string;
   readonly disabled: boolean;
   readonly location?: { readonly latitude: number; readonly longitude: number; readonly altitude: number };
+  /** The configuration of a region that it is set up for; absent: any. */
+  readonly regionConfigId?: string;
   readonly antennaGainDb: number;
   readonly sourceRule: SourceRule;
   /** Datagrams a second over which the gateway is shed. */

@@ -59,15 +59,21 @@ export const regionForProfile = (profile: DeviceProfileConfig): Region =>
   regionOf(profile.region, profile.regionalParameters);
 
 /**
- * The profile with the region that the device's session is in. In CN470 a device chooses among the plans by the channel
- * that it joins on; a session in any other region is one from before the profile was changed.
+ * The profile with what the device's session settled: the configuration, where the profile leaves that to the gateways,
+ * and the region. In CN470 a device chooses among the plans by the channel that it joins on; a session in any other region
+ * is one from before the profile was changed.
  */
 export function profileOfSession(
   profile: DeviceProfileConfig,
-  { region }: { readonly region: RegionName },
+  session: { readonly region: RegionName; readonly regionConfigId?: string },
 ): DeviceProfileConfig {
-  const isChosen = regionForProfile(profile).joinChannels.some(channel => channel.region === region);
-  return isChosen ? { ...profile, region } : profile;
+  const isChosen = regionForProfile(profile).joinChannels.some(channel => channel.region === session.region);
+  const regionConfigId = profile.regionConfigId ?? session.regionConfigId;
+  return {
+    ...profile,
+    ...(isChosen && { region: session.region }),
+    ...(regionConfigId !== undefined && { regionConfigId }),
+  };
 }
 
 /** Members that may be absent leave the device as it is. */

@@ -47,10 +47,14 @@ const SourceRule = Type.Union(
   ],
   { description: "Addresses the gateway may send from: any, listed networks, or the first that is heard." },
 );
+const RegionConfigId = Type.Union([Type.String({ minLength: 1, maxLength: 100 }), Type.Null()], {
+  description: "The configuration of a region that its channels are set up for; null: any.",
+});
 const optional = {
   description: Description,
   isDisabled: Type.Boolean(),
   location: NullableLocation,
+  regionConfigId: RegionConfigId,
   antennaGainDb: Type.Number({ minimum: -50, maximum: 50 }),
   sourceRule: SourceRule,
   rateLimit: Type.Integer({ minimum: 1, maximum: 1_000_000, description: "Datagrams a second." }),
@@ -60,6 +64,7 @@ const defaults = {
   description: "",
   isDisabled: false,
   location: null,
+  regionConfigId: null,
   antennaGainDb: 0,
   sourceRule: { kind: "any" },
   rateLimit: 2000,

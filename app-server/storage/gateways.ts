@@ -15,6 +15,7 @@ const Row = Type.Object({
   latitude: NullableNumber,
   longitude: NullableNumber,
   altitude: NullableNumber,
+  regionConfigId: Type.Union([Type.String(), Type.Null()]),
   antennaGainDb: Type.Number(),
   sourceRule: Type.Union([
     Type.Object({ kind: Type.Literal("any") }),
@@ -35,6 +36,7 @@ const columns: Columns = {
   latitude: { name: "latitude" },
   longitude: { name: "longitude" },
   altitude: { name: "altitude" },
+  regionConfigId: { name: "region_config_id" },
   antennaGainDb: { name: "antenna_gain_db" },
   sourceRule: jsonColumn("source_rule"),
   rateLimit: { name: "rate_limit" },

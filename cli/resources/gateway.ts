@@ -76,6 +76,12 @@ const gateway: Resource = {
       parse: locationOf,
       nullWord: "none",
     },
+    {
+      flags: "--region-config <id>",
+      description: "configuration of the region that its channels are set up for; or none",
+      path: "regionConfigId",
+      nullWord: "none",
+    },
     { flags: "--antenna-gain <db>", description: "antenna gain in dB", path: "antennaGainDb", parse: decimal },
     {
       flags: "--source <rule>",

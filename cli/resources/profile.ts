@@ -42,7 +42,12 @@ const fields: readonly Field[] = [
     isRequired: true,
   },
   ...describingFields,
-  { flags: "--region-config <id>", description: "which configuration of the region", path: "regionConfigId" },
+  {
+    flags: "--region-config <id>",
+    description: "which configuration of the region; or none",
+    path: "regionConfigId",
+    nullWord: "none",
+  },
   { flags: "--mac-version <version>", description: "LoRaWAN version", path: "macVersion", choices: macVersions },
   {
     flags: "--regional-parameters <revision>",

@@ -139,6 +139,7 @@ const GatewayRow = Type.Object({
   latitude: nullable(Type.Number()),
   longitude: nullable(Type.Number()),
   altitude: nullable(Type.Number()),
+  regionConfigId: nullable(Type.String()),
   antennaGainDb: Type.Number(),
   sourceRule: Type.Union([
     Type.Object({ kind: Type.Literal("any") }),
@@ -150,7 +151,7 @@ const GatewayRow = Type.Object({
 
 const gatewayQuery = `
   select gateway_id as "gatewayId", tenant_id as "tenantId", name, is_disabled as "disabled", latitude, longitude,
-    altitude, antenna_gain_db as "antennaGainDb", source_rule as "sourceRule", rate_limit as "rateLimit"
+    altitude, region_config_id as "regionConfigId", antenna_gain_db as "antennaGainDb", source_rule as "sourceRule", rate_limit as "rateLimit"
   from gateways where gateway_id = $1`;
 
 /** Rejects with SqlError. */
@@ -160,13 +161,14 @@ export async function readGateway(sql: Sql, gatewayId: GatewayId): Promise<Gatew
 }
 
 function gatewayOf(row: Static<typeof GatewayRow>): GatewayConfig {
-  const { latitude, longitude, altitude, name, disabled, antennaGainDb, sourceRule, rateLimit } = row;
+  const { latitude, longitude, altitude, name, disabled, regionConfigId, antennaGainDb, sourceRule, rateLimit } = row;
   return {
     gatewayId: parseGatewayId(row.gatewayId),
     tenantId: parseTenantId(row.tenantId),
     name,
     disabled,
     ...(latitude === null || longitude === null ? {} : { location: { latitude, longitude, altitude: altitude ?? 0 } }),
+    ...(regionConfigId === null ? {} : { regionConfigId }),
     antennaGainDb,
     sourceRule,
     rateLimit,

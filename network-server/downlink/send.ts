@@ -5,7 +5,7 @@ import { updateDevice } from "../device-documents.ts";
 import { logEvent, txAckEvent } from "../events.ts";
 import type { Reception } from "../gateway/types.ts";
 import type { DeviceConfig } from "../ports.ts";
-import { regionConfigFor } from "../region-config.ts";
+import { profileOfSession, regionConfigFor } from "../region-config.ts";
 import type { PlannedDownlink } from "./plan.ts";
 import { encodeQueueItem } from "./queue.ts";
 import type { AnswerOutcome } from "./transmit.ts";
@@ -30,7 +30,8 @@ export function sendPlanned(
   const downlinkId = Buffer.from(context.randomBytes(4)).readUInt32BE(0);
   const { phyPayload, windows } = downlink;
   context.background(async () => {
-    const { preferredWindow } = regionConfigFor(context.regionConfigs, device.profile);
+    const profile = profileOfSession(device.profile, downlink.session);
+    const { preferredWindow } = regionConfigFor(context.regionConfigs, profile);
     const answer = { downlinkId, phyPayload, windows, receptions, ...(preferredWindow && { preferredWindow }) };
     const outcome = await context.transmitter.answer(answer);
     context.metrics.downlinks.inc({ result: outcome.kind });

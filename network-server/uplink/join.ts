@@ -5,8 +5,7 @@ import type { JoinChannel, Region } from "../../lorawan/region/region.ts";
 import { isVersion11 } from "../../lorawan/version.ts";
 import type { NetworkContext } from "../context.ts";
 import { joinAcceptWindows } from "../downlink/windows.ts";
-import type { Reception } from "../gateway/types.ts";
-import type { DeviceConfig } from "../ports.ts";
+import type { DeviceConfig, DeviceProfileConfig } from "../ports.ts";
 import {
   type NetworkParameters,
   networkParameters,
@@ -17,6 +16,7 @@ import {
 import type { Collection } from "./dedup.ts";
 import type { JoinGuard } from "./join-limit.ts";
 import { askForSession, explain, freshStart, keepJoined, sendAccept } from "./join-steps.ts";
+import { membershipOf } from "./membership.ts";
 
 /** Where a Join-Request was heard, in the terms of the device's region. */
 interface JoinRadio {
@@ -38,15 +38,10 @@ export function createJoins(context: NetworkContext, guard: JoinGuard) {
       await explain(context, device, "The device profile does not allow over-the-air activation");
       return refuse(collection, "not_otaa");
     }
-    const radio = radioOf(context, device, collection.first);
-    if (!radio) {
-      await explain(
-        context,
-        device,
-        `The Join-Request was heard on ${collection.first.frequencyHz} Hz, which is no join channel of ` +
-          `${device.profile.region}; check the region of the device profile`,
-      );
-      return refuse(collection, "wrong_channel");
+    const radio = await radioOf(context, device, collection);
+    if ("refused" in radio) {
+      await explain(context, device, radio.text);
+      return refuse(collection, radio.refused);
     }
     await context.devices.run(frame.devEui, () => join(collection, frame, device, radio));
   }
@@ -106,17 +101,31 @@ export function createJoins(context: NetworkContext, guard: JoinGuard) {
   return { handle };
 }
 
-function radioOf(context: NetworkContext, device: DeviceConfig, first: Reception): JoinRadio | undefined {
+interface Misheard {
+  readonly refused: string;
+  /** For the device's owner. */
+  readonly text: string;
+}
+
+async function radioOf(
+  context: NetworkContext,
+  device: DeviceConfig,
+  collection: Collection,
+): Promise<JoinRadio | Misheard> {
+  const { frequencyHz, modulation } = collection.first;
   const { joinChannels, strayJoinChannels } = regionForProfile(device.profile);
   const candidates = [...joinChannels, ...strayJoinChannels];
-  const channel = candidates.find(({ uplinkFrequencyHz }) => uplinkFrequencyHz === first.frequencyHz);
-  if (!channel) return undefined;
-  const profile = profileOfSession(device.profile, channel);
-  const region = regionForProfile(profile);
-  const dataRate = region.dataRateOf(first.modulation, "up");
-  if (dataRate === undefined) return undefined;
+  const channel = candidates.find(({ uplinkFrequencyHz }) => uplinkFrequencyHz === frequencyHz);
+  if (!channel) return wrongChannel(device, frequencyHz);
+  const asked = profileOfSession(device.profile, channel);
+  const region = regionForProfile(asked);
+  const dataRate = region.dataRateOf(modulation, "up");
+  if (dataRate === undefined) return wrongChannel(device, frequencyHz);
+  const membership = await membershipOf(context, asked, collection);
+  if (membership.kind === "elsewhere") return otherConfiguration(asked, membership.regionConfigIds);
+  const profile = { ...asked, ...(membership.regionConfigId && { regionConfigId: membership.regionConfigId }) };
   const config = regionConfigFor(context.regionConfigs, profile, device);
-  const number = region.channelOf(region.defaultChannels, first.frequencyHz, dataRate);
+  const number = region.channelOf(region.defaultChannels, frequencyHz, dataRate);
   return {
     region,
     channel,
@@ -125,3 +134,17 @@ function radioOf(context: NetworkContext, device: DeviceConfig, first: Reception
     regionConfigId: config.id,
   };
 }
+
+const wrongChannel = ({ profile }: DeviceConfig, frequencyHz: number): Misheard => ({
+  refused: "wrong_channel",
+  text:
+    `The Join-Request was heard on ${frequencyHz} Hz, which is no join channel of ${profile.region}; ` +
+    "check the region of the device profile",
+});
+
+const otherConfiguration = ({ regionConfigId }: DeviceProfileConfig, heardBy: readonly string[]): Misheard => ({
+  refused: "other_configuration",
+  text:
+    `The Join-Request was heard by gateways of the region configuration ${heardBy.join(", ")} alone; ` +
+    `the device profile asks for ${regionConfigId}`,
+});

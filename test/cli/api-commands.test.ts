@@ -179,10 +179,13 @@ describe("gateways", () => {
     });
     await done("gateway release-address yard");
     expect(api.control.released).toEqual([gatewayId]);
-    await done("gateway update yard --source 10.0.0.0/8,192.168.0.0/16 --location none");
+    await done("gateway update yard --region-config town");
+    expect(await json("gateway show yard")).toMatchObject({ regionConfigId: "town" });
+    await done("gateway update yard --source 10.0.0.0/8,192.168.0.0/16 --location none --region-config none");
     expect(await json("gateway show yard")).toMatchObject({
       sourceRule: { kind: "networks", cidrs: ["10.0.0.0/8", "192.168.0.0/16"] },
       location: null,
+      regionConfigId: null,
     });
   });
 

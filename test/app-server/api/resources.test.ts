@@ -271,7 +271,8 @@ describe("gateways", () => {
       counts: summary.counts,
     });
     const location = { latitude: 47, longitude: 8, altitude: 400 };
-    const change = { location, sourceRule: { kind: "networks", cidrs: ["10.0.0.0/8", "2001:db8::/32"] } };
+    const sourceRule = { kind: "networks", cidrs: ["10.0.0.0/8", "2001:db8::/32"] };
+    const change = { location, sourceRule, regionConfigId: "town" };
     const changed = await api.call("PATCH", `/api/gateways/${gatewayId}`, change);
     expect(changed.json()).toMatchObject({ name: "roof", ...change });
     expect((await api.call("POST", `/api/gateways/${gatewayId}/release-address`)).statusCode).toBe(204);

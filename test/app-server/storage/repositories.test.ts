@@ -164,6 +164,7 @@ test("a gateway comes back as it was stored, with and without a location", async
     description: "",
     isDisabled: false,
     location,
+    regionConfigId: "eu868-hill",
     antennaGainDb: 2.5,
     sourceRule: { kind: "networks" as const, cidrs: ["10.0.0.0/8"] },
     rateLimit: 100,

@@ -153,13 +153,14 @@ describe("the catalog on SQL", () => {
     expect(await catalog.gateway(gatewayId)).toEqual({ ...plain, antennaGainDb: 0, sourceRule: { kind: "any" } });
     const cidrs = ["10.0.0.0/8", "2001:db8::/32"];
     const changes = [
-      { location: [52.5, 13.25, 34.5], rule: { kind: "networks", cidrs }, gainDb: 2.5 },
-      { location: [-1, 0, null], rule: { kind: "pin" }, gainDb: -1 },
+      { location: [52.5, 13.25, 34.5], rule: { kind: "networks", cidrs }, gainDb: 2.5, regionConfigId: "town" },
+      { location: [-1, 0, null], rule: { kind: "pin" }, gainDb: -1, regionConfigId: "valley" },
     ];
-    for (const { location, rule, gainDb } of changes) {
+    for (const { location, rule, gainDb, regionConfigId } of changes) {
       await sql.run(
-        `update gateways set latitude = $1, longitude = $2, altitude = $3, source_rule = $4, antenna_gain_db = $5`,
-        [...location, JSON.stringify(rule), gainDb],
+        `update gateways set latitude = $1, longitude = $2, altitude = $3, source_rule = $4, antenna_gain_db = $5,
+          region_config_id = $6`,
+        [...location, JSON.stringify(rule), gainDb, regionConfigId],
       );
       const [latitude, longitude, altitude] = location;
       await expect
@@ -167,6 +168,7 @@ describe("the catalog on SQL", () => {
         .toEqual({
           ...plain,
           antennaGainDb: gainDb,
+          regionConfigId,
           sourceRule: rule,
           location: { latitude, longitude, altitude: altitude ?? 0 },
         });
