@@ -50,8 +50,8 @@ class Integration implements MqttIntegration {
   readonly #events: MqttClient;
   readonly #commands: MqttClient;
   readonly #closed = Promise.withResolvers<never>();
-  /** Deliveries under way. */
-  #waiting = 0;
+  /** How to end the deliveries that are under way. */
+  readonly #waiting = new Set<(reason: Error) => void>();
 
   readonly sink: EventSink = { name: "mqtt", deliver: event => this.#deliver(event) };
 
@@ -85,7 +85,9 @@ class Integration implements MqttIntegration {
   }
 
   async close(): Promise<void> {
-    this.#closed.reject(new Error("the MQTT integration is closing"));
+    const reason = new Error("the MQTT integration is closing");
+    this.#closed.reject(reason);
+    for (const reject of this.#waiting) reject(reason);
     await Promise.all([this.#events.endAsync(true), this.#commands.endAsync(true)]);
   }
 
@@ -119,7 +121,7 @@ class Integration implements MqttIntegration {
     });
     client.on("close", () => {
       // The client publishes again by itself: this is all that tells of a broker that is away.
-      if (purpose === "events" && this.#waiting > 0) metrics.sinkFailures.inc({ sink: this.sink.name });
+      if (purpose === "events" && this.#waiting.size > 0) metrics.sinkFailures.inc({ sink: this.sink.name });
       if (lastError === "") log.warn({ purpose }, "connection to the MQTT broker is closed");
       lastError = "closed";
     });
@@ -137,15 +139,16 @@ class Integration implements MqttIntegration {
     });
   }
 
-  async #deliver(event: ApplicationEvent): Promise<void> {
+  #deliver(event: ApplicationEvent): Promise<void> {
     const { qos, retain } = this.#options;
-    this.#waiting += 1;
-    try {
-      const published = this.#events.publishAsync(eventTopic(event), event.json, { qos, retain });
-      await Promise.race([published, this.#closed.promise]);
-    } finally {
-      this.#waiting -= 1;
-    }
+    return new Promise((resolve, reject) => {
+      this.#waiting.add(reject);
+      this.#events.publish(eventTopic(event), event.json, { qos, retain }, error => {
+        this.#waiting.delete(reject);
+        if (error) reject(error);
+        else resolve();
+      });
+    });
   }
 
   async #command(topic: string, body: Uint8Array): Promise<void> {
