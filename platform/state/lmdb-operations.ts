@@ -96,13 +96,15 @@ export function createOperations(tables: Tables): Operations {
       if (sequence > sequenceOfValue(tables.cursors.get(key))) tables.cursors.putSync(key, sequenceValue(sequence));
     },
     trim: (partition, sequence) => () => {
-      const last = Math.min(sequence, head(partition));
       const mark = partitionPrefix(partition);
-      if (last > sequenceOfValue(tables.trimmed.get(mark))) tables.trimmed.putSync(mark, sequenceValue(last));
-      const range = { start: eventKey(partition, 0), end: eventKey(partition, last + 1), limit: trimAtOnce };
-      const keys = [...tables.events.getKeys(range)];
-      for (const key of keys) tables.events.removeSync(key);
-      return keys.length === trimAtOnce;
+      const first = sequenceOfValue(tables.trimmed.get(mark)) + 1;
+      const wanted = Math.min(sequence, head(partition));
+      const last = Math.min(wanted, first + trimAtOnce - 1);
+      if (last < first) return false;
+      // Sequences have no gaps, so that no range has to be opened.
+      for (let gone = first; gone <= last; gone += 1) tables.events.removeSync(eventKey(partition, gone));
+      tables.trimmed.putSync(mark, sequenceValue(last));
+      return last < wanted;
     },
     forget: () => heads.clear(),
   };

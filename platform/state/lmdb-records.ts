@@ -81,7 +81,10 @@ export const encodeEvent = (devEui: DevEui, value: Uint8Array): Buffer => Buffer
 
 export function decodeEvent(record: Buffer): { readonly devEui: DevEui; readonly value: Uint8Array } {
   if (record.length < 8) throw corrupt("event");
-  return { devEui: parseDevEui(euiText(record)), value: copyOf(record, 8, record.length) };
+  // Out of the pool: events are read at a high rate and not kept.
+  const value = Buffer.allocUnsafe(record.length - 8);
+  value.set(record.subarray(8, record.length));
+  return { devEui: parseDevEui(euiText(record)), value };
 }
 
 /** Fixed width, so that positions sort as text too; 15 digits hold every 48-bit sequence. */
