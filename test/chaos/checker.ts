@@ -31,8 +31,8 @@ export interface ChaosCounts {
   readonly notAcceptedAfterPushAck: number;
   readonly downlinks: number;
   readonly joinAccepts: number;
-  /** Of the last fault to cost it, by the fault's number. */
-  readonly notAcceptedByFault: ReadonlyMap<number, number>;
+  /** By the number of the fault that each one's last copy met. */
+  readonly notAcceptedByFault: Readonly<Record<number, number>>;
 }
 
 export interface ChaosVerdict {
@@ -118,7 +118,7 @@ function judgeLosses(
   delivered: ReadonlyMap<string, Delivery>,
   faults: readonly StruckFault[],
 ) {
-  const notAcceptedByFault = new Map<number, number>();
+  const notAcceptedByFault: Record<number, number> = {};
   const violations: ChaosViolation[] = [];
   let notAccepted = 0;
   let notAcceptedAfterPushAck = 0;
@@ -134,7 +134,7 @@ function judgeLosses(
     }
     notAccepted += 1;
     if (uplink.hearings.some(({ pushAckedAtMs }) => pushAckedAtMs !== undefined)) notAcceptedAfterPushAck += 1;
-    notAcceptedByFault.set(excuse.number, (notAcceptedByFault.get(excuse.number) ?? 0) + 1);
+    notAcceptedByFault[excuse.number] = (notAcceptedByFault[excuse.number] ?? 0) + 1;
   }
   return { violations, counts: { notAccepted, notAcceptedAfterPushAck, notAcceptedByFault } };
 }

@@ -1,7 +1,6 @@
 import { parseArgs } from "node:util";
-import { type FaultKind, faultKinds, faults } from "./faults.ts";
 import { reportText } from "./report.ts";
-import { type ChaosOptions, runChaos } from "./run.ts";
+import { type ChaosOptions, runChaos, type SetName, sets } from "./run.ts";
 
 const help = `Usage: npm run chaos -- [options]
 
@@ -10,16 +9,16 @@ things at random moments, and checks that nothing is lost, doubled or used twice
 
   --minutes <n>   how long to break things (default 10)
   --seed <n>      other devices, other faults, other moments (default 1)
+  --set <name>    embedded: one process with everything inside; scaled: each role in a process of
+                  its own, on PostgreSQL and Redis (default embedded)
   --rate <n>      uplinks a second (default 60)
-  --fault <kind>  only this kind; may be repeated
+  --fault <kind>  only this kind; may be repeated; an unknown one lists all
   --keep          leave the folder with logs and data behind; it stays after a violation anyway
   --json          print the report as JSON
   --help
 
-Kinds of faults:
-${faultKinds.map(kind => `  ${kind.padEnd(19)}${faults[kind].text}`).join("\n")}
-
-Exits with 1 when a promise was broken, and with 2 when nothing could be tried.
+Mosquitto has to be installed, and Redis for the scaled set. docs/reliability.md says what each
+fault may cost. Exits with 1 when a promise was broken, and with 2 when nothing could be tried.
 `;
 
 class UsageError extends Error {}
@@ -30,12 +29,9 @@ function positive(name: string, text: string): number {
   return value;
 }
 
-function kindsOf(names: readonly string[]): readonly FaultKind[] {
-  return names.map(name => {
-    const kind = faultKinds.find(known => known === name);
-    if (kind === undefined) throw new UsageError(`--fault: ${name} is none of ${faultKinds.join(", ")}`);
-    return kind;
-  });
+function setNamed(name: string): SetName {
+  if (name === "embedded" || name === "scaled") return name;
+  throw new UsageError(`--set: ${name} is none of ${Object.keys(sets).join(", ")}`);
 }
 
 function readArguments() {
@@ -43,6 +39,7 @@ function readArguments() {
     options: {
       minutes: { type: "string", default: "10" },
       seed: { type: "string", default: "1" },
+      set: { type: "string", default: "embedded" },
       rate: { type: "string", default: "60" },
       fault: { type: "string", multiple: true },
       keep: { type: "boolean", default: false },
@@ -54,10 +51,11 @@ function readArguments() {
   if (!Number.isInteger(seed) || seed < 0)
     throw new UsageError(`--seed: a whole number is expected, not ${values.seed}`);
   const options: ChaosOptions = {
+    set: setNamed(values.set),
     seed,
     durationMs: positive("minutes", values.minutes) * 60_000,
     uplinksPerSecond: positive("rate", values.rate),
-    kinds: values.fault === undefined ? faultKinds : kindsOf(values.fault),
+    ...(values.fault && { kinds: values.fault }),
     pauseMs: { from: 1000, to: 6000 },
     keepFolder: values.keep,
     progress: text => process.stderr.write(process.stderr.isTTY ? `\r\u001b[2K${text}` : `${text}\n`),
@@ -82,5 +80,6 @@ try {
   process.exitCode = await main();
 } catch (error) {
   process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
-  process.exitCode = 2;
+  // What was started before ends with this process.
+  process.exit(2);
 }

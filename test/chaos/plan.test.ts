@@ -1,10 +1,10 @@
 import { expect, test } from "vitest";
-import { type PlannedFault, planFaults } from "./plan.ts";
+import { type Planned, planFaults } from "./plan.ts";
 
 const kinds = ["kill", "freeze", "cut"] as const;
 const pauseMs = { from: 100, to: 200 };
 
-const firstOf = (seed: number, count: number): readonly PlannedFault<(typeof kinds)[number]>[] => {
+const firstOf = (seed: number, count: number): readonly Planned<(typeof kinds)[number]>[] => {
   const plan = planFaults(seed, kinds, pauseMs);
   return Array.from({ length: count }, () => plan.next().value);
 };
@@ -15,7 +15,7 @@ test("the same seed gives the same faults, another seed others", () => {
 });
 
 test("every kind comes before one comes again", () => {
-  const planned = firstOf(3, 30).map(({ kind }) => kind);
+  const planned = firstOf(3, 30).map(({ item }) => item);
   for (let start = 0; start < planned.length; start += kinds.length) {
     expect(new Set(planned.slice(start, start + kinds.length)).size).toBe(kinds.length);
   }

@@ -4,6 +4,8 @@ import { closeSync, openSync } from "node:fs";
 export interface ProgramOptions {
   readonly command: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
+  /** Another account to run it under. */
+  readonly ids?: { readonly uid: number; readonly gid: number };
   /** Gets what each life of the program prints. */
   readonly logFile: string;
   /** Resolves when it does its work. */
@@ -87,11 +89,11 @@ export function startProgram(options: ProgramOptions): Program {
   };
 }
 
-function launch({ command, environment, logFile }: ProgramOptions): ChildProcess {
+function launch({ command, environment, ids, logFile }: ProgramOptions): ChildProcess {
   const [program = "", ...args] = command;
   const log = openSync(logFile, "a");
   try {
-    return spawn(program, args, { stdio: ["ignore", log, log], env: { ...process.env, ...environment } });
+    return spawn(program, args, { stdio: ["ignore", log, log], env: { ...process.env, ...environment }, ...ids });
   } finally {
     closeSync(log);
   }

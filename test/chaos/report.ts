@@ -12,24 +12,25 @@ export function reportText(report: ChaosReport): string {
   const kinds = [...new Set(struck.map(({ kind }) => kind))].sort();
   const faultRows = kinds.map(kind => {
     const own = struck.filter(fault => fault.kind === kind);
-    const cost = own.reduce((sum, { number }) => sum + (counts.notAcceptedByFault.get(number) ?? 0), 0);
+    const cost = own.reduce((sum, { number }) => sum + (counts.notAcceptedByFault[number] ?? 0), 0);
     const longest = Math.max(...own.map(({ fromMs, toMs }) => toMs - fromMs));
     return row(
-      `  ${kind}`.padEnd(22),
+      `  ${kind}`.padEnd(28),
       `${own.length} times, at most ${seconds(longest)}, ${cost} uplinks not accepted`,
     );
   });
   return `${[
-    `Chaos with seed ${report.seed}:`,
+    `Chaos on the ${report.set} set with seed ${report.seed}:`,
     row("devices", `${report.devices}, ${report.devicesJoined} joined`),
     row("uplinks", `${counts.uplinksSent} sent, ${counts.uplinksHeard} heard, ${counts.uplinksAnswered} answered`),
     row("delivered", `${counts.delivered}, and ${counts.duplicates} of them once more`),
     row("not accepted", `${counts.notAccepted}, ${counts.notAcceptedAfterPushAck} of them after a PUSH_ACK`),
     row("downlinks", counts.downlinks),
     row("join-accepts", counts.joinAccepts),
-    row("server", `ended ${report.serverExits} times without having been killed`),
+    row("programs", `ended ${report.exits} times without having been killed`),
     row("faults", struck.length),
     ...faultRows,
+    ...report.impossible.map(reason => row("  not tried", reason)),
     row("violations", violations.length + report.unreadable.length),
     ...violations.slice(0, shownViolations).map(violation => violationLine(violation, struck)),
     ...(report.folder === undefined ? [] : [row("folder", report.folder)]),

@@ -1,27 +1,47 @@
 import { expect, test, vi } from "vitest";
 import { mosquittoMissing } from "../app-server/support/mosquitto.ts";
+import { whyNoRedis } from "../support/redis.ts";
 import { reportText } from "./report.ts";
-import { runChaos } from "./run.ts";
+import { type ChaosOptions, runChaos } from "./run.ts";
 
 vi.setConfig({ testTimeout: 300_000 });
 
-const missing = mosquittoMissing();
+const noBroker = mosquittoMissing();
+const skipped = (reason: string | undefined): string => (reason === undefined ? "" : ` (skipped: ${reason})`);
 
-test.skipIf(missing !== undefined)(
-  `C15 C16 C26 nothing is lost or used twice while the embedded set is killed, frozen and cut off${missing ? ` (skipped: ${missing})` : ""}`,
-  async () => {
-    const report = await runChaos({
+async function expectPromisesKept(options: Pick<ChaosOptions, "set" | "seed" | "kinds">): Promise<void> {
+  const report = await runChaos({
+    ...options,
+    durationMs: 30_000,
+    uplinksPerSecond: 15,
+    pauseMs: { from: 1000, to: 2000 },
+    keepFolder: false,
+    progress: () => {},
+  });
+  expect(report.passed, reportText(report)).toBe(true);
+  expect(report.struck.length).toBeGreaterThan(0);
+  expect(report.counts.delivered).toBeGreaterThan(0);
+  expect(report.counts.uplinksAnswered).toBeGreaterThan(0);
+}
+
+test.skipIf(noBroker !== undefined)(
+  `C15 C16 C26 nothing is lost or used twice while the embedded set is killed, frozen and cut off${skipped(noBroker)}`,
+  () =>
+    expectPromisesKept({
+      set: "embedded",
       seed: 11,
-      durationMs: 35_000,
-      uplinksPerSecond: 15,
       kinds: ["server-kill", "server-freeze", "server-stop", "broker-kill", "broker-cut"],
-      pauseMs: { from: 1000, to: 3000 },
-      keepFolder: false,
-      progress: () => {},
-    });
-    expect(report.passed, reportText(report)).toBe(true);
-    expect(report.struck.length).toBeGreaterThan(0);
-    expect(report.counts.delivered).toBeGreaterThan(0);
-    expect(report.counts.uplinksAnswered).toBeGreaterThan(0);
-  },
+    }),
+);
+
+const noScaledSet = noBroker ?? whyNoRedis;
+
+test.skipIf(noScaledSet !== undefined)(
+  `C15 C16 C26 nothing is lost or used twice while the parts of a scaled set are killed and cut off${skipped(noScaledSet)}`,
+  () =>
+    expectPromisesKept({
+      set: "scaled",
+      seed: 12,
+      kinds: ["network-server-kill", "app-server-kill", "redis-kill", "redis-cut", "postgres-kill", "broker-kill"],
+    }),
 );

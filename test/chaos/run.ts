@@ -1,20 +1,28 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { regionOf } from "../../lorawan/region/regions.ts";
 import { provision } from "../../simulators/provision.ts";
 import { type Cells, createCells } from "./cells.ts";
 import { type ChaosVerdict, judge } from "./checker.ts";
-import { type FaultKind, faults } from "./faults.ts";
-import { type Installation, startEmbeddedSet } from "./installation.ts";
+import { startEmbeddedSet } from "./embedded-set.ts";
+import { type Fault, type Installation, temporaryFolder } from "./installation.ts";
 import { planFaults } from "./plan.ts";
 import { pause } from "./program.ts";
 import { createRecorder, type Recorder } from "./recorder.ts";
+import { startScaledSet } from "./scaled-set.ts";
 import { type Subscriber, startSubscriber } from "./subscriber.ts";
-import type { StruckFault } from "./truth.ts";
+import type { Delivery, StruckFault, Truth } from "./truth.ts";
+
+export const sets = { embedded: startEmbeddedSet, scaled: startScaledSet };
+export type SetName = keyof typeof sets;
 
 export interface ChaosOptions {
+  readonly set: SetName;
   readonly seed: number;
   readonly durationMs: number;
   readonly uplinksPerSecond: number;
-  readonly kinds: readonly FaultKind[];
+  /** Of faults; all that can be tried when left out. */
+  readonly kinds?: readonly string[];
   /** Between recovery and the next fault. */
   readonly pauseMs: { readonly from: number; readonly to: number };
   /** Leaves the folder with the programs' logs and data behind. */
@@ -23,14 +31,18 @@ export interface ChaosOptions {
 }
 
 export interface ChaosReport extends ChaosVerdict {
+  readonly set: SetName;
   readonly seed: number;
   readonly devices: number;
   readonly devicesJoined: number;
   readonly struck: readonly StruckFault[];
-  /** How often the server ended without having been killed. */
-  readonly serverExits: number;
+  /** Faults that could not be tried here, each with the reason. */
+  readonly impossible: readonly string[];
+  /** How often a program ended without having been killed. */
+  readonly exits: number;
   readonly unreadable: readonly string[];
-  readonly folder: string | undefined;
+  /** Where logs and, after a violation, evidence are, if they are kept. */
+  readonly folder?: string;
   readonly passed: boolean;
 }
 
@@ -45,30 +57,46 @@ const settleMs = 2_000;
 export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
   const startedAt = performance.now();
   const nowMs = (): number => Math.round(performance.now() - startedAt);
-  const installation = await startEmbeddedSet();
+  const { folder, remove } = await temporaryFolder();
+  const installation = await sets[options.set]({ folder });
   let passed = false;
   try {
     await installation.untilReady();
-    const subscriber = await startSubscriber(installation.brokerUrl, undefined, nowMs);
+    const subscriber = await startSubscriber(installation.brokerUrl, nowMs);
     try {
-      const report = await strikeAndJudge(options, installation, subscriber, nowMs);
+      const report = await strikeAndJudge(options, { installation, subscriber, folder, nowMs });
       passed = report.passed;
-      return report;
+      return passed && !options.keepFolder ? report : { ...report, folder };
     } finally {
       await subscriber.close();
     }
   } finally {
-    await installation.close(options.keepFolder || !passed);
+    await installation.close();
+    if (passed && !options.keepFolder) await remove();
   }
 }
 
-async function strikeAndJudge(
-  options: ChaosOptions,
-  installation: Installation,
-  subscriber: Subscriber,
-  nowMs: () => number,
-): Promise<ChaosReport> {
-  const { seed, durationMs, keepFolder, progress } = options;
+function wantedFaults({ kinds }: ChaosOptions, { faults, impossible }: Installation): readonly Fault[] {
+  if (kinds === undefined) return faults;
+  return kinds.map(kind => {
+    const fault = faults.find(known => known.kind === kind);
+    if (fault !== undefined) return fault;
+    const known = [...faults.map(other => other.kind), ...impossible].join(", ");
+    throw new Error(`${kind} cannot be tried; there are ${known}`);
+  });
+}
+
+interface Scene {
+  readonly installation: Installation;
+  readonly subscriber: Subscriber;
+  readonly folder: string;
+  nowMs(): number;
+}
+
+async function strikeAndJudge(options: ChaosOptions, scene: Scene): Promise<ChaosReport> {
+  const { installation, subscriber, folder, nowMs } = scene;
+  const { set, seed, durationMs, progress } = options;
+  const faults = wantedFaults(options, installation);
   const recorder = createRecorder(nowMs);
   const cells = await startCells(options, installation, recorder);
   const struck: StruckFault[] = [];
@@ -76,16 +104,15 @@ async function strikeAndJudge(
   try {
     await within(joinWithinMs, () => cells.joined() >= cells.devices.length / 2, "half of the devices to join");
     const untilMs = nowMs() + durationMs;
-    for (const planned of planFaults(seed, options.kinds, options.pauseMs)) {
+    for (const planned of planFaults(seed, faults, options.pauseMs)) {
       await pause(planned.pauseMs);
       if (nowMs() >= untilMs) break;
-      const fault = faults[planned.kind];
+      const { kind, mayLose, strike } = planned.item;
       const fromMs = nowMs();
-      await fault.strike(installation, planned.share);
+      await strike(planned.share);
       await installation.untilReady();
       await within(joinWithinMs, subscriber.connected, "the subscriber to connect");
-      const { kind } = planned;
-      struck.push({ number: struck.length + 1, kind, mayLose: fault.mayLose, fromMs, toMs: nowMs() });
+      struck.push({ number: struck.length + 1, kind, mayLose, fromMs, toMs: nowMs() });
       progress(progressText(nowMs(), struck, subscriber, cells, recorder));
     }
     await pause(calmMs);
@@ -95,19 +122,38 @@ async function strikeAndJudge(
   progress("waiting for what is on its way");
   await settled(verdict);
   const { counts, violations } = verdict();
-  const passed = violations.length === 0 && subscriber.unreadable.length === 0;
-  return {
-    seed,
-    counts,
-    violations,
-    passed,
-    struck,
+  const { unreadable, deliveries } = subscriber;
+  const passed = violations.length === 0 && unreadable.length === 0;
+  const report = {
+    ...{ set, seed, counts, violations, passed, struck, unreadable },
     devices: cells.devices.length,
     devicesJoined: cells.joined(),
-    serverExits: installation.server.unasked(),
-    unreadable: subscriber.unreadable,
-    folder: keepFolder || !passed ? installation.folder : undefined,
+    impossible: installation.impossible,
+    exits: installation.unasked(),
   };
+  if (!passed) await writeEvidence(folder, report, recorder.truth(), deliveries);
+  return report;
+}
+
+/** Everything that is known of the devices that something went wrong with. */
+async function writeEvidence(
+  folder: string,
+  report: ChaosReport,
+  { uplinks, downlinks, joinAccepts }: Truth,
+  deliveries: readonly Delivery[],
+): Promise<void> {
+  const devEuis = new Set(report.violations.map(({ devEui }) => devEui));
+  const isOfThem = ({ devEui }: { readonly devEui: string }): boolean => devEuis.has(devEui);
+  const sent = uplinks.filter(isOfThem);
+  const devAddrs = new Set([...devEuis, ...sent.map(({ devAddr }) => devAddr)]);
+  const evidence = {
+    report,
+    uplinks: sent,
+    downlinks: downlinks.filter(({ devAddr }) => devAddrs.has(devAddr)),
+    joinAccepts: joinAccepts.filter(isOfThem),
+    deliveries: deliveries.filter(isOfThem),
+  };
+  await writeFile(join(folder, "evidence.json"), JSON.stringify(evidence, undefined, 1));
 }
 
 async function startCells(options: ChaosOptions, installation: Installation, recorder: Recorder): Promise<Cells> {

@@ -30,14 +30,10 @@ const parsed = (text: string): unknown => {
 };
 
 /** Subscribed when it resolves; from then on the client connects again by itself. */
-export async function startSubscriber(
-  url: string,
-  login: { readonly username: string; readonly password: string } | undefined,
-  nowMs: () => number,
-): Promise<Subscriber> {
+export async function startSubscriber(url: string, nowMs: () => number): Promise<Subscriber> {
   const deliveries: Delivery[] = [];
   const unreadable: string[] = [];
-  const options = { clientId: "chaos-reader", clean: false, reconnectPeriod: 100, resubscribe: true, ...login };
+  const options = { clientId: "chaos-reader", clean: false, reconnectPeriod: 100, resubscribe: true };
   const client: MqttClient = await connectAsync(url, options, false);
   // Without a listener an error would end the process; the client goes on by itself.
   client.on("error", () => {});
