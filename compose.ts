@@ -58,7 +58,7 @@ export async function startInstallation(
     ...roleFaults(config, roles),
   ]);
   prepareDataFolder(config.dataFolder);
-  const { masterKeys, appSKeyKek, vault } = installationKeys(config);
+  const { masterKeys, appSKeyKek, vault, auditKeys } = installationKeys(config);
   const metrics = createMetrics();
   metrics.watchProcess();
   const lifecycle = createLifecycle({ log, clock });
@@ -166,6 +166,7 @@ export async function startInstallation(
         network: networkControl(control, vault),
         rootKeys: joins().rootKeys,
         vault,
+        auditKeys,
         http: http().app,
         clock,
         log,

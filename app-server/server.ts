@@ -7,6 +7,7 @@ import type { Sql } from "../platform/sql.ts";
 import type { StateStore } from "../platform/state/store.ts";
 import { createApi } from "./api/api.ts";
 import { apiDefaults } from "./api/dependencies.ts";
+import type { AuditKeys } from "./audit-ports.ts";
 import { createCodecSandbox } from "./codec/sandbox.ts";
 import { createApplicationCommands } from "./commands.ts";
 import type { AppServerConfig } from "./config.ts";
@@ -15,6 +16,7 @@ import { createEventConsumer } from "./events.ts";
 import { type EmbeddedBroker, startEmbeddedBroker } from "./integration/embedded-broker.ts";
 import { createMqttIntegration, type MqttIntegration } from "./integration/mqtt.ts";
 import type { ApplicationCommands, AppSKeyVault, MqttCredentials, NetworkControl, RootKeys } from "./ports.ts";
+import { createAuditLog } from "./storage/audit-log.ts";
 import { openDirectory } from "./storage/directory.ts";
 import { createRepositories } from "./storage/repositories.ts";
 
@@ -25,6 +27,8 @@ export interface AppServerOptions {
   readonly network: NetworkControl;
   readonly rootKeys: RootKeys;
   readonly vault: AppSKeyVault;
+  /** What the audit log is signed with. */
+  readonly auditKeys: AuditKeys;
   /** Gets the API; not listening yet. */
   readonly http: FastifyInstance;
   readonly clock: Clock;
@@ -90,6 +94,7 @@ async function startParts(
   await http.register(
     createApi({
       repositories: createRepositories(sql, clock),
+      auditLog: createAuditLog(sql, clock, options.auditKeys),
       control: network,
       rootKeys: options.rootKeys,
       queue,

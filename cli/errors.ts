@@ -19,6 +19,8 @@ export type CommandErrorCode =
   | "name_ambiguous"
   /** The bytes are no LoRaWAN frame. */
   | "no_frame"
+  /** An entry of the audit log does not hold. */
+  | "audit_log_broken"
   | "unreadable_file";
 
 /** The command was understood and could not be done; exit code 1. */

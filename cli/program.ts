@@ -1,6 +1,7 @@
 import { Command, CommanderError, type ParseOptions } from "commander";
 import { UpchirpError } from "../lorawan/errors.ts";
 import type { ProgramActions } from "./actions.ts";
+import { addAuditCommands } from "./audit.ts";
 import { addDecodeCommand } from "./decode-command.ts";
 import { UsageError } from "./errors.ts";
 import { addEventsCommand } from "./events.ts";
@@ -86,6 +87,7 @@ export function createProgram(actions: ProgramActions, terminal: Terminal = proc
   addTenantCommands(program, terminal);
   addUserCommands(program, terminal);
   addApiKeyCommands(program, terminal);
+  addAuditCommands(program, terminal);
   program.commandsGroup("What devices say and are told:");
   addEventsCommand(program, terminal);
   addQueueCommand(program, terminal);

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import type { AuditKey, AuditKeys } from "../app-server/audit-ports.ts";
 import type { AppSKeyVault } from "../app-server/ports.ts";
 import { createAppSKeyVault, type KeyEncryptionKey } from "../app-server/vault.ts";
 import {
@@ -24,13 +25,19 @@ export interface InstallationKeys {
   /** What AppSKeys are wrapped under between the roles of this installation. */
   readonly appSKeyKek: KeyEncryptionKey;
   readonly vault: AppSKeyVault;
+  readonly auditKeys: AuditKeys;
 }
 
 export function installationKeys(config: Config): InstallationKeys {
   const masterKeys = masterKeysOf(config);
   const appSKeyKek = kekOf(masterKeys.current);
   const others = [...masterKeys.older.map(kekOf), ...sharedKek(config)];
-  return { masterKeys, appSKeyKek, vault: createAppSKeyVault({ ...appSKeyKek, others }) };
+  return {
+    masterKeys,
+    appSKeyKek,
+    vault: createAppSKeyVault({ ...appSKeyKek, others }),
+    auditKeys: { current: auditKeyOf(masterKeys.current), older: masterKeys.older.map(auditKeyOf) },
+  };
 }
 
 /** The key that is shared with a Join Server of somebody else's. */
@@ -38,6 +45,8 @@ function sharedKek({ networkServer: { joinServer } }: Config): readonly KeyEncry
   const { kekLabel, kek } = joinServer ?? {};
   return kekLabel === undefined || kek === undefined ? [] : [{ kekLabel, kek: Buffer.from(kek, "hex") }];
 }
+
+const auditKeyOf = (master: MasterKey): AuditKey => ({ id: master.id, key: deriveKey(master, "audit log", 32) });
 
 const kekOf = (master: MasterKey): KeyEncryptionKey => ({
   kekLabel: `upchirp-${master.id}`,

@@ -61,7 +61,7 @@ const role = (name: string, core: readonly string[], adapters: readonly string[]
     allowed: [
       /^lorawan\//,
       /^platform\//,
-      new RegExp(`^${name}/(ports|catalog-ports|context|session|session-record|config)\\.ts$`),
+      new RegExp(`^${name}/(ports|catalog-ports|audit-ports|context|session|session-record|config)\\.ts$`),
       new RegExp(`^${name}/${folder}/`),
       /^[^./]*$/,
       /^@/,

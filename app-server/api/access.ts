@@ -125,22 +125,23 @@ const tenantSources = {
   },
 } as const satisfies Readonly<Record<string, Lookup>>;
 
-/** The part of the check that looks at what the request, by now valid, is about. */
+/** The part of the check that looks at what the request, by now valid, is about. Gives the tenant whose thing it is. */
 export async function checkSubject(
   access: Access,
   principal: Principal,
   request: FastifyRequest,
   repositories: Repositories,
-): Promise<void> {
-  if (access.kind !== "tenant") return;
+): Promise<TenantId | undefined> {
+  if (access.kind !== "tenant") return undefined;
   const source: Lookup = tenantSources[access.of];
   const text = source.text(request);
   // Only keys of administrators lie outside every tenant: a foreign thing for everyone else.
   if (text === undefined) {
-    if (principal.isAdministrator) return;
+    if (principal.isAdministrator) return undefined;
     throw forbidden();
   }
   const tenantId = await source.tenant(text, repositories);
   if (tenantId !== undefined) checkTenant(principal, tenantId, access.right, source.what);
   else if (!principal.isAdministrator || !access.of.endsWith("apiKeyId")) throw notFound(source.what);
+  return tenantId;
 }

@@ -4,6 +4,7 @@ import type { FastifyInstance, FastifyReply, RouteOptions } from "fastify";
 import { type Access, checkCaller, checkSubject } from "./access.ts";
 import { apiKeyRoutes } from "./api-keys.ts";
 import { applicationRoutes } from "./applications.ts";
+import { addAudit, auditRoutes } from "./audit.ts";
 import { authenticate } from "./authentication.ts";
 import type { ApiDependencies } from "./dependencies.ts";
 import { deviceProfileRoutes } from "./device-profiles.ts";
@@ -99,10 +100,11 @@ export function addRules(scope: FastifyInstance, deps: ApiDependencies): void {
   scope.addHook("preHandler", async request => {
     const access = request.routeOptions.config.access;
     if (access === undefined || request.principal === null) return;
-    await checkSubject(access, request.principal, request, deps.repositories);
+    request.subjectTenantId = (await checkSubject(access, request.principal, request, deps.repositories)) ?? null;
   });
   addEtags(scope);
   addIdempotency(scope, deps);
+  addAudit(scope, deps);
 }
 
 function addRoutes(scope: FastifyInstance, deps: ApiDependencies): void {
@@ -121,5 +123,6 @@ function addRoutes(scope: FastifyInstance, deps: ApiDependencies): void {
   queueRoutes(api, deps);
   gatewayRoutes(api, deps);
   eventRoutes(api, deps);
+  auditRoutes(api, deps);
   openApiRoutes(scope);
 }

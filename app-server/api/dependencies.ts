@@ -3,6 +3,7 @@ import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
 import type { FastifyBaseLogger, FastifyInstance, RawServerDefault } from "fastify";
 import type { Clock } from "../../platform/clock.ts";
 import type { Log } from "../../platform/log.ts";
+import type { AuditLog } from "../audit-ports.ts";
 import type { Repositories } from "../catalog-ports.ts";
 import type { DownlinkQueue, EventFeed, NetworkControl, RootKeys } from "../ports.ts";
 
@@ -10,6 +11,7 @@ export interface ApiDependencies {
   /** Of the program, for the OpenAPI document. */
   readonly version: string;
   readonly repositories: Repositories;
+  readonly auditLog: AuditLog;
   readonly control: NetworkControl;
   readonly rootKeys: RootKeys;
   readonly queue: DownlinkQueue;

@@ -62,7 +62,10 @@ export function loginRoutes(api: Api, deps: ApiDependencies): void {
 
   api.post(
     "/login",
-    { config: { access: anyone }, schema: { summary: "Log in", body: LoginBody, response: { 200: LoginAnswer } } },
+    {
+      config: { access: anyone, audit: "outcome" },
+      schema: { summary: "Log in", body: LoginBody, response: { 200: LoginAnswer } },
+    },
     async (request, reply) => {
       const user = await checkPassword(request.ip, request.body.email, request.body.password);
       if (user === undefined) throw new Refusal("unauthenticated", "Email or password is wrong.");

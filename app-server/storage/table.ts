@@ -58,7 +58,7 @@ export const inTenants =
   value =>
     scope === "all" ? "true" : `${column} = any(${value(scope)}::uuid[])`;
 
-/** Beginning of a name, in any case. */
+/** Beginning of a text, in any case. */
 export const named = (search: string | undefined, column: string): Condition =>
   search === undefined ? everything : value => `starts_with(lower(${column}), lower(${value(search)}))`;
 

@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { Writable } from "node:stream";
 import fastify, {
   type FastifyBaseLogger,
@@ -20,8 +21,10 @@ import type {
   RootKeys,
   SessionSummary,
 } from "../../app-server/ports.ts";
+import { createAuditLog } from "../../app-server/storage/audit-log.ts";
 import { createRepositories } from "../../app-server/storage/repositories.ts";
 import type { DevEui, GatewayId, TenantId } from "../../lorawan/ids.ts";
+import type { Sql } from "../../platform/sql.ts";
 import type { QueueItem } from "../../platform/state/queue-item.ts";
 import { migratedTestSql } from "./postgres.ts";
 import { createVirtualClock, type VirtualClock } from "./virtual-clock.ts";
@@ -159,6 +162,7 @@ function createFakeFeed(): FakeFeed {
 export interface TestApi {
   readonly app: FastifyInstance;
   readonly repositories: Repositories;
+  readonly sql: Sql;
   readonly clock: VirtualClock;
   readonly control: FakeControl;
   readonly rootKeys: FakeRootKeys;
@@ -190,7 +194,20 @@ export async function startTestApi(given: Partial<ApiDependencies> = {}): Promis
     done();
   };
   const log = pino({ level: "trace" }, new Writable({ write }));
-  const deps = { version: "0.0.0", repositories, control, rootKeys, queue, feed, clock, log, ...apiDefaults, ...given };
+  const auditLog = createAuditLog(sql, clock, { current: { id: "00000000", key: randomBytes(32) }, older: [] });
+  const deps = {
+    version: "0.0.0",
+    repositories,
+    auditLog,
+    control,
+    rootKeys,
+    queue,
+    feed,
+    clock,
+    log,
+    ...apiDefaults,
+    ...given,
+  };
   const loggerInstance: FastifyBaseLogger = log;
   const app = fastify({ loggerInstance });
   await app.register(createApi(deps));
@@ -207,6 +224,7 @@ export async function startTestApi(given: Partial<ApiDependencies> = {}): Promis
   return {
     app,
     repositories,
+    sql,
     clock,
     control,
     rootKeys,

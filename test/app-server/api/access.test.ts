@@ -79,6 +79,8 @@ const table: readonly (readonly [string, readonly ApiKeyRole[], 404 | 403 | "own
   ["GET /api/gateways/{gatewayId}/status", everyone, 404],
   ["POST /api/gateways/{gatewayId}/release-address", gateways, 404],
   ["GET /api/events", everyone, "own"],
+  ["GET /api/audit-log", governors, "own"],
+  ["GET /api/audit-log/verification", administrator, 403],
 ];
 
 const nobody = "00000000-0000-0000-0000-000000000000";
