@@ -64,6 +64,27 @@ const regionConfig = Type.Object({
       description: "Highest EIRP of devices in dBm (TxParamSetupReq); the region's own when absent.",
     }),
   ),
+  pingSlotFrequencyHz: Type.Optional(
+    Type.Integer({
+      minimum: 0,
+      description:
+        "Frequency of class B ping slots in Hz (PingSlotChannelReq), 0 for the region's own; left as it is when absent.",
+    }),
+  ),
+  pingSlotDataRate: Type.Optional(
+    Type.Integer({
+      minimum: 0,
+      maximum: 15,
+      description: "Data rate of class B ping slots (PingSlotChannelReq); left as it is when absent.",
+    }),
+  ),
+  beaconFrequencyHz: Type.Optional(
+    Type.Integer({
+      minimum: 0,
+      description:
+        "Frequency of the class B beacon in Hz (BeaconFreqReq), 0 for the region's own; left as it is when absent.",
+    }),
+  ),
   rejoinMaxTimeExponent: Type.Optional(
     Type.Integer({
       minimum: 0,

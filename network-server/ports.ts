@@ -31,6 +31,9 @@ export interface MacWishes {
   readonly uplinkDwellTime?: boolean;
   readonly downlinkDwellTime?: boolean;
   readonly maxEirpDbm?: number;
+  readonly pingSlotFrequencyHz?: number;
+  readonly pingSlotDataRate?: number;
+  readonly beaconFrequencyHz?: number;
 }
 
 export interface DeviceProfileConfig {

@@ -26,6 +26,7 @@ const faultsOf = (config: RegionConfig, region: Region): readonly string[] => [
   ...extraChannelFaults(config, region),
   ...subBandFaults(config, region),
   ...transmitFaults(config, region),
+  ...classBFaults(config, region),
 ];
 
 function receiveWindowFaults(config: RegionConfig, region: Region): readonly string[] {
@@ -97,4 +98,17 @@ function transmitFaults(config: RegionConfig, region: Region): readonly string[]
     name => config[name] !== undefined,
   );
   return names.map(name => `${name} cannot be set there: the region has no TxParamSetupReq`);
+}
+
+function classBFaults(config: RegionConfig, region: Region): readonly string[] {
+  const { pingSlotFrequencyHz, pingSlotDataRate, beaconFrequencyHz } = config;
+  return [
+    ...Object.entries({ pingSlotFrequencyHz, beaconFrequencyHz }).flatMap(([name, frequencyHz]) =>
+      // 0 is the region's own.
+      frequencyHz === undefined || frequencyHz === 0 ? [] : frequencyFaults(name, frequencyHz, region),
+    ),
+    ...(pingSlotDataRate !== undefined && !isDownlinkRate(region, pingSlotDataRate)
+      ? [`pingSlotDataRate ${pingSlotDataRate} is no data rate for downlinks there`]
+      : []),
+  ];
 }

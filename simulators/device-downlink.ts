@@ -104,6 +104,7 @@ function reportEvent(report: MacReport): DeviceEvent {
   switch (report.kind) {
     case "link-check":
     case "device-time":
+    case "ping-slot-info":
       return report;
     case "unknown-command":
       return violation("unknown-mac-command", `CID ${report.cid}`);

@@ -56,6 +56,7 @@ export type DeviceEvent =
   | { readonly kind: "bad-mic"; readonly window: WindowName }
   | { readonly kind: "link-check"; readonly marginDb: number; readonly gatewayCount: number }
   | { readonly kind: "device-time"; readonly gpsTimeMs: number }
+  | { readonly kind: "ping-slot-info" }
   | { readonly kind: "violation"; readonly violation: ViolationKind; readonly detail: string };
 
 export type DeviceListener = (event: DeviceEvent) => void;

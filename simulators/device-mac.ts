@@ -13,6 +13,8 @@ export type MacReport =
   | { readonly kind: "link-check"; readonly marginDb: number; readonly gatewayCount: number }
   /** Milliseconds since the GPS epoch, at the end of the uplink that asked (C49). */
   | { readonly kind: "device-time"; readonly gpsTimeMs: number }
+  /** The network knows when the device listens in class B. */
+  | { readonly kind: "ping-slot-info" }
   /** C52: parsing ended here. */
   | { readonly kind: "unknown-command"; readonly cid: number }
   | { readonly kind: "truncated-command"; readonly cid: number };
@@ -38,6 +40,9 @@ const requestLengths: ReadonlyMap<number, number> = new Map([
   [0x09, 1],
   [0x0a, 4],
   [0x0d, 5],
+  [0x10, 0],
+  [0x11, 4],
+  [0x13, 3],
 ]);
 
 interface Request {
@@ -126,6 +131,12 @@ function answerOne(request: Request, parameters: RadioParameters, context: MacCo
       const seconds = (u24(body, 0) | ((body[3] ?? 0) << 24)) >>> 0;
       return { report: { kind: "device-time", gpsTimeMs: seconds * 1000 + ((body[4] ?? 0) * 1000) / 256 } };
     }
+    case 0x10:
+      return { report: { kind: "ping-slot-info" } };
+    case 0x11:
+      return pingSlotChannel(body, parameters, context.region);
+    case 0x13:
+      return beaconFreq(body, parameters, context.region);
     default:
       return {};
   }
@@ -252,4 +263,21 @@ function dlChannel(body: Uint8Array, parameters: RadioParameters, region: Region
     index === number ? { ...channel, downlinkFrequencyHz } : known,
   );
   return { parameters: { ...parameters, channels }, answer, sticky: true };
+}
+
+function pingSlotChannel(body: Uint8Array, parameters: RadioParameters, region: Region): Step {
+  const pingSlotFrequencyHz = frequencyOf(body, 0, region);
+  const pingSlotDataRate = (body[3] ?? 0) & 0x0f;
+  const frequencyGood = pingSlotFrequencyHz === 0 || frequencyKnown(region, pingSlotFrequencyHz);
+  const rateGood = region.downlinkDataRates[pingSlotDataRate] !== undefined;
+  const answer = hexOf(0x11, (frequencyGood ? 1 : 0) | (rateGood ? 2 : 0));
+  if (!frequencyGood || !rateGood) return { answer, sticky: true };
+  return { parameters: { ...parameters, pingSlotFrequencyHz, pingSlotDataRate }, answer, sticky: true };
+}
+
+function beaconFreq(body: Uint8Array, parameters: RadioParameters, region: Region): Step {
+  const beaconFrequencyHz = frequencyOf(body, 0, region);
+  const frequencyGood = beaconFrequencyHz === 0 || frequencyKnown(region, beaconFrequencyHz);
+  const answer = hexOf(0x13, frequencyGood ? 1 : 0);
+  return frequencyGood ? { parameters: { ...parameters, beaconFrequencyHz }, answer } : { answer };
 }

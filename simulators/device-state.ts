@@ -27,6 +27,10 @@ const parametersSchema = Type.Object({
   uplinkDwellTime: Type.Boolean(),
   downlinkDwellTime: Type.Boolean(),
   maxEirpDbm: Type.Number(),
+  /** Class B, once the network has set it; 0 Hz is the region's own. */
+  pingSlotFrequencyHz: Type.Optional(Type.Integer()),
+  pingSlotDataRate: Type.Optional(Type.Integer()),
+  beaconFrequencyHz: Type.Optional(Type.Integer()),
 });
 
 const macAnswerSchema = Type.Object({

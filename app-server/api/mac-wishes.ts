@@ -4,6 +4,8 @@ import type { MacWishes } from "../catalog-ports.ts";
 import { Refusal } from "./refusal.ts";
 import { strict } from "./schemas.ts";
 
+const orOwn = (description: string) => Type.Integer({ minimum: 0, maximum: 2_600_000_000, description });
+
 /** The ranges are those of the MAC commands that carry the values. */
 export const Mac = Type.Object(
   {
@@ -23,6 +25,9 @@ export const Mac = Type.Object(
     uplinkDwellTime: Type.Optional(Type.Boolean({ description: "400 ms limit for uplinks." })),
     downlinkDwellTime: Type.Optional(Type.Boolean({ description: "400 ms limit for downlinks." })),
     maxEirpDbm: Type.Optional(Type.Number({ minimum: 8, maximum: 36 })),
+    pingSlotFrequencyHz: Type.Optional(orOwn("Of class B ping slots; 0 is the region's own.")),
+    pingSlotDataRate: Type.Optional(Type.Integer({ minimum: 0, maximum: 15 })),
+    beaconFrequencyHz: Type.Optional(orOwn("Of the class B beacon; 0 is the region's own.")),
   },
   {
     ...strict,
@@ -34,11 +39,13 @@ export const Mac = Type.Object(
 
 /** Throws Refusal for a frequency that no MAC command can carry. */
 export function checkMac(mac: MacWishes | undefined): void {
-  const { rx2FrequencyHz } = mac ?? {};
-  if (rx2FrequencyHz === undefined || isWireFrequency(rx2FrequencyHz)) return;
-  throw new Refusal(
-    "invalid_value",
-    "A frequency is a multiple of 100 Hz below 1.6777216 GHz, or a multiple of 200 Hz from 2.4 GHz on.",
-    "/body/mac/rx2FrequencyHz",
-  );
+  const { rx2FrequencyHz, pingSlotFrequencyHz, beaconFrequencyHz } = mac ?? {};
+  for (const [name, frequencyHz] of Object.entries({ rx2FrequencyHz, pingSlotFrequencyHz, beaconFrequencyHz })) {
+    if (frequencyHz === undefined || frequencyHz === 0 || isWireFrequency(frequencyHz)) continue;
+    throw new Refusal(
+      "invalid_value",
+      "A frequency is a multiple of 100 Hz below 1.6777216 GHz, or a multiple of 200 Hz from 2.4 GHz on.",
+      `/body/mac/${name}`,
+    );
+  }
 }

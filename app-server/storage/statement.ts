@@ -28,6 +28,9 @@ export const MacColumn = Type.Object({
   uplinkDwellTime: Type.Optional(Type.Boolean()),
   downlinkDwellTime: Type.Optional(Type.Boolean()),
   maxEirpDbm: Type.Optional(Type.Number()),
+  pingSlotFrequencyHz: Type.Optional(Type.Integer()),
+  pingSlotDataRate: Type.Optional(Type.Integer()),
+  beaconFrequencyHz: Type.Optional(Type.Integer()),
 });
 
 export const TagsColumn = Type.Record(Type.String(), Type.String());

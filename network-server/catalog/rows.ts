@@ -25,6 +25,9 @@ const MacColumn = Type.Object({
   uplinkDwellTime: Type.Optional(Type.Boolean()),
   downlinkDwellTime: Type.Optional(Type.Boolean()),
   maxEirpDbm: Type.Optional(Type.Number()),
+  pingSlotFrequencyHz: Type.Optional(Type.Integer()),
+  pingSlotDataRate: Type.Optional(Type.Integer()),
+  beaconFrequencyHz: Type.Optional(Type.Integer()),
 });
 
 const DeviceRow = Type.Object({

@@ -46,6 +46,8 @@ export interface ReadUplink {
   readonly macEvents: readonly MacEvent[];
   /** What the MAC layer asks of the device from now on. */
   readonly macContext: MacContext;
+  /** The device goes to class B, by PingSlotInfoReq or by the ClassB bit of this uplink, and its profile knows of that. */
+  readonly announcesClassB: boolean;
   /** What an ADR algorithm goes by, when the device lets one steer it. */
   readonly adrInput?: AdrInput;
 }
@@ -83,6 +85,7 @@ export function readUplink(
     answerNeeded: commands.needsDownlink || (frame.adr && frame.adrAckReq),
     macEvents: commands.events,
     macContext,
+    announcesClassB: profile.supportsClassB && (frame.classB || mac.pingSlotPeriodicity !== undefined),
     ...(frame.adr && { adrInput: adrInputOf(frame, mac, adr, region, regionConfig, profile) }),
   };
 }
@@ -95,7 +98,7 @@ export function applyUplink(
   region: Region,
   regionConfig: RegionConfig,
 ): AppliedUplink {
-  const wanted = networkWishes(read.session, adrDecision, region, regionConfig, channelIndex);
+  const wanted = networkWishes(read.session, adrDecision, region, regionConfig, channelIndex, read.announcesClassB);
   const requests = requestsFor(read.session.mac, wanted, read.macContext);
   return { ...read, requests, ...(adrDecision && { adrDecision }) };
 }

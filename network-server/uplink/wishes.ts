@@ -5,6 +5,7 @@ import type { AdrDecision } from "../adr/adr.ts";
 import type { RegionConfig } from "../config.ts";
 import { networkParameters, ownRx2Hz } from "../region-config.ts";
 import type { Session } from "../session.ts";
+import { wishesClassB } from "../wishes-class-b.ts";
 import { wishes11 } from "../wishes11.ts";
 
 /** Wishes of each configuration by all that they depend on: few, for many devices. A full memory begins anew. */
@@ -15,6 +16,7 @@ const maxKnown = 4096;
  * What the operator's configuration and ADR want of a device. The same wishes are the same object, so that the MAC layer
  * sees at a glance what it has answered before.
  * @param channelIndex number of the channel that the uplink came on.
+ * @param isClassB the device has announced class B.
  */
 export function networkWishes(
   { mac, macVersion }: Pick<Session, "mac" | "macVersion">,
@@ -22,6 +24,7 @@ export function networkWishes(
   region: Region,
   regionConfig: RegionConfig,
   channelIndex: number,
+  isClassB: boolean,
 ): WantedMacParameters {
   // The profile may have moved to another region, and the device has not joined there yet.
   const isHere = regionConfig.region === region.name;
@@ -29,7 +32,7 @@ export function networkWishes(
   const rx2Hz = ownRx2Hz(region, mac.current.rx2FrequencyHz);
   const { dataRate, txPowerIndex, nbTrans } = adrDecision?.wanted ?? {};
   const is11 = isVersion11(macVersion);
-  const key = `${region.revision} ${isHere} ${heardOn} ${rx2Hz} ${is11} ${dataRate} ${txPowerIndex} ${nbTrans}`;
+  const key = `${region.revision} ${isHere} ${heardOn} ${rx2Hz} ${is11} ${isClassB} ${dataRate} ${txPowerIndex} ${nbTrans}`;
   const ofConfig = known.get(regionConfig) ?? new Map<string, WantedMacParameters>();
   known.set(regionConfig, ofConfig);
   const found = ofConfig.get(key);
@@ -38,6 +41,7 @@ export function networkWishes(
     ...(isHere && networkParameters(regionConfig, region, heardOn, rx2Hz)),
     ...adrDecision?.wanted,
     ...(is11 && wishes11(regionConfig)),
+    ...(isHere && isClassB && wishesClassB(regionConfig, region)),
   };
   if (ofConfig.size >= maxKnown) ofConfig.clear();
   ofConfig.set(key, wishes);

@@ -117,6 +117,8 @@ describe("the check of configurations", () => {
     const channel = { frequencyHz: 867_100_000, downlinkFrequencyHz: 865_100_000, minDataRate: 0, maxDataRate: 5 };
     const good = eu868({ rx2FrequencyHz: 869_525_000, rx2DataRate: 3, rx1DrOffset: 5, extraChannels: [channel] });
     const asia = { ...defaultRegionConfig("AS923"), uplinkDwellTime: false, maxEirpDbm: 16 };
+    const classB = eu868({ id: "b", pingSlotFrequencyHz: 0, pingSlotDataRate: 5, beaconFrequencyHz: 869_525_000 });
+    expect(checkRegionConfigs([classB])).toEqual([]);
     expect(checkRegionConfigs([good, asia, { ...defaultRegionConfig("US915"), subBand: 8 }])).toEqual([]);
   });
 
@@ -141,6 +143,13 @@ describe("the check of configurations", () => {
       "data rates in the wrong order",
       eu868({ extraChannels: [{ ...channel, minDataRate: 4, maxDataRate: 2 }] }),
       /4 to 2, are no uplink data rates/,
+    ],
+    ["ping slots off the grid", eu868({ pingSlotFrequencyHz: 869_525_050 }), /pingSlotFrequencyHz .*no multiple/],
+    ["ping slots at an LR-FHSS rate", eu868({ pingSlotDataRate: 8 }), /pingSlotDataRate 8/],
+    [
+      "a beacon outside of the band",
+      eu868({ beaconFrequencyHz: 923_400_000 }),
+      /beaconFrequencyHz .*outside the bands/,
     ],
     [
       "SF6 and SF5 beside SF7 at 250 kHz",

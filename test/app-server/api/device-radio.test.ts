@@ -65,6 +65,9 @@ describe("radio parameters of a profile or device", () => {
     uplinkDwellTime: false,
     downlinkDwellTime: true,
     maxEirpDbm: 29.5,
+    pingSlotFrequencyHz: 0,
+    pingSlotDataRate: 5,
+    beaconFrequencyHz: 869_525_000,
   };
 
   test("come back as they were given, and a change replaces them all", async () => {
@@ -90,6 +93,10 @@ describe("radio parameters of a profile or device", () => {
     ["rx2FrequencyHz", 869_525_050, 422],
     ["rx2FrequencyHz", 1_700_000_000, 422],
     ["rx2FrequencyHz", 2_424_000_100, 422],
+    ["pingSlotFrequencyHz", -100, 400],
+    ["pingSlotFrequencyHz", 869_525_050, 422],
+    ["pingSlotDataRate", 16, 400],
+    ["beaconFrequencyHz", 1_700_000_000, 422],
     ["maxDutyCycleExponent", 16, 400],
     ["uplinkDwellTime", "yes", 400],
     ["downlinkDwellTime", null, 400],
