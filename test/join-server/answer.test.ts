@@ -121,12 +121,13 @@ describe("nonces", () => {
     expect(codeOf(await answerer.join(joinReq(3), wrap))).toBe("Success");
   });
 
-  test("C23 from 1.0.4 on the DevNonce must rise", async () => {
+  test.each(["1.0.4", "1.1", "1.1.0"])("C23 under %s the DevNonce must rise", async MACVersion => {
     const { answerer } = await answererWithDevice();
-    expect(codeOf(await answerer.join(joinReq(7), wrap))).toBe("Success");
-    expect(codeOf(await answerer.join(joinReq(7), wrap))).toBe("FrameReplayed");
-    expect(codeOf(await answerer.join(joinReq(6), wrap))).toBe("FrameReplayed");
-    expect(codeOf(await answerer.join(joinReq(8), wrap))).toBe("Success");
+    const join = async (devNonce: number) => codeOf(await answerer.join(joinReq(devNonce, { MACVersion }), wrap));
+    expect(await join(7)).toBe("Success");
+    expect(await join(7)).toBe("FrameReplayed");
+    expect(await join(6)).toBe("FrameReplayed");
+    expect(await join(8)).toBe("Success");
   });
 
   test("C24 before 1.0.4 each DevNonce is taken once, in any order", async () => {

@@ -3,6 +3,7 @@ import { parseAesKey } from "../../../lorawan/keys.ts";
 import { decodeFrame } from "../../../lorawan/phy/codec.ts";
 import type { DataFrame } from "../../../lorawan/phy/frame.ts";
 import { cryptPayload } from "../../../lorawan/phy/security.ts";
+import { regionOf } from "../../../lorawan/region/regions.ts";
 import { type DownlinkDemand, planDownlink } from "../../../network-server/downlink/plan.ts";
 import { encodeQueueItem } from "../../../network-server/downlink/queue.ts";
 import { dataWindows } from "../../../network-server/downlink/windows.ts";
@@ -63,20 +64,24 @@ test("C65 a confirmed uplink is acknowledged in its own windows, RX1 first", () 
 });
 
 describe("MAC commands", () => {
+  const linkChecks = (count: number) => Array.from({ length: count }, () => Uint8Array.of(0x02, 20, 1));
+
   test("C6 up to 15 bytes travel in FOpts beside a payload", () => {
-    const { frame } = plan({ answers: [Uint8Array.of(0x02, 20, 1)] }, [item("a", 4)]);
+    const { frame } = plan({ answers: linkChecks(5) }, [item("a", 4)]);
     expect(frame?.fPort).toBe(10);
-    expect(Buffer.from(frame?.fOpts ?? []).toString("hex")).toBe("021401");
+    expect(Buffer.from(frame?.fOpts ?? []).toString("hex")).toBe("021401".repeat(5));
     expect(payloadOf(frame)).toBe("abababab");
   });
 
-  test("C6 more than 15 bytes travel alone on port 0, and the payload waits", () => {
-    const answers = Array.from({ length: 6 }, () => Uint8Array.of(0x02, 20, 1));
+  test.each([
+    ["six answers of three bytes", linkChecks(6)],
+    ["sixteen bytes", [...linkChecks(4), Uint8Array.of(0x09), Uint8Array.of(0x02, 20, 1)]],
+  ])("C4 C6 %s travel alone on port 0 under the network key, and the payload waits", (_name, answers) => {
     const { frame } = plan({ answers }, [item("a", 4)]);
     expect(frame).toMatchObject({ fPort: 0, fPending: true });
     expect(frame?.fOpts).toHaveLength(0);
     const clear = cryptPayload(parseAesKey(nwkSKey), "down", someDevAddr, 0, frame?.frmPayload ?? new Uint8Array());
-    expect(Buffer.from(clear).toString("hex")).toBe("021401".repeat(6));
+    expect(Buffer.from(clear)).toEqual(Buffer.concat(answers));
   });
 });
 
@@ -84,6 +89,32 @@ describe("payload limits", () => {
   test("C7 a frame for RX1 is not offered in an RX2 that it does not fit", () => {
     const { downlink } = plan({}, [item("a", 200)]);
     expect(downlink?.windows.map(window => window.name)).toEqual(["RX1"]);
+  });
+
+  test("C7 requests beside a payload take no more than it leaves, answers wait for no payload", () => {
+    const request = { bytes: Uint8Array.of(0x08, 5), name: "RXTimingSetupReq" };
+    // RX1 at DR0 takes 51 bytes.
+    expect(plan({ requests: [request] }, [item("a", 49)], 0).downlink?.sentRequests).toEqual([request]);
+    const tight = plan({ requests: [request] }, [item("a", 50)], 0);
+    expect(tight.downlink).toMatchObject({ item: { id: "a" }, sentRequests: [] });
+    expect(tight.frame?.fPending).toBe(true);
+    const answered = plan({ answers: [Uint8Array.of(0x02, 20, 1)] }, [item("a", 50)], 0);
+    expect(answered.downlink?.item).toBeUndefined();
+    expect(answered.frame).toMatchObject({ fPending: true });
+    expect(answered.frame?.fOpts).toHaveLength(3);
+  });
+
+  test("C7 under the dwell-time limit the window takes less", () => {
+    const as923 = (downlinkDwellTime: boolean) => {
+      const region = regionOf("AS923", "RP002-1.0.4");
+      const { current } = someSession({ region: "AS923" }).mac;
+      const parameters = { ...current, channels: region.defaultChannels, downlinkDwellTime, rx1DrOffset: 0 };
+      return dataWindows(region, parameters, { frequencyHz: 923_200_000, dataRate: 2 }).map(
+        window => window.maxPayload,
+      );
+    };
+    expect(as923(false)[0]).toBe(115);
+    expect(as923(true)[0]).toBe(11);
   });
 
   test("C68 an item that cannot fit is reported and the next one is sent", () => {

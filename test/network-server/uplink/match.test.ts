@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Session } from "../../../network-server/session.ts";
 import { type Candidate, matchDataFrame } from "../../../network-server/uplink/match.ts";
-import { someSession, someUplink } from "../../support/sessions.ts";
+import { nwkSKey, someSession, someUplink } from "../../support/sessions.ts";
 
 const radio = { dataRate: () => 0, channel: () => 0 };
 
@@ -29,6 +29,23 @@ describe("counters", () => {
   test("C12 a counter under the last one is a replay", () => {
     expect(verdictOf(70_005, someSession({ fCntUp: 70_011 }))).toMatchObject({ kind: "replay", fCnt: 70_005 });
     expect(verdictOf(5, someSession({ fCntUp: 11 }))).toMatchObject({ kind: "replay", fCnt: 5 });
+  });
+
+  test("C12 a counter that no restarted device could have is a replay, whatever the device may do", () => {
+    expect(verdictOf(70_005, someSession({ fCntUp: 70_011 }), { resetsFCnt: true })).toMatchObject({ kind: "replay" });
+    expect(verdictOf(65_535, someSession({ fCntUp: 65_540 }), { resetsFCnt: true })).toMatchObject({ reset: true });
+  });
+
+  test("C12 C13 in 1.1, where a repeat may have another MIC, only the very last counter is one", () => {
+    const keys = { fNwkSIntKey: nwkSKey, sNwkSIntKey: nwkSKey, nwkSEncKey: nwkSKey };
+    const session = (fCntUp: number) => someSession({ macVersion: "1.1.0", ...keys, fCntUp });
+    const verdict = (fCntUp: number) => {
+      const { phyPayload, frame } = someUplink({ version11: true, fCnt: 10 });
+      return matchDataFrame(phyPayload, frame, [candidate(session(fCntUp))], radio);
+    };
+    expect(verdict(10)).toMatchObject({ kind: "accepted", fCnt: 10 });
+    expect(verdict(11)).toMatchObject({ kind: "repeat", fCnt: 10 });
+    expect(verdict(12)).toMatchObject({ kind: "replay", fCnt: 10 });
   });
 
   test("C13 the last frame again is a repeat, another frame under its counter is not", () => {
