@@ -1,3 +1,4 @@
+import { type Clock, sleep, systemClock } from "../clock.ts";
 import { StateStoreError } from "./errors.ts";
 
 /** Runs `work` as one transaction: all of it is durable once the promise resolves, none of it if `work` throws. */
@@ -14,36 +15,45 @@ export interface GroupCommit {
   close(): Promise<void>;
 }
 
-interface Waiting {
-  readonly run: () => void;
-  readonly done: () => void;
-  readonly failed: (error: unknown) => void;
+export interface GroupCommitOptions {
+  readonly transact: Transact;
+  /** Makes what rejects the operations of a transaction that failed. */
+  readonly onFault: (error: unknown) => unknown;
+  readonly clock?: Clock;
+  /** From the start of one transaction to that of the next. */
+  readonly leastIntervalMs?: number;
 }
 
 /** Keeps the time that one transaction holds the main thread to a few milliseconds. */
 const maxOperations = 500;
 
 /**
- * Group commit: while one transaction is on its way to the disk, operations gather for the next, so that a busy store
- * pays one flush for many. A fault rejects every operation of its transaction with what `onFault` makes of it, perhaps by a
- * promise.
+ * Group commit: while one transaction is on its way to the disk, and for the rest of the interval after a quick one,
+ * operations gather for the next, so that a busy store pays one flush for many. A lone operation waits for nothing. A fault
+ * rejects every operation of its transaction.
  */
-export function createGroupCommit(transact: Transact, onFault: (error: unknown) => unknown): GroupCommit {
-  const waiting: Waiting[] = [];
+export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
+  const { transact, onFault, clock = systemClock, leastIntervalMs = 0 } = options;
+  let waiting: Waiting[] = [];
   let running: Promise<void> | undefined;
+  let beganAtUs = Number.NEGATIVE_INFINITY;
   let closed = false;
 
   const commitOnce = async (): Promise<void> => {
     let taken: readonly Waiting[] = [];
     try {
       await transact(() => {
-        taken = waiting.splice(0, maxOperations);
+        taken = waiting.slice(0, maxOperations);
+        waiting = waiting.slice(maxOperations);
         for (const operation of taken) operation.run();
       });
     } catch (error) {
       const reason = await onFault(error);
       // The transaction did not even begin: whoever waits would wait for ever.
-      if (taken.length === 0) taken = waiting.splice(0);
+      if (taken.length === 0) {
+        taken = waiting;
+        waiting = [];
+      }
       for (const operation of taken) operation.failed(reason);
       return;
     }
@@ -51,7 +61,12 @@ export function createGroupCommit(transact: Transact, onFault: (error: unknown) 
   };
 
   const run = async (): Promise<void> => {
-    while (waiting.length > 0) await commitOnce();
+    while (waiting.length > 0) {
+      const restMs = leastIntervalMs - (clock.monotonicUs() - beganAtUs) / 1000;
+      if (restMs > 0 && !closed) await sleep(clock, restMs);
+      beganAtUs = clock.monotonicUs();
+      await commitOnce();
+    }
     running = undefined;
   };
 
@@ -59,18 +74,7 @@ export function createGroupCommit(transact: Transact, onFault: (error: unknown) 
     write<Result>(operation: () => Result, after?: (result: Result) => void): Promise<Result> {
       if (closed) return Promise.reject(new StateStoreError("state_closed", "The state store is closed."));
       return new Promise<Result>((resolve, reject) => {
-        let outcome: { readonly result: Result } | undefined;
-        waiting.push({
-          run: () => {
-            outcome = { result: operation() };
-          },
-          done: () => {
-            if (outcome === undefined) return;
-            after?.(outcome.result);
-            resolve(outcome.result);
-          },
-          failed: reject,
-        });
+        waiting.push(new Write(operation, after, resolve, reject));
         running ??= run();
       });
     },
@@ -79,4 +83,40 @@ export function createGroupCommit(transact: Transact, onFault: (error: unknown) 
       await running;
     },
   };
+}
+
+interface Waiting {
+  run(): void;
+  done(): void;
+  failed(reason: unknown): void;
+}
+
+class Write<Result> implements Waiting {
+  readonly #operation: () => Result;
+  readonly #after: ((result: Result) => void) | undefined;
+  readonly #resolve: (result: Result) => void;
+  readonly failed: (reason: unknown) => void;
+  #outcome: { readonly result: Result } | undefined;
+
+  constructor(
+    operation: () => Result,
+    after: ((result: Result) => void) | undefined,
+    resolve: (result: Result) => void,
+    reject: (reason: unknown) => void,
+  ) {
+    this.#operation = operation;
+    this.#after = after;
+    this.#resolve = resolve;
+    this.failed = reject;
+  }
+
+  run(): void {
+    this.#outcome = { result: this.#operation() };
+  }
+
+  done(): void {
+    if (this.#outcome === undefined) return;
+    this.#after?.(this.#outcome.result);
+    this.#resolve(this.#outcome.result);
+  }
 }

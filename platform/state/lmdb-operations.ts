@@ -1,11 +1,13 @@
-import type { DevEui } from "../../lorawan/ids.ts";
+import type { DevAddr, DevEui } from "../../lorawan/ids.ts";
 import {
-  type DeviceRecord,
-  decodeDevice,
+  type DeviceHeader,
+  decodeHeader,
   encodeDevice,
   encodeEvent,
   encodeQueueEntry,
+  joinAddresses,
   queueIdKey,
+  splitAddresses,
 } from "./lmdb-records.ts";
 import {
   addressKey,
@@ -74,11 +76,11 @@ export function createOperations(tables: Tables): Operations {
       const queue = (change.queue ?? []).map(entry => queueWrite(tables, devEui, entry));
       return () => {
         const stored = tables.devices.getBinaryFast(key);
-        const old = stored === undefined ? undefined : decodeDevice(stored);
+        const old = stored === undefined ? undefined : decodeHeader(stored);
         if ((old?.version ?? 0) !== expectedVersion) return { kind: "conflict" };
         if (next !== undefined) tables.devices.putSync(key, next.record);
         else if (old !== undefined) tables.devices.removeSync(key);
-        reindex(tables, devEui, old, next);
+        reindex(tables, devEui, old, next?.header);
         if (events.length > 0) append(partition, events);
         for (const write of queue) write();
         return { kind: "committed", version: next === undefined ? 0 : expectedVersion + 1 };
@@ -110,30 +112,34 @@ export function createOperations(tables: Tables): Operations {
   };
 }
 
-interface NextDevice extends Pick<DeviceRecord, "devAddrs" | "wakeAtMs"> {
+interface NextDevice {
+  readonly header: DeviceHeader;
   readonly record: Buffer;
 }
 
-function nextOf(change: DeviceCommit): NextDevice | undefined {
-  if (change.value === null) return undefined;
-  const devAddrs = [...new Set(change.devAddrs)];
-  return { devAddrs, wakeAtMs: change.wakeAtMs, record: encodeDevice(change, change.value, devAddrs) };
+/** The record that the commit leaves if it succeeds. */
+function nextOf({ expectedVersion, value, devAddrs, wakeAtMs }: DeviceCommit): NextDevice | undefined {
+  if (value === null) return undefined;
+  const header = { version: expectedVersion + 1, wakeAtMs, addresses: joinAddresses(devAddrs) };
+  return { header, record: encodeDevice(header, value) };
 }
 
-type Indexed = Pick<DeviceRecord, "devAddrs" | "wakeAtMs"> | undefined;
+function reindex(tables: Tables, devEui: DevEui, old: DeviceHeader | undefined, next: DeviceHeader | undefined): void {
+  const before = old?.addresses ?? "";
+  const after = next?.addresses ?? "";
+  if (before !== after) readdress(tables, devEui, splitAddresses(before), splitAddresses(after));
+  if (old?.wakeAtMs === next?.wakeAtMs) return;
+  if (old?.wakeAtMs !== undefined) tables.wakeUps.removeSync(wakeUpKey(old.wakeAtMs, devEui));
+  if (next?.wakeAtMs !== undefined) tables.wakeUps.putSync(wakeUpKey(next.wakeAtMs, devEui), nothing);
+}
 
-function reindex(tables: Tables, devEui: DevEui, old: Indexed, next: Indexed): void {
-  const before = old?.devAddrs ?? [];
-  const after = next?.devAddrs ?? [];
+function readdress(tables: Tables, devEui: DevEui, before: readonly DevAddr[], after: readonly DevAddr[]): void {
   for (const devAddr of before) {
     if (!after.includes(devAddr)) tables.addresses.removeSync(addressKey(devAddr, devEui));
   }
   for (const devAddr of after) {
     if (!before.includes(devAddr)) tables.addresses.putSync(addressKey(devAddr, devEui), nothing);
   }
-  if (old?.wakeAtMs === next?.wakeAtMs) return;
-  if (old?.wakeAtMs !== undefined) tables.wakeUps.removeSync(wakeUpKey(old.wakeAtMs, devEui));
-  if (next?.wakeAtMs !== undefined) tables.wakeUps.putSync(wakeUpKey(next.wakeAtMs, devEui), nothing);
 }
 
 function queueWrite(tables: Tables, devEui: DevEui, change: QueueChange): () => void {

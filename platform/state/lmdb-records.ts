@@ -3,50 +3,68 @@ import { MalformedValue } from "../../lorawan/errors.ts";
 import { type DevAddr, type DevEui, parseDevAddr, parseDevEui } from "../../lorawan/ids.ts";
 import { StateStoreError } from "./errors.ts";
 import { euiKey, euiText } from "./lmdb-tables.ts";
-import { type DeviceCommit, type EventPosition, partitionCount, type QueueEntry } from "./store.ts";
+import { type DeviceDocument, type EventPosition, partitionCount, type QueueEntry } from "./store.ts";
 
-/** A device record: version, wake-up time or NaN (doubles), address count (16 bits), addresses, then the owner's bytes. */
-export interface DeviceRecord {
+/** What a store's own part of a device record says. */
+export interface DeviceHeader {
   readonly version: number;
   readonly wakeAtMs: number | undefined;
-  readonly devAddrs: readonly DevAddr[];
-  readonly value: Uint8Array;
+  /** The digits of all addresses in a row. */
+  readonly addresses: string;
 }
 
 const recordHeaderBytes = 18;
 const devAddrBytes = 4;
 
-/** The record that the commit leaves if it succeeds; throws MalformedValue for what no record can hold. */
-export function encodeDevice(change: DeviceCommit, value: Uint8Array, devAddrs: readonly DevAddr[]): Buffer {
-  if (devAddrs.length > 0xffff) throw new MalformedValue("a device has at most 65535 addresses");
-  const record = Buffer.allocUnsafe(recordHeaderBytes + devAddrs.length * devAddrBytes + value.length);
-  record.writeDoubleBE(change.expectedVersion + 1, 0);
-  record.writeDoubleBE(change.wakeAtMs ?? Number.NaN, 8);
-  record.writeUInt16BE(devAddrs.length, 16);
-  devAddrs.forEach((devAddr, index) => {
-    record.write(devAddr, recordHeaderBytes + index * devAddrBytes, "hex");
-  });
+const devAddrDigits = 2 * devAddrBytes;
+
+/**
+ * A device record: version, wake-up time or NaN (doubles), address count (16 bits), addresses, then the owner's bytes.
+ * Throws MalformedValue for what no record can hold.
+ */
+export function encodeDevice({ version, wakeAtMs, addresses }: DeviceHeader, value: Uint8Array): Buffer {
+  const count = addresses.length / devAddrDigits;
+  if (count > 0xffff) throw new MalformedValue("a device has at most 65535 addresses");
+  const record = Buffer.allocUnsafe(recordHeaderBytes + count * devAddrBytes + value.length);
+  record.writeDoubleBE(version, 0);
+  record.writeDoubleBE(wakeAtMs ?? Number.NaN, 8);
+  record.writeUInt16BE(count, 16);
+  record.write(addresses, recordHeaderBytes, "hex");
   record.set(value, record.length - value.length);
   return record;
 }
 
-/** `record` may be memory that the next read overwrites: everything is copied out of it. */
-export function decodeDevice(record: Buffer): DeviceRecord {
-  const { length } = record;
-  const count = length < recordHeaderBytes ? 0 : record.readUInt16BE(16);
-  const valueStart = recordHeaderBytes + count * devAddrBytes;
-  if (length < valueStart) throw corrupt("device");
+export function decodeHeader(record: Buffer): DeviceHeader {
+  const valueStart = valueStartOf(record);
   const wakeAtMs = record.readDoubleBE(8);
   return {
     version: record.readDoubleBE(0),
     wakeAtMs: Number.isNaN(wakeAtMs) ? undefined : wakeAtMs,
-    devAddrs: Array.from({ length: count }, (_, index) => {
-      const start = recordHeaderBytes + index * devAddrBytes;
-      return parseDevAddr(record.toString("hex", start, start + devAddrBytes));
-    }),
-    value: copyOf(record, valueStart, length),
+    addresses: record.toString("hex", recordHeaderBytes, valueStart),
   };
 }
+
+/** `record` may be memory that the next read overwrites: everything is copied out of it. */
+export function decodeDocument(record: Buffer): Pick<DeviceDocument, "version" | "value"> {
+  const valueStart = valueStartOf(record);
+  return { version: record.readDoubleBE(0), value: copyOf(record, valueStart, record.length) };
+}
+
+function valueStartOf(record: Buffer): number {
+  const count = record.length < recordHeaderBytes ? 0 : record.readUInt16BE(16);
+  const valueStart = recordHeaderBytes + count * devAddrBytes;
+  if (record.length < valueStart) throw corrupt("device");
+  return valueStart;
+}
+
+/** Each once. */
+export const joinAddresses = (devAddrs: readonly DevAddr[]): string =>
+  devAddrs.length < 2 ? devAddrs.join("") : [...new Set(devAddrs)].join("");
+
+export const splitAddresses = (addresses: string): readonly DevAddr[] =>
+  Array.from({ length: addresses.length / devAddrDigits }, (_, index) =>
+    parseDevAddr(addresses.slice(index * devAddrDigits, (index + 1) * devAddrDigits)),
+  );
 
 /** A queue entry: byte length of the id (32 bits), id, value. */
 export function encodeQueueEntry(id: string, value: Uint8Array): Buffer {
@@ -77,7 +95,12 @@ export function queueIdKey(devEui: DevEui, id: string): Buffer {
 }
 
 /** An event: DevEUI (8 bytes), value. */
-export const encodeEvent = (devEui: DevEui, value: Uint8Array): Buffer => Buffer.concat([euiKey(devEui), value]);
+export function encodeEvent(devEui: DevEui, value: Uint8Array): Buffer {
+  const record = Buffer.allocUnsafe(8 + value.length);
+  record.write(devEui, "hex");
+  record.set(value, 8);
+  return record;
+}
 
 export function decodeEvent(record: Buffer): { readonly devEui: DevEui; readonly value: Uint8Array } {
   if (record.length < 8) throw corrupt("event");

@@ -140,8 +140,12 @@ function timeBytes(timeMs: number): Buffer {
   return bytes;
 }
 
-export const wakeUpKey = (wakeAtMs: number, devEui: DevEui): Buffer =>
-  Buffer.concat([timeBytes(wakeAtMs), euiKey(devEui)]);
+export function wakeUpKey(wakeAtMs: number, devEui: DevEui): Buffer {
+  const key = Buffer.allocUnsafe(8 + euiBytes);
+  key.writeDoubleBE(Math.max(0, wakeAtMs));
+  key.write(devEui, 8, "hex");
+  return key;
+}
 /** Keys of wake-ups up to and including `nowMs`. */
 export const dueRange = (nowMs: number): KeyRange => ({
   start: Buffer.alloc(8),

@@ -10,7 +10,7 @@ import { createOperations, type Operations } from "./lmdb-operations.ts";
 import {
   checkPartition,
   copyOf,
-  decodeDevice,
+  decodeDocument,
   decodeEvent,
   decodeQueueEntry,
   positionOf,
@@ -42,6 +42,9 @@ export interface LmdbStoreOptions {
   readonly metrics?: Pick<Metrics, "storeConflicts" | "storeFaults">;
 }
 
+/** Beginning and ending a transaction costs as much as a dozen operations in it, however quick the disk is. */
+const leastTransactionIntervalMs = 3;
+
 /**
  * The embedded state store: LMDB in a folder that one process owns at a time. Throws StateStoreError `state_in_use`,
  * `state_format_newer`, `state_corrupt` or `state_unavailable`.
@@ -56,16 +59,17 @@ export async function openLmdbStore(options: LmdbStoreOptions): Promise<StateSto
   };
   const { lock, tables } = await openFolder(folder, fault);
   const operations = createOperations(tables);
-  const commits = createGroupCommit(
-    async work => {
+  const commits = createGroupCommit({
+    async transact(work) {
       // A child transaction, because lmdb-js keeps what a plain one wrote before its callback threw.
       await tables.root.childTransaction(work);
     },
-    async error => {
+    async onFault(error) {
       operations.forget();
       return fault(await causeOf(error));
     },
-  );
+    leastIntervalMs: leastTransactionIntervalMs,
+  });
   const events = createListeners<number>(log);
   const enqueued = createListeners<DevEui>(log);
   let closing: Promise<void> | undefined;
@@ -110,8 +114,7 @@ function devicePart(
   const document = (devEui: DevEui, key: Buffer): DeviceDocument | undefined => {
     const record = tables.devices.getBinaryFast(key);
     if (record === undefined) return undefined;
-    const { version, value } = decodeDevice(record);
-    return { devEui, version, value };
+    return { devEui, ...decodeDocument(record) };
   };
   return {
     device: devEui => read(() => document(devEui, euiKey(devEui))),
@@ -145,12 +148,22 @@ function queuePart(
   read: Read,
   enqueued: Listeners<DevEui>,
 ): Pick<StateStore, "queue" | "enqueue" | "removeQueued" | "flushQueue"> {
+  /** Every device that something waits for, and some more: each uplink asks, and nothing waits for most devices. */
+  const awaited = new Set(devicesWithQueue(tables));
   return {
     queue: devEui =>
-      read(() => [...tables.queue.getRange(under(euiKey(devEui)))].map(({ value }) => decodeQueueEntry(value))),
+      read(() => {
+        if (!awaited.has(devEui)) return [];
+        const entries = [...tables.queue.getRange(under(euiKey(devEui)))].map(({ value }) => decodeQueueEntry(value));
+        if (entries.length === 0) awaited.delete(devEui);
+        return entries;
+      }),
     async enqueue(devEui, entry, maxEntries) {
       return commits.write(operations.enqueue(devEui, entry, maxEntries), added => {
-        if (added) enqueued.call(devEui);
+        if (!added) return;
+        // Not before it is there to be read, or a reader who finds nothing would take the device away again.
+        awaited.add(devEui);
+        enqueued.call(devEui);
       });
     },
     async removeQueued(devEui, id) {
@@ -236,6 +249,17 @@ function gatewayPart(
       await commits.write(() => tables.gateways.removeSync(key));
     },
   };
+}
+
+/** Skips from device to device. */
+function* devicesWithQueue(tables: Tables): Iterable<DevEui> {
+  for (let start: Buffer = Buffer.from([0]); ; ) {
+    const [key] = tables.queue.getKeys({ start, limit: 1 });
+    if (key === undefined) return;
+    const devEui = parseDevEui(euiText(key));
+    yield devEui;
+    start = under(euiKey(devEui)).end;
+  }
 }
 
 async function openFolder(

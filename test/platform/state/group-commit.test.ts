@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { createGroupCommit } from "../../../platform/state/group-commit.ts";
+import { createVirtualClock } from "../../support/virtual-clock.ts";
 
 /** Transactions that end when the test says so. */
 function heldTransactions() {
@@ -27,7 +28,7 @@ const settled = (): Promise<void> => new Promise(resolve => setImmediate(resolve
 
 test("calls during a transaction gather into the next one, in their order, and wait for its end", async () => {
   const { transact, ends } = heldTransactions();
-  const commits = createGroupCommit(transact, error => error);
+  const commits = createGroupCommit({ transact, onFault: error => error });
   const ran: number[] = [];
   const done: number[] = [];
   const write = (n: number): Promise<void> => commits.write(() => ran.push(n)).then(() => void done.push(n));
@@ -46,9 +47,37 @@ test("calls during a transaction gather into the next one, in their order, and w
   expect(ends).toHaveLength(2);
 });
 
+test("a transaction follows a quick one after the interval, with what has come meanwhile; a lone call waits for nothing", async () => {
+  const clock = createVirtualClock();
+  const sizes: number[] = [];
+  let size = 0;
+  const transact = async (work: () => void): Promise<void> => {
+    size = 0;
+    work();
+    sizes.push(size);
+  };
+  const commits = createGroupCommit({ transact, onFault: error => error, clock, leastIntervalMs: 3 });
+  const write = (): Promise<void> =>
+    commits.write(() => {
+      size += 1;
+    });
+  await write();
+  const second = write();
+  await clock.advance(2);
+  const third = write();
+  await settled();
+  expect(sizes).toEqual([1]);
+  await clock.advance(1);
+  await Promise.all([second, third]);
+  expect(sizes).toEqual([1, 2]);
+  await clock.advance(3);
+  await write();
+  expect(sizes).toEqual([1, 2, 1]);
+});
+
 test("a fault rejects every call of its transaction, none after it, and no listener hears of them", async () => {
   const { transact, ends, fails } = heldTransactions();
-  const commits = createGroupCommit(transact, error => new Error("named", { cause: error }));
+  const commits = createGroupCommit({ transact, onFault: error => new Error("named", { cause: error }) });
   const heard: number[] = [];
   const write = (n: number): Promise<number> =>
     commits.write(
@@ -68,7 +97,7 @@ test("a fault rejects every call of its transaction, none after it, and no liste
 
 test("an operation that throws takes its whole transaction with it", async () => {
   const { transact } = heldTransactions();
-  const commits = createGroupCommit(transact, error => error);
+  const commits = createGroupCommit({ transact, onFault: error => error });
   const innocent = expect(commits.write(() => 1)).rejects.toThrow("cannot");
   const guilty = expect(
     commits.write(() => {
@@ -79,17 +108,17 @@ test("an operation that throws takes its whole transaction with it", async () =>
 });
 
 test("a transaction that cannot begin rejects whoever waits for it", async () => {
-  const commits = createGroupCommit(
-    () => Promise.reject(new Error("no transaction")),
-    error => error,
-  );
+  const commits = createGroupCommit({
+    transact: () => Promise.reject(new Error("no transaction")),
+    onFault: error => error,
+  });
   await expect(commits.write(() => 1)).rejects.toThrow("no transaction");
   await expect(commits.write(() => 2)).rejects.toThrow("no transaction");
 });
 
 test("close waits for everything that was asked for and refuses more", async () => {
   const { transact, ends } = heldTransactions();
-  const commits = createGroupCommit(transact, error => error);
+  const commits = createGroupCommit({ transact, onFault: error => error });
   const writes = Array.from({ length: 501 }, (_, n) => commits.write(() => n));
   let closed = false;
   const closing = commits.close().then(() => {
