@@ -103,14 +103,20 @@ function livingLine(session: Session): string {
     lastMic: session.lastMic,
     lastUplinkAtMs: session.lastUplinkAtMs,
     lastDataRate: session.lastDataRate,
-    adr: session.adrHistory.flatMap(({ fCnt, snrDb, gatewayCount }) => [fCnt, snrDb, gatewayCount]),
+    adr: numbersOfSamples(session.adrHistory),
   } satisfies Record<keyof LivingSession | "adr", unknown>);
+}
+
+function numbersOfSamples(samples: readonly AdrSample[]): readonly number[] {
+  const numbers: number[] = [];
+  for (const { fCnt, snrDb, gatewayCount } of samples) numbers.push(fCnt, snrDb, gatewayCount);
+  return numbers;
 }
 
 function samplesOf(numbers: readonly number[]): readonly AdrSample[] {
   const samples: AdrSample[] = [];
   for (let index = 0; index + 2 < numbers.length; index += 3) {
-    const [fCnt = 0, snrDb = 0, gatewayCount = 0] = numbers.slice(index, index + 3);
+    const { [index]: fCnt = 0, [index + 1]: snrDb = 0, [index + 2]: gatewayCount = 0 } = numbers;
     samples.push({ fCnt, snrDb, gatewayCount });
   }
   return samples;

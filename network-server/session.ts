@@ -32,8 +32,10 @@ export const counterLimit = 0xffff_ffff;
 export const regionOfSession = (session: Session): Region => regionOf(session.region, session.regionalParameters);
 
 /** Addresses under which the device must be found. */
-export const devAddrsOf = (state: DeviceState): readonly DevAddr[] =>
-  [...new Set([state.active?.devAddr, state.joined?.devAddr])].filter(address => address !== undefined);
+export function devAddrsOf({ active, joined }: DeviceState): readonly DevAddr[] {
+  if (!active) return joined ? [joined.devAddr] : [];
+  return joined && joined.devAddr !== active.devAddr ? [active.devAddr, joined.devAddr] : [active.devAddr];
+}
 
 /** The counter that a downlink of this session with or without application payload leaves under (C18). */
 export const nextFCntDown = (session: Session, hasApplicationPayload: boolean): number =>

@@ -121,12 +121,15 @@ function withChannel(channels: ChannelPlan, request: NewChannelReq): ChannelPlan
  * answers with this very uplink. LoRaWAN 1.1 signs the channel's number (TS001-1.1 4.4.2).
  */
 export const channelsInSight = ({ current, pending }: MacState): ChannelPlan =>
+  pending.length === 0 ? current.channels : withPending(current.channels, pending);
+
+const withPending = (channels: ChannelPlan, pending: MacState["pending"]): ChannelPlan =>
   pending
     .map(request => Buffer.from(request, "hex"))
     .filter(([cid]) => cid === newChannelReq.cid)
     .map(request => decodeMessage(newChannelReq, request.subarray(1)))
-    .filter(({ channelIndex, frequencyHz }) => frequencyHz > 0 && current.channels[channelIndex] === undefined)
-    .reduce(withChannel, current.channels);
+    .filter(({ channelIndex, frequencyHz }) => frequencyHz > 0 && channels[channelIndex] === undefined)
+    .reduce(withChannel, channels);
 
 export const newChannel = networkInitiated({
   since: "1.0.0",

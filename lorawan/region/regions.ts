@@ -99,7 +99,7 @@ const buildRegion = (definition: RegionDefinition, revision: RegionalParametersR
   };
 };
 
-const built = new Map<string, Region>();
+const built = new Map<RegionName, Map<RegionalParametersRevision, Region>>();
 
 /**
  * The region under this revision of the regional parameters; the same object for the same arguments. A revision before
@@ -107,11 +107,13 @@ const built = new Map<string, Region>();
  * which.
  */
 export const regionOf = (name: RegionName, revision: RegionalParametersRevision): Region => {
+  const ofName = built.get(name) ?? new Map<RegionalParametersRevision, Region>();
+  const found = ofName.get(revision);
+  if (found) return found;
   const definition = definitions[name];
   const known = knownRevision(definition, revision);
-  const key = `${name} ${known}`;
-  const region = built.get(key) ?? buildRegion(definition, known);
-  built.set(key, region);
+  const region = ofName.get(known) ?? buildRegion(definition, known);
+  built.set(name, ofName.set(known, region).set(revision, region));
   return region;
 };
 

@@ -47,10 +47,7 @@ export interface UplinkTraces {
 
 /** The session with what class C must know of an uplink that has just been answered: who heard it, and when its windows are over. */
 export function afterUplink(session: Session, traces: UplinkTraces): Session {
-  if (!isClassC(session, traces.profile)) {
-    const { classC: _, heardBy: __, ...rest } = session;
-    return rest;
-  }
+  if (!isClassC(session, traces.profile)) return withoutTraces(session);
   const { receptions, joined, downlink } = traces;
   const quietUntilMs = windowsEndMs(session, traces.receivedAtMs, downlink);
   const heardBy = receptions.length > 0 ? strongest(receptions) : session.heardBy;
@@ -63,6 +60,12 @@ export function afterUplink(session: Session, traces: UplinkTraces): Session {
       ...(joined && { heardSinceJoin: joined.devAddr }),
     },
   };
+}
+
+function withoutTraces(session: Session): Session {
+  if (session.classC === undefined && session.heardBy === undefined) return session;
+  const { classC: _, heardBy: __, ...rest } = session;
+  return rest;
 }
 
 /** When the windows after an uplink are over, the frame that may come in one of them included. */

@@ -1,10 +1,10 @@
-import { parseAesKey } from "../../lorawan/keys.ts";
 import { type MacRequestGroup, packCommands } from "../../lorawan/mac/engine.ts";
 import { sealDownlink } from "../../lorawan/phy/security.ts";
 import { isVersion11 } from "../../lorawan/version.ts";
 import type { QueueItem } from "../../platform/state/queue-item.ts";
 import type { QueueEntry } from "../../platform/state/store.ts";
 import { counterLimit, nextFCntDown, type Session, withFCntDownUsed } from "../session.ts";
+import { sessionKey } from "../session-keys.ts";
 import { chooseItem, type Dropped, payloadOf, type QueueChoice } from "./queue.ts";
 import type { ReceiveWindow } from "./windows.ts";
 
@@ -148,8 +148,8 @@ function seal(
       confFCnt: demand.ack ? demand.confFCnt : 0,
     },
     {
-      sNwkSIntKey: parseAesKey(session.sNwkSIntKey),
-      nwkSEncKey: parseAesKey(session.nwkSEncKey),
+      sNwkSIntKey: sessionKey(session.sNwkSIntKey),
+      nwkSEncKey: sessionKey(session.nwkSEncKey),
       ...(appSKey && { appSKey }),
     },
   );

@@ -28,10 +28,11 @@ export function judgeAck(
   fresh: () => EventOrigin,
   startedAtMs: number,
 ): AckResult {
-  const { awaitedAck, ...rest } = session;
+  const { awaitedAck } = session;
   // What the device sent while the frame was on its way says nothing of it.
   const isTooEarly = awaitedAck?.endsAtMs !== undefined && startedAtMs < awaitedAck.endsAtMs;
   if (!awaitedAck || (isTooEarly && !frame.ack)) return { session, events: [], changes: [], queue };
+  const { awaitedAck: _, ...rest } = session;
   const entry = queue.find(candidate => candidate.id === awaitedAck.queueItemId);
   const attempts = (entry && decodeQueueItem(entry.value)?.sent?.attempts) ?? 0;
   if (!frame.ack && attempts <= retries) return { session: rest, events: [], changes: [], queue };

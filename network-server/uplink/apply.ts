@@ -1,5 +1,4 @@
 import { gpsMsOf } from "../../lorawan/gps-time.ts";
-import { parseAesKey } from "../../lorawan/keys.ts";
 import {
   handleUplinkCommands,
   type MacContext,
@@ -20,6 +19,7 @@ import { linkMarginDb } from "../link-margin.ts";
 import type { DeviceProfileConfig } from "../ports.ts";
 import { personalisedMacState } from "../region-config.ts";
 import type { Session } from "../session.ts";
+import { sessionKey } from "../session-keys.ts";
 import type { AdrSample, AdrSince } from "../session-record.ts";
 import { networkWishes } from "./wishes.ts";
 
@@ -71,13 +71,11 @@ export function readUplink(
   const commands = handleUplinkCommands(commandsOf(session, frame, facts.fCnt), learnt, macContext);
   const mac = afterCommands(learnt, commands, frame, facts);
   const adr = adrRecordAfter(session, frame, facts, mac);
-  const { adrSince: _, ...rest } = session;
   return {
     session: {
-      ...rest,
+      ...withAdrSince(session, adr.since),
       mac,
       adrHistory: adr.history,
-      ...(adr.since && { adrSince: adr.since }),
       lastUplinkAtMs: facts.receivedAtMs,
       lastDataRate: facts.dataRate,
     },
@@ -88,6 +86,12 @@ export function readUplink(
     announcesClassB: profile.supportsClassB && (frame.classB || mac.pingSlotPeriodicity !== undefined),
     ...(frame.adr && { adrInput: adrInputOf(frame, mac, adr, region, regionConfig, profile) }),
   };
+}
+
+function withAdrSince(session: Session, adrSince: AdrSince | undefined): Session {
+  if (adrSince) return { ...session, adrSince };
+  const { adrSince: _, ...rest } = session;
+  return rest;
 }
 
 /** Adds what the network wishes of the device, ADR's decision among it. Pure. */
@@ -132,9 +136,10 @@ const isPersonalised11 = (session: Session): boolean =>
 
 /** The commands of an uplink in the clear: FOpts, or the payload of port 0 (C4, C6). */
 function commandsOf(session: Session, frame: DataFrame, fCnt: number): Uint8Array {
-  const key = parseAesKey(session.nwkSEncKey);
-  if (frame.fPort === 0) return cryptPayload(key, "up", frame.devAddr, fCnt, frame.frmPayload);
-  if (frame.fOpts.length === 0 || !isVersion11(session.macVersion)) return frame.fOpts;
+  const isOnPort0 = frame.fPort === 0;
+  if (!isOnPort0 && (frame.fOpts.length === 0 || !isVersion11(session.macVersion))) return frame.fOpts;
+  const key = sessionKey(session.nwkSEncKey);
+  if (isOnPort0) return cryptPayload(key, "up", frame.devAddr, fCnt, frame.frmPayload);
   return cryptFOpts(key, "up", frame.devAddr, fCnt, "network", frame.fOpts);
 }
 

@@ -99,7 +99,7 @@ async function complete(
     plan,
     session: afterUplink(sessionAfter(acknowledged.session, plan, context.clock.nowMs()), {
       receivedAtMs: open.receivedAtMs,
-      receptions: receptions.length > 0 ? receptions.filter(copy => !isLate(copy)).map(summaryOf) : open.receptions,
+      receptions: receptions.some(isLate) ? receptions.filter(copy => !isLate(copy)).map(summaryOf) : heard.receptions,
       downlink: plan.downlink,
       profile: device.profile,
       joined: loaded.state.joined,
@@ -123,8 +123,8 @@ function factsOf(open: OpenUplink, receptions: readonly Reception[]): UplinkFact
     fCnt: open.fCnt,
     dataRate: open.dataRate,
     channelIndex: open.channelIndex,
-    bestSnrDb: Math.max(...open.receptions.map(reception => reception.snrDb)),
-    gatewayCount: new Set(open.receptions.map(reception => reception.rxInfo.gatewayId)).size,
+    bestSnrDb: open.receptions.reduce((best, { snrDb }) => Math.max(best, snrDb), Number.NEGATIVE_INFINITY),
+    gatewayCount: gatewayCountOf(open),
     receivedAtMs: open.receivedAtMs,
     endedAtMs: Math.min(open.receivedAtMs, ...receptions.filter(copy => !isLate(copy)).map(heardAtMs)),
     ...(gpsTimeMs !== undefined && { gpsTimeMs }),
@@ -133,6 +133,9 @@ function factsOf(open: OpenUplink, receptions: readonly Reception[]): UplinkFact
 
 /** A frame that was longer on its way than others of its gateway was heard as much earlier. */
 const heardAtMs = ({ receivedAtMs, lateByUs = 0 }: Reception): number => receivedAtMs - lateByUs / 1000;
+
+const gatewayCountOf = ({ receptions }: OpenUplink): number =>
+  receptions.length === 1 ? 1 : new Set(receptions.map(({ rxInfo }) => rxInfo.gatewayId)).size;
 
 /** A frame that every gateway held back cannot be answered: the device listens no more (C74). */
 export const isAnswerable = (receptions: readonly Reception[]): boolean =>

@@ -39,19 +39,20 @@ export function createDataUplinks(context: NetworkContext) {
     const { devEui } = verdict.device.config;
     // Copies of an older frame that are still on the way must not hold up this one; order per device is kept.
     openWindows.get(devEui)?.close();
+    const waits = openWindows.has(devEui);
     await context.devices.run(devEui, async () => {
       openWindows.set(devEui, collection);
       try {
-        await settle(collection, frame, verdict);
+        await settle(collection, frame, waits ? await judge(context, collection.first, frame) : verdict);
       } finally {
         if (openWindows.get(devEui) === collection) openWindows.delete(devEui);
       }
     });
   }
 
-  /** With the device held: what was judged before its turn came may have to be judged again. */
-  async function settle(collection: Collection, frame: DataFrame, first: DeviceVerdict): Promise<void> {
-    let verdict: Verdict<Known> = first;
+  /** With the device held. What others have written since the verdict makes it be judged again. */
+  async function settle(collection: Collection, frame: DataFrame, first: Verdict<Known>): Promise<void> {
+    let verdict = first;
     for (let tries = 0; tries < maxConflicts; tries += 1) {
       if (!isOfDevice(verdict)) return dismiss(collection, verdict);
       if (verdict.device.loaded.state.open) await completeEarlier(context, verdict.device.config);
@@ -162,7 +163,7 @@ async function accept(
   const { first } = collection;
   const open: OpenUplink = {
     deduplicationId: context.newUuid(),
-    phyPayload: Buffer.from(first.phyPayload).toString("hex"),
+    phyPayload: hexOf(first.phyPayload),
     fCnt: verdict.fCnt,
     dataRate: dataRateOf(session, first) ?? 0,
     channelIndex: channelOf(session, first) ?? 0,
@@ -176,7 +177,7 @@ async function accept(
       active: {
         ...session,
         fCntUp: verdict.fCnt + 1,
-        lastMic: Buffer.from(frame.mic).toString("hex"),
+        lastMic: hexOf(frame.mic),
         ...(frame.ack && { lastConfFCnt: session.confFCntDown }),
       },
       ...(verdict.slot === "active" && loaded.state.joined && { joined: loaded.state.joined }),
@@ -188,6 +189,9 @@ async function accept(
   await completeUplink(context, config, accepted, await collection.collected);
   return "done";
 }
+
+const hexOf = (bytes: Uint8Array): string =>
+  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("hex");
 
 const counterResetEvent = (context: NetworkContext, device: DeviceConfig, session: Session, fCnt: number) =>
   logEvent(

@@ -1,8 +1,8 @@
-import { parseAesKey } from "../../lorawan/keys.ts";
 import type { DataFrame } from "../../lorawan/phy/frame.ts";
 import { verifyUplinkMic } from "../../lorawan/phy/security.ts";
 import { isVersion11, type MacVersion } from "../../lorawan/version.ts";
 import { counterLimit, type DeviceState, type Session } from "../session.ts";
+import { sessionKey } from "../session-keys.ts";
 
 interface SessionHolder<Device> {
   readonly device: Device;
@@ -170,8 +170,8 @@ function signed(
   return verifyUplinkMic(phyPayload, frame, {
     version11,
     fCnt,
-    fNwkSIntKey: parseAesKey(session.fNwkSIntKey),
-    sNwkSIntKey: parseAesKey(session.sNwkSIntKey),
+    fNwkSIntKey: sessionKey(session.fNwkSIntKey),
+    sNwkSIntKey: sessionKey(session.sNwkSIntKey),
     confFCnt: frame.ack ? confFCnt : 0,
     txDr: version11 ? (radio.dataRate(session) ?? 0) : 0,
     txCh: version11 ? (radio.channel(session) ?? 0) : 0,

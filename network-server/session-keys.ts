@@ -1,0 +1,17 @@
+import { type AesKey, parseAesKey } from "../lorawan/keys.ts";
+
+const known = new Map<string, AesKey>();
+const maxKnown = 8192;
+
+/**
+ * A key of a session, from hex to bytes; each frame needs it. Keys read before are kept, about as many as have their ciphers
+ * kept; a full memory begins anew. Throws MalformedValue.
+ */
+export function sessionKey(hexText: string): AesKey {
+  const found = known.get(hexText);
+  if (found) return found;
+  const key = parseAesKey(hexText);
+  if (known.size >= maxKnown) known.clear();
+  known.set(hexText, key);
+  return key;
+}
