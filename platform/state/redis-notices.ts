@@ -6,6 +6,7 @@ import { createListeners } from "./listeners.ts";
 import type { Retry } from "./redis-client.ts";
 import { type Keys, textsOf } from "./redis-records.ts";
 import type { RedisClient } from "./redis-scripts.ts";
+import { subscribe } from "./redis-subscription.ts";
 import { partitionOf, type StateStore } from "./store.ts";
 
 /**
@@ -60,7 +61,12 @@ export async function openNotices(options: NoticesOptions): Promise<Notices> {
   const look = createLook(options, seen, events.call, tell);
   // First the state that later looks compare with, then the messages: nothing falls between.
   await look();
-  const unsubscribe = await subscribe(options, hear);
+  const missing = "messages of other instances do not arrive, news is found by looking";
+  const unsubscribe = await subscribe(
+    { ...options, missing, againAfterMs: options.lookEveryMs },
+    [...partitions.keys()],
+    hear,
+  );
   let looking = Promise.resolve();
   let cancel = (): void => {};
   let closed = false;
@@ -119,44 +125,5 @@ function createLook(
   };
   return async () => {
     await Promise.all(seen.map(lookAt));
-  };
-}
-
-/** In a cluster each channel lives with its partition; a single server has them all on one more connection. */
-async function subscribe(
-  { client, keys, retry, clock, log, lookEveryMs }: NoticesOptions,
-  hear: (channel: string, message: string) => void,
-): Promise<() => void> {
-  const channels = keys.partitions.map(({ channel }) => channel);
-  if (client instanceof Cluster) {
-    client.on("smessage", hear);
-    await Promise.all(channels.map(channel => retry(() => client.ssubscribe(channel))));
-    return () => client.off("smessage", hear);
-  }
-  const subscriber = client.duplicate({ enableAutoPipelining: false });
-  subscriber.on("error", () => {
-    // The client's own connection fails with it and says so.
-  });
-  subscriber.on("message", hear);
-  let cancel = (): void => {};
-  try {
-    await retry(() => subscriber.subscribe(...channels));
-  } catch (error) {
-    subscriber.disconnect();
-    throw error;
-  }
-  // Left to ioredis, a refused subscription after a reconnect would be a rejection that nobody can catch.
-  subscriber.on("ready", () => {
-    subscriber.subscribe(...channels).catch((error: unknown) => {
-      const reason = error instanceof Error ? error.message : "";
-      log?.warn({ reason }, "messages of other instances do not arrive, news is found by looking");
-      cancel();
-      cancel = clock.after(lookEveryMs, () => subscriber.disconnect(true));
-    });
-  });
-  return () => {
-    cancel();
-    subscriber.removeAllListeners("ready");
-    subscriber.disconnect();
   };
 }
