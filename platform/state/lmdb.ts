@@ -230,7 +230,7 @@ function gatewayPart(
   tables: Tables,
   commits: GroupCommit,
   read: Read,
-): Pick<StateStore, "gatewayStates" | "putGatewayState" | "removeGatewayState"> {
+): Pick<StateStore, "gatewayStates" | "gatewayState" | "putGatewayState" | "removeGatewayState"> {
   return {
     gatewayStates: () =>
       read(() =>
@@ -239,6 +239,11 @@ function gatewayPart(
           value: copyOf(value, 0, value.length),
         })),
       ),
+    gatewayState: gatewayId =>
+      read(() => {
+        const value = tables.gateways.get(euiKey(gatewayId));
+        return value && { gatewayId, value: copyOf(value, 0, value.length) };
+      }),
     async putGatewayState(state) {
       const key = euiKey(state.gatewayId);
       const value = Buffer.from(state.value);

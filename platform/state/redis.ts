@@ -123,6 +123,7 @@ function createStore(
     setCursor: guarded(rest.setCursor),
     trimEvents: guarded(rest.trimEvents),
     gatewayStates: guarded(rest.gatewayStates),
+    gatewayState: guarded(rest.gatewayState),
     putGatewayState: guarded(rest.putGatewayState),
     removeGatewayState: guarded(rest.removeGatewayState),
     onEvents: notices.onEvents,
@@ -214,7 +215,7 @@ function gatewayPart({
   client,
   keys,
   retry,
-}: RedisContext): Pick<StateStore, "gatewayStates" | "putGatewayState" | "removeGatewayState"> {
+}: RedisContext): Pick<StateStore, "gatewayStates" | "gatewayState" | "putGatewayState" | "removeGatewayState"> {
   const keyOf = (gatewayId: GatewayId): string => keys.gateways(gatewayId.slice(-1));
   return {
     async gatewayStates() {
@@ -227,6 +228,10 @@ function gatewayPart({
           value: new Uint8Array(value),
         })),
       );
+    },
+    async gatewayState(gatewayId) {
+      const value = await retry(() => client.hgetBuffer(keyOf(gatewayId), gatewayId));
+      return value === null ? undefined : { gatewayId, value: new Uint8Array(value) };
     },
     async putGatewayState({ gatewayId, value }) {
       const bytes = Buffer.from(value);

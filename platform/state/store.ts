@@ -38,6 +38,7 @@ export interface StateStore {
   trimEvents(partition: number, position: EventPosition): Promise<void>;
 
   gatewayStates(): Promise<readonly GatewayState[]>;
+  gatewayState(gatewayId: GatewayId): Promise<GatewayState | undefined>;
   putGatewayState(state: GatewayState): Promise<void>;
   removeGatewayState(gatewayId: GatewayId): Promise<void>;
 

@@ -44,6 +44,8 @@ function describeGateways(store: () => StateStore): void {
       await store().putGatewayState({ gatewayId: gatewayIdOf(2), value: bytes("two") });
       await store().putGatewayState({ gatewayId: gatewayIdOf(1), value: bytes("uno") });
       expect(await states()).toEqual({ [gatewayIdOf(1)]: hex(bytes("uno")), [gatewayIdOf(2)]: hex(bytes("two")) });
+      expect(await store().gatewayState(gatewayIdOf(1))).toEqual({ gatewayId: gatewayIdOf(1), value: bytes("uno") });
+      expect(await store().gatewayState(gatewayIdOf(3))).toBeUndefined();
       await store().removeGatewayState(gatewayIdOf(1));
       await store().removeGatewayState(gatewayIdOf(9));
       expect(await states()).toEqual({ [gatewayIdOf(2)]: hex(bytes("two")) });

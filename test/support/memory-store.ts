@@ -190,10 +190,15 @@ function eventPart(
 function gatewayPart(
   { gateways }: Memory,
   answer: Answer,
-): Pick<StateStore, "gatewayStates" | "putGatewayState" | "removeGatewayState"> {
+): Pick<StateStore, "gatewayStates" | "gatewayState" | "putGatewayState" | "removeGatewayState"> {
   return {
     gatewayStates: () =>
       answer(() => [...gateways].map(([gatewayId, value]) => ({ gatewayId, value: Uint8Array.from(value) }))),
+    gatewayState: gatewayId =>
+      answer(() => {
+        const value = gateways.get(gatewayId);
+        return value && { gatewayId, value: Uint8Array.from(value) };
+      }),
     putGatewayState: ({ gatewayId, value }) =>
       answer(() => {
         gateways.set(gatewayId, Uint8Array.from(value));
