@@ -1,5 +1,6 @@
 // The composition root: the only place that sees all three servers.
 
+import { hostname } from "node:os";
 import { type AppServer, startAppServer } from "./app-server/server.ts";
 import type { FirstAdministrator } from "./app-server/storage/first-start.ts";
 import type { Config } from "./compose/config.ts";
@@ -9,7 +10,7 @@ import { installationKeys } from "./compose/keys.ts";
 import { networkControl } from "./compose/network-control.ts";
 import { part } from "./compose/part.ts";
 import { allRoles, type Role, roleFaults } from "./compose/roles.ts";
-import { openState } from "./compose/state.ts";
+import { openPeers, openState } from "./compose/state.ts";
 import type { Surroundings } from "./compose/surroundings.ts";
 import { joinServerFaults } from "./join-server/config.ts";
 import { createJoinServer } from "./join-server/server.ts";
@@ -84,6 +85,12 @@ export async function startInstallation(
     () => openState(config, surroundings, metrics),
     opened => opened.close(),
   );
+  const peers = add(
+    "peers",
+    onState,
+    () => openPeers(config, surroundings),
+    opened => opened.close(),
+  );
   const catalog = add(
     "catalog",
     onState,
@@ -114,7 +121,9 @@ export async function startInstallation(
         joinServer: joinServerOf(networkServer, joins),
         vault,
         adrScripts,
+        peers: peers(),
         socket,
+        address: `${hostname()}:${socket.port}`,
         clock,
         log,
         metrics,
@@ -158,7 +167,7 @@ export async function startInstallation(
       const administrator = await prepareCatalog(config, database().sql, surroundings);
       const control = roles.has("network-server")
         ? network().server
-        : createStoreControl({ config: networkServer, catalog: catalog(), store: store(), clock });
+        : createStoreControl({ config: networkServer, catalog: catalog(), store: store(), peers: peers(), clock });
       const server = await startAppServer({
         config: appServer,
         sql: database().sql,

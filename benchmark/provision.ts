@@ -12,6 +12,7 @@ import { createStoreControl } from "../network-server/store-control.ts";
 import { systemClock } from "../platform/clock.ts";
 import { createLog, type Log } from "../platform/log.ts";
 import { createMetrics } from "../platform/metrics.ts";
+import { createLocalPeers } from "../platform/peers/local.ts";
 import type { Sql } from "../platform/sql.ts";
 import {
   describeDevices,
@@ -99,6 +100,8 @@ async function activateAll(sql: Sql, log: Log, { config, population, progress }:
     config: { regions },
     catalog: catalogOfLikes(first),
     store,
+    // No server runs that would have to hear of it.
+    peers: createLocalPeers(systemClock).join(),
     clock: systemClock,
   });
   try {

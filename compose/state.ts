@@ -1,6 +1,9 @@
 import { join } from "node:path";
 import { ConfigError } from "../platform/errors.ts";
 import type { Metrics } from "../platform/metrics.ts";
+import { createLocalPeers } from "../platform/peers/local.ts";
+import type { Peers } from "../platform/peers/peers.ts";
+import { openRedisPeers } from "../platform/peers/redis.ts";
 import { readPem } from "../platform/pem-file.ts";
 import { openLmdbStore } from "../platform/state/lmdb.ts";
 import { openRedisStore } from "../platform/state/redis.ts";
@@ -20,6 +23,13 @@ export function openState(
   const { redis } = config.state;
   if (redis === undefined) return openLmdbStore({ folder: stateFolder(config), log, metrics });
   return openRedisStore({ connection: redisConnection(redis), keyPrefix: redis.keyPrefix, log, metrics, clock });
+}
+
+/** The other processes on the same Redis; nobody where the state is embedded. */
+export async function openPeers(config: Config, { log, clock }: Pick<Surroundings, "log" | "clock">): Promise<Peers> {
+  const { redis } = config.state;
+  if (redis === undefined) return createLocalPeers(clock).join({ log });
+  return openRedisPeers({ connection: redisConnection(redis), keyPrefix: redis.keyPrefix, log, clock });
 }
 
 type RedisConfig = NonNullable<Config["state"]["redis"]>;

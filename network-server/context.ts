@@ -2,6 +2,7 @@ import type { DevEui, NetId } from "../lorawan/ids.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Log } from "../platform/log.ts";
 import type { Metrics } from "../platform/metrics.ts";
+import type { Peers } from "../platform/peers/peers.ts";
 import type { Alarms } from "./alarms.ts";
 import type { RegionConfig } from "./config.ts";
 import type { DeviceDocuments } from "./device-documents.ts";
@@ -9,6 +10,7 @@ import type { ImmediateTransmitter } from "./downlink/immediate.ts";
 import type { Transmitter } from "./downlink/transmit.ts";
 import type { AdrScripts, AppSKeyVault, Catalog, JoinServerClient } from "./ports.ts";
 import type { Serial } from "./serial.ts";
+import type { SharedFrames } from "./uplink/shared-frames.ts";
 
 /** What every stage of the network server is given. */
 export interface NetworkContext extends DeviceDocuments {
@@ -19,6 +21,9 @@ export interface NetworkContext extends DeviceDocuments {
   readonly transmitter: Transmitter;
   readonly immediate: ImmediateTransmitter;
   readonly alarms: Alarms;
+  /** The other network servers of the installation. */
+  readonly peers: Peers;
+  readonly frames: SharedFrames;
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics;

@@ -25,6 +25,8 @@ export interface Network extends GatewayEvents {
 
 /** Devices that one sweep looks at. */
 const sweepSize = 1000;
+/** A little less than the time between two sweeps, so that one server sweeps at a time and none for ever. */
+const sweepHoldsMs = 4_500;
 
 export function createNetwork(context: NetworkContext, deduplicationWindowMs: number): Network {
   const collector = createCollector({
@@ -32,6 +34,7 @@ export function createNetwork(context: NetworkContext, deduplicationWindowMs: nu
     metrics: context.metrics,
     longestWindowMs: deduplicationWindowMs,
   });
+  context.frames.onCopy(reception => collector.addCopy(reception));
   const lateness = createLatenessJudge();
   /** Frames that a gateway held come many at once; those of one device are taken one after another, in their order (C74). */
   const held = createSerial<DevAddr>();
@@ -72,6 +75,8 @@ export function createNetwork(context: NetworkContext, deduplicationWindowMs: nu
     },
 
     async completeAbandoned() {
+      const { peers } = context;
+      if (peers.isShared && (await peers.claim("sweep", sweepHoldsMs)) !== peers.instance) return;
       for (const devEui of await context.store.dueDevices(context.clock.nowMs(), sweepSize)) {
         await context.devices.run(devEui, () => completeOne(devEui));
         await classC.serve(devEui);

@@ -1,23 +1,29 @@
 import { randomBytes, randomUUID } from "node:crypto";
-import { type DevEui, parseNetId } from "../lorawan/ids.ts";
+import { type DevEui, type GatewayId, parseGatewayId, parseNetId } from "../lorawan/ids.ts";
 import { type Clock, sleep } from "../platform/clock.ts";
 import type { Log } from "../platform/log.ts";
 import type { Metrics } from "../platform/metrics.ts";
+import type { Peers } from "../platform/peers/peers.ts";
 import type { StateStore } from "../platform/state/store.ts";
 import { createAlarms } from "./alarms.ts";
 import type { NetworkServerConfig } from "./config.ts";
 import type { NetworkContext } from "./context.ts";
 import { createDeviceControl, type NetworkServerControl } from "./control.ts";
 import { createDeviceCache } from "./device-cache.ts";
+import { createLocalSender } from "./downlink/gateway-sender.ts";
 import { createImmediateTransmitter } from "./downlink/immediate.ts";
+import { createPeerSender } from "./downlink/peer-sender.ts";
 import { createSchedule } from "./downlink/schedule.ts";
 import { createTransmitter } from "./downlink/transmit.ts";
 import { createGatewayRegistry, type GatewayRegistry } from "./gateway/registry.ts";
+import { createStoredGateways, releaseTopic } from "./gateway/stored-gateways.ts";
 import type { DatagramPort } from "./gateway/udp/datagram-port.ts";
 import { createUdpTransport } from "./gateway/udp/server.ts";
+import { createGatewayPlaces } from "./gateway-places.ts";
 import { createNetwork } from "./network.ts";
 import type { AdrScripts, AppSKeyVault, Catalog, JoinServerClient } from "./ports.ts";
 import { createSerial } from "./serial.ts";
+import { createSharedFrames } from "./uplink/shared-frames.ts";
 
 export interface NetworkServerOptions {
   readonly config: NetworkServerConfig;
@@ -26,8 +32,11 @@ export interface NetworkServerOptions {
   readonly joinServer: JoinServerClient;
   readonly vault: AppSKeyVault;
   readonly adrScripts: AdrScripts;
+  readonly peers: Peers;
   /** Where Semtech UDP comes in. */
   readonly socket: DatagramPort;
+  /** Names that place among those of all network servers of the installation; the same after a restart. */
+  readonly address: string;
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics;
@@ -47,7 +56,8 @@ const closingMs = 2_000;
 
 export async function startNetworkServer(options: NetworkServerOptions): Promise<NetworkServer> {
   const { catalog, store, clock, log, metrics, socket } = options;
-  const gateways = createGatewayRegistry({ catalog, store, clock, log, metrics });
+  const { peers } = options;
+  const gateways = createGatewayRegistry({ catalog, store, clock, log, metrics, isShared: peers.isShared });
   await gateways.start();
   const work = createBackground(options);
   const transport = createUdpTransport({
@@ -59,12 +69,16 @@ export async function startNetworkServer(options: NetworkServerOptions): Promise
     log,
     metrics,
     randomUint16: () => randomBytes(2).readUInt16BE(0),
+    ...(peers.isShared && { server: options.address }),
+    onPath: gatewayId => places.here(gatewayId),
   });
+  const places = createGatewayPlaces({ peers, clock, onLeft: gatewayId => transport.forget(gatewayId) });
   const schedule = createSchedule({ metrics, dutyCycle: options.config.enforceDutyCycle ?? true });
-  const sending = { transport, clock, metrics, schedule };
+  const local = createLocalSender({ transport, clock, metrics, schedule });
+  const sender = createPeerSender({ local, places, peers, clock });
   const context = contextOf(options, work, {
-    transmitter: createTransmitter(sending),
-    immediate: createImmediateTransmitter(sending),
+    transmitter: createTransmitter({ sender }),
+    immediate: createImmediateTransmitter({ sender, clock }),
   });
   const network = createNetwork(context, options.config.deduplicationWindowMs);
   await network.completeAbandoned();
@@ -74,9 +88,11 @@ export async function startNetworkServer(options: NetworkServerOptions): Promise
     async close() {
       stopSweeping();
       network.stop();
+      await places.close();
       // Under load there is always a frame under way: only without new ones do those that were acknowledged come to their end.
       transport.refuseUplinks();
       await Promise.race([work.idle(), sleep(clock, closingMs)]);
+      sender.close();
       await transport.close();
       await gateways.stop();
     },
@@ -88,7 +104,7 @@ function contextOf(
   work: Background,
   transmitters: Pick<NetworkContext, "transmitter" | "immediate">,
 ): NetworkContext {
-  const { config, catalog, store, joinServer, vault, adrScripts, clock, log, metrics } = options;
+  const { config, catalog, store, joinServer, vault, adrScripts, peers, clock, log, metrics } = options;
   return {
     catalog,
     store,
@@ -98,6 +114,8 @@ function contextOf(
     adrScripts,
     ...transmitters,
     alarms: createAlarms(clock),
+    peers,
+    frames: createSharedFrames(peers, clock),
     clock,
     log,
     metrics,
@@ -111,12 +129,19 @@ function contextOf(
 }
 
 function controlOf(context: NetworkContext, gateways: GatewayRegistry): NetworkServerControl {
+  const { store, peers, clock, background } = context;
+  const stored = createStoredGateways(store, peers, clock);
+  const release = async (gatewayId: GatewayId): Promise<void> => {
+    await gateways.releaseAddress(gatewayId);
+  };
+  peers.onTold(releaseTopic, text => background(() => release(parseGatewayId(text))));
   return {
     ...createDeviceControl(context),
-    gateways: async () => gateways.statuses(),
-    gateway: async gatewayId => gateways.status(gatewayId),
+    gateways: async () => (peers.isShared ? stored.statuses() : gateways.statuses()),
+    gateway: async gatewayId => (peers.isShared ? stored.status(gatewayId) : gateways.status(gatewayId)),
     async releaseGatewayAddress(gatewayId) {
-      await gateways.releaseAddress(gatewayId);
+      await release(gatewayId);
+      if (peers.isShared) await stored.releaseAddress(gatewayId);
     },
   };
 }

@@ -172,6 +172,8 @@ const openUplink = Type.Object({
   receivedAtMs: Type.Number(),
   txInfo: Type.Unsafe<TxInfo>(Type.Object({ frequency: Type.Integer() })),
   receptions: Type.Array(reception),
+  /** The network server that collects its copies; absent where there is one alone. */
+  instance: Type.Optional(Type.String()),
 });
 
 const parameters1 = Type.Object({

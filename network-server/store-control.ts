@@ -1,5 +1,6 @@
 import type { DevEui } from "../lorawan/ids.ts";
 import type { Clock } from "../platform/clock.ts";
+import type { Peers } from "../platform/peers/peers.ts";
 import type { StateStore } from "../platform/state/store.ts";
 import type { NetworkServerConfig } from "./config.ts";
 import { createDeviceControl, type NetworkServerControl } from "./control.ts";
@@ -11,12 +12,19 @@ export interface StoreControlOptions {
   readonly config: Pick<NetworkServerConfig, "regions">;
   readonly catalog: Catalog;
   readonly store: StateStore;
+  readonly peers: Peers;
   readonly clock: Clock;
 }
 
 /** Control of network servers in other processes, through the state store that they share with this one. */
-export function createStoreControl({ config, catalog, store, clock }: StoreControlOptions): NetworkServerControl {
-  const gateways = createStoredGateways(store, clock);
+export function createStoreControl({
+  config,
+  catalog,
+  store,
+  peers,
+  clock,
+}: StoreControlOptions): NetworkServerControl {
+  const gateways = createStoredGateways(store, peers, clock);
   return {
     ...createDeviceControl({ catalog, store, regionConfigs: config.regions, devices: createSerial<DevEui>() }),
     gateways: gateways.statuses,

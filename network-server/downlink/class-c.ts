@@ -26,6 +26,9 @@ const maxSteps = 8;
 const longestAwayMs = 60_000;
 /** By then, half a minute after the first try, gateways have come back from a restart of the server. */
 const reportedFailure = 4;
+/** All network servers hear of an enqueue within this time; one of them sees to it. */
+const claimHoldsMs = 500;
+const lookAgainMs = 2_000;
 
 /**
  * Each step decides with the device held and commits before anything is sent; sending holds nothing up. One frame of a
@@ -43,14 +46,24 @@ export function createClassC(context: NetworkContext): ClassC {
 
   /** Most enqueues are for class A devices; their documents need not be read. */
   async function enqueued(devEui: DevEui): Promise<void> {
-    if (canBeClassC(await context.catalog.device(devEui))) await serve(devEui);
+    if (!canBeClassC(await context.catalog.device(devEui))) return;
+    const { peers, clock } = context;
+    if (!peers.isShared || (await peers.claim(`class-c:${devEui}`, claimHoldsMs)) === peers.instance) {
+      return serve(devEui);
+    }
+    // Whoever took it may die before anything of it is durable.
+    clock.after(lookAgainMs, () => {
+      if (!stopped) context.background(() => serve(devEui));
+    });
   }
 
+  let stopped = false;
   const unsubscribe = context.store.onEnqueued(devEui => context.background(() => enqueued(devEui)));
   context.alarms.onDue(devEui => context.background(() => serve(devEui)));
   return {
     serve,
     stop() {
+      stopped = true;
       unsubscribe();
       context.alarms.stop();
     },

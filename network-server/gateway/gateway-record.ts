@@ -118,6 +118,7 @@ const statusSchema = Type.Object({
       port: Type.Integer(),
       version: Type.Union([Type.Literal(1), Type.Literal(2)]),
       heardAtMs: Type.Number(),
+      server: Type.Optional(Type.String()),
     }),
   ),
   roundTripMs: Type.Optional(Type.Number()),

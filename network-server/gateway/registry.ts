@@ -1,29 +1,17 @@
-import { type GatewayId, parseTenantId } from "../../lorawan/ids.ts";
+import type { GatewayId } from "../../lorawan/ids.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { Log } from "../../platform/log.ts";
 import type { Metrics } from "../../platform/metrics.ts";
 import type { Catalog, GatewayConfig } from "../ports.ts";
+import type { Admission, PendingAdmission, RefusalReason } from "./admission.ts";
 import { addRoundTrip, type GatewayRecord, newRecord, restoredRecord, statusOf } from "./gateway-record.ts";
 import { createNewestMap, type NewestMap } from "./newest-map.ts";
 import { onlineTimeoutMs } from "./online.ts";
+import { openConfig, openRateLimit } from "./open-config.ts";
 import { createSourceCheck, formatSource, plainAddress, type SourceAddress } from "./source-rule.ts";
 import { type GatewayStateStore, StateKeeper } from "./state-keeper.ts";
 import { fullBucket, type TokenBucket, takeToken } from "./token-bucket.ts";
 import type { GatewayStatus } from "./types.ts";
-
-/** `lookup`: the catalog could not be asked, or too much waits for its answer already. */
-export type RefusalReason = "unknown" | "disabled" | "source" | "rate" | "lookup";
-
-export type Admission =
-  | { readonly kind: "admitted"; readonly config: GatewayConfig }
-  /** Counted and noted already; the packet is dropped without an answer. */
-  | { readonly kind: "refused"; readonly reason: RefusalReason };
-
-/** The catalog is asked first; packets of one gateway are decided in the order in which they came. Never rejects. */
-export interface PendingAdmission {
-  readonly kind: "pending";
-  readonly decided: Promise<Admission>;
-}
 
 /** Who may speak to the server as a gateway, and what is known of each. One for all transports. */
 export interface GatewayRegistry {
@@ -60,6 +48,8 @@ export interface GatewayRegistryOptions {
   readonly metrics: Metrics;
   /** True lets gateways in that nobody registered: for tests and closed networks. */
   readonly acceptUnknown?: boolean;
+  /** True where other servers keep states of gateways in the store too. */
+  readonly isShared?: boolean;
 }
 
 export const createGatewayRegistry = (options: GatewayRegistryOptions): GatewayRegistry => new Registry(options);
@@ -72,8 +62,6 @@ const maxLookups = 256;
 const maxWaitingPerLookup = 32;
 const warningIntervalMs = 60_000;
 const unknownNoticesPerSecond = 2;
-/** Rate limit of gateways that are let in without being registered. */
-const openRateLimit = 200;
 
 interface Lookup {
   waiting: number;
@@ -115,17 +103,35 @@ class Registry implements GatewayRegistry {
   }
 
   async start(): Promise<void> {
-    for (const status of await this.#keeper.restore()) {
-      const record = restoredRecord(status, this.#options.clock.monotonicUs());
-      if (record.registered) this.#registered.set(record.gatewayId, record);
-      else this.#unknown.put(record.gatewayId, record);
-    }
+    for (const status of await this.#keeper.restore()) this.#restore(status);
     this.#keeper.begin();
+  }
+
+  #restore(status: GatewayStatus): void {
+    const record = restoredRecord(status, this.#options.clock.monotonicUs());
+    if (record.registered) this.#registered.set(record.gatewayId, record);
+    else this.#unknown.put(record.gatewayId, record);
+  }
+
+  /** What another server wrote down of a gateway that comes here, above all the address that it is pinned to. */
+  async #adopt(gatewayId: GatewayId): Promise<void> {
+    const status = this.#options.isShared ? await this.#keeper.restoreOne(gatewayId) : undefined;
+    const record = this.#find(gatewayId);
+    if (record) record.pinnedAddress ??= status?.pinnedAddress;
+    else if (status) this.#restore(status);
   }
 
   admit(gatewayId: GatewayId, source: SourceAddress, nowUs: number): Admission | PendingAdmission {
     const record = this.#find(gatewayId);
-    return record?.configFresh ? this.#judge(record, source, nowUs) : this.#ask(gatewayId, record, source, nowUs);
+    return record && this.#isKnown(record)
+      ? this.#judge(record, source, nowUs)
+      : this.#ask(gatewayId, record, source, nowUs);
+  }
+
+  /** False: somebody has to be asked before the next packet is judged. */
+  #isKnown({ configFresh, config, pinnedAddress }: GatewayRecord): boolean {
+    const mayBePinned = this.#options.isShared && config?.sourceRule.kind === "pin" && pinnedAddress === undefined;
+    return configFresh && !mayBePinned;
   }
 
   config(gatewayId: GatewayId): GatewayConfig | undefined {
@@ -238,6 +244,7 @@ class Registry implements GatewayRegistry {
       do {
         lookup.stale = false;
         config = await this.#options.catalog.gateway(gatewayId);
+        await this.#adopt(gatewayId);
       } while (lookup.stale);
       const record = this.#find(gatewayId);
       if (record) this.#learn(record, config ?? null);
@@ -384,15 +391,3 @@ class Registry implements GatewayRegistry {
     this.#options.metrics.gatewaysOnline.set(online);
   }
 }
-
-const nobody = parseTenantId("00000000-0000-0000-0000-000000000000");
-
-const openConfig = (gatewayId: GatewayId): GatewayConfig => ({
-  gatewayId,
-  tenantId: nobody,
-  name: gatewayId,
-  disabled: false,
-  antennaGainDb: 0,
-  sourceRule: { kind: "any" },
-  rateLimit: openRateLimit,
-});

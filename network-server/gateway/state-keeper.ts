@@ -6,7 +6,10 @@ import type { StateStore } from "../../platform/state/store.ts";
 import { decodeStatus, encodeStatus, type GatewayRecord } from "./gateway-record.ts";
 import type { GatewayStatus } from "./types.ts";
 
-export type GatewayStateStore = Pick<StateStore, "gatewayStates" | "putGatewayState" | "removeGatewayState">;
+export type GatewayStateStore = Pick<
+  StateStore,
+  "gatewayStates" | "gatewayState" | "putGatewayState" | "removeGatewayState"
+>;
 
 export interface StateKeeperOptions {
   readonly store: GatewayStateStore;
@@ -44,6 +47,12 @@ export class StateKeeper {
       else this.#options.log.warn({ gatewayId }, "the stored state of this gateway cannot be read; it starts anew");
     }
     return statuses;
+  }
+
+  /** Undefined without a readable one. Rejects with StateStoreError. */
+  async restoreOne(gatewayId: GatewayId): Promise<GatewayStatus | undefined> {
+    const state = await this.#options.store.gatewayState(gatewayId);
+    return state && decodeStatus(state.value);
   }
 
   begin(): void {

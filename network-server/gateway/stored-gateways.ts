@@ -1,5 +1,7 @@
 import type { GatewayId } from "../../lorawan/ids.ts";
 import type { Clock } from "../../platform/clock.ts";
+import type { Peers } from "../../platform/peers/peers.ts";
+import type { GatewayState } from "../../platform/state/store.ts";
 import { decodeStatus, encodeStatus } from "./gateway-record.ts";
 import { onlineTimeoutMs } from "./online.ts";
 import type { GatewayStateStore } from "./state-keeper.ts";
@@ -12,23 +14,28 @@ export interface StoredGateways {
   releaseAddress(gatewayId: GatewayId): Promise<void>;
 }
 
-export function createStoredGateways(store: GatewayStateStore, clock: Clock): StoredGateways {
-  const isRecent = ({ lastSeenAtMs }: GatewayStatus): boolean => clock.nowMs() - lastSeenAtMs < onlineTimeoutMs;
-  const statuses = async (): Promise<readonly GatewayStatus[]> =>
-    (await store.gatewayStates()).flatMap(({ value }) => {
-      const status = decodeStatus(value);
-      return status ? [{ ...status, online: status.online && isRecent(status) }] : [];
-    });
-  const status = async (wanted: GatewayId): Promise<GatewayStatus | undefined> =>
-    (await statuses()).find(({ gatewayId }) => gatewayId === wanted);
+/** Every network server forgets the address that this gateway is pinned to. */
+export const releaseTopic = "gateway-release";
+
+export function createStoredGateways(store: GatewayStateStore, peers: Peers, clock: Clock): StoredGateways {
+  const statusFrom = ({ value }: GatewayState): GatewayStatus | undefined => {
+    const status = decodeStatus(value);
+    return status && { ...status, online: status.online && clock.nowMs() - status.lastSeenAtMs < onlineTimeoutMs };
+  };
+  const status = async (gatewayId: GatewayId): Promise<GatewayStatus | undefined> => {
+    const state = await store.gatewayState(gatewayId);
+    return state && statusFrom(state);
+  };
   return {
-    statuses,
+    statuses: async () => (await store.gatewayStates()).map(statusFrom).filter(known => known !== undefined),
     status,
     async releaseAddress(gatewayId) {
       const known = await status(gatewayId);
-      if (known?.pinnedAddress === undefined) return;
-      const { pinnedAddress: _, ...released } = known;
-      await store.putGatewayState(encodeStatus(released));
+      if (known?.pinnedAddress !== undefined) {
+        const { pinnedAddress: _, ...released } = known;
+        await store.putGatewayState(encodeStatus(released));
+      }
+      await peers.tellAll(releaseTopic, gatewayId);
     },
   };
 }

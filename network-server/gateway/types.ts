@@ -17,6 +17,8 @@ export interface Reception {
   readonly receivedAtUs: number;
   /** Wall clock of the server, milliseconds. */
   readonly receivedAtMs: number;
+  /** Of a copy that another network server of the installation heard: which one, and when on its monotonic clock. */
+  readonly heard?: { readonly instance: string; readonly atUs: number };
   /** How much longer this frame was on its way from the gateway than its quickest ones; see lateness.ts. */
   readonly lateByUs?: number;
   /** GPS time at the end of the frame, milliseconds since the GPS epoch, from gateways that have it. */
@@ -98,6 +100,8 @@ export interface GatewayStatus {
     readonly port: number;
     readonly version: 1 | 2;
     readonly heardAtMs: number;
+    /** Where the gateway sent it to, when it may have been another server of the installation. */
+    readonly server?: string;
   };
   /** Median of recent PULL_RESP to TX_ACK times. */
   readonly roundTripMs?: number;

@@ -9,7 +9,7 @@ import type { DeviceConfig } from "../ports.ts";
 import { type LoadedDevice, regionOfSession, type Session } from "../session.ts";
 import type { OpenUplink } from "../session-record.ts";
 import { completeUplink } from "./complete.ts";
-import type { Collection } from "./dedup.ts";
+import { type Collection, repeatAfterUs } from "./dedup.ts";
 import { type Candidate, matchDataFrame, matchNewFrame, type UplinkRadio, type Verdict } from "./match.ts";
 import { acknowledgeRepeat, noteRepeat } from "./repeat.ts";
 
@@ -55,13 +55,38 @@ export function createDataUplinks(context: NetworkContext) {
     let verdict = first;
     for (let tries = 0; tries < maxConflicts; tries += 1) {
       if (!isOfDevice(verdict)) return dismiss(collection, verdict);
-      if (verdict.device.loaded.state.open) await completeEarlier(context, verdict.device.config);
+      if (context.peers.isShared && (await isShared(collection, verdict))) return;
+      if (verdict.device.loaded.state.open) await completeEarlier(context, verdict.device);
       else if ((await act(collection, frame, verdict)) === "done") return count(verdict);
       else context.metrics.storeConflicts.inc();
       verdict = await judge(context, collection.first, frame);
     }
     context.log.warn({ devAddr: frame.devAddr }, "gave up an uplink: its device kept changing");
     collection.close();
+  }
+
+  /** True: another network server sees to this transmission, or has. */
+  async function isShared(collection: Collection, verdict: DeviceVerdict): Promise<boolean> {
+    const { first } = collection;
+    const { loaded, config } = verdict.device;
+    const { open, active } = loaded.state;
+    if (open && Buffer.from(first.phyPayload).toString("hex") === open.phyPayload) {
+      const { instance = context.peers.instance } = open;
+      if (instance === context.peers.instance) return false;
+      // Whoever accepted it has died meanwhile: its work is done here, with the copies that are here.
+      if (!(await context.frames.handOver(collection, instance))) {
+        await completeUplink(context, config, loaded, await collection.collected);
+      }
+      return true;
+    }
+    if (open || verdict.kind === "accepted") return false;
+    const sinceLastMs = Math.abs(first.receivedAtMs - (active?.lastUplinkAtMs ?? 0));
+    if (verdict.kind === "repeat" && sinceLastMs < repeatAfterUs / 1000) {
+      context.metrics.lateCopies.inc();
+      collection.close();
+      return true;
+    }
+    return !(await context.frames.take(collection, repeatAfterUs / 1000));
   }
 
   const dismiss = (collection: Collection, verdict: Verdict<Known>): void => {
@@ -100,8 +125,12 @@ export function createDataUplinks(context: NetworkContext) {
  * An uplink that is still open while the device is held was accepted by a process that died, or by another one that
  * collects copies: the newer frame ends that, and must not take its place unseen.
  */
-async function completeEarlier(context: NetworkContext, config: DeviceConfig): Promise<void> {
-  await completeUplink(context, config, await loadDevice(context, config.devEui), []);
+async function completeEarlier(context: NetworkContext, { config, loaded }: Known): Promise<void> {
+  const now = await loadDevice(context, config.devEui);
+  // What was known may be old: this very frame may be the open one by now, in the hands of another server.
+  if (now.state.open?.deduplicationId === loaded.state.open?.deduplicationId) {
+    await completeUplink(context, config, now, []);
+  }
 }
 
 async function judge(context: NetworkContext, first: Reception, frame: DataFrame): Promise<Verdict<Known>> {
@@ -170,6 +199,7 @@ async function accept(
     receivedAtMs: first.receivedAtMs,
     txInfo: first.txInfo,
     receptions: [{ rxInfo: first.rxInfo, snrDb: first.snrDb }],
+    ...(context.peers.isShared && { instance: context.peers.instance }),
   };
   const accepted = await commitDevice(context, loaded, {
     state: {

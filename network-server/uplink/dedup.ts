@@ -10,11 +10,15 @@ export interface Collection {
   readonly collected: Promise<readonly Reception[]>;
   /** Ends the window early: a newer frame of the same device is here, or nobody waits for the copies. */
   close(): void;
+  /** Ends the window; gives `take` the copies so far and any that still come. */
+  pass(take: (copy: Reception) => void): void;
 }
 
 export interface Collector {
   /** Takes a copy. Gives a Collection when it is the first of its frame, otherwise adds it where it belongs. */
   add(reception: Reception): Collection | undefined;
+  /** A copy of a frame that this collector knows, from somebody who knows that it is one; late ones are counted. */
+  addCopy(reception: Reception): void;
 }
 
 interface Entry {
@@ -22,6 +26,7 @@ interface Entry {
   readonly copies: Reception[];
   readonly collection: Collection;
   open: boolean;
+  take?: (copy: Reception) => void;
 }
 
 export interface CollectorOptions {
@@ -36,7 +41,7 @@ const memoryUs = 10_000_000;
  * A device repeats a frame only after both its receive windows, 2 s and more after the end of the first
  * (TS001-1.0.4 4.3.1.2); a copy on the way is quicker.
  */
-const repeatAfterUs = 1_500_000;
+export const repeatAfterUs = 1_500_000;
 const sameTransmissionUs = 100_000;
 
 /**
@@ -68,11 +73,21 @@ export function createCollector(options: CollectorOptions): Collector {
       windowLength.observe((copies.at(-1)?.receivedAtUs ?? 0) - reception.receivedAtUs);
       resolve(copies);
     };
-    const collection: Collection = { first: reception, collected: promise, close };
+    const pass = (take: (copy: Reception) => void): void => {
+      close();
+      entry.take = take;
+      for (const copy of copies) take(copy);
+    };
+    const collection: Collection = { first: reception, collected: promise, close, pass };
     const entry: Entry = { firstAtUs: reception.receivedAtUs, copies, collection, open: true };
     const cancelTimer = clock.after(windowLength.lengthMs(), close);
     recent.set(key, entry);
     return collection;
+  };
+
+  const noteLate = (entry: Entry | undefined, reception: Reception): void => {
+    metrics.lateCopies.inc();
+    if (entry) windowLength.observe(reception.receivedAtUs - entry.firstAtUs);
   };
 
   return {
@@ -86,9 +101,15 @@ export function createCollector(options: CollectorOptions): Collector {
         return undefined;
       }
       if (isNewTransmission(entry, reception)) return begin(key, reception);
-      metrics.lateCopies.inc();
-      windowLength.observe(reception.receivedAtUs - entry.firstAtUs);
+      if (entry.take) entry.take(reception);
+      else noteLate(entry, reception);
       return undefined;
+    },
+    addCopy(reception) {
+      const key = latin1(reception.phyPayload);
+      const entry = recent.get(key) ?? older.get(key);
+      if (entry?.open) addCopy(entry.copies, reception);
+      else noteLate(entry, reception);
     },
   };
 }

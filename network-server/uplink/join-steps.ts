@@ -25,6 +25,9 @@ export type AcceptSettings = Pick<JoinReq, "DLSettings" | "RxDelay" | "CFList">;
 
 export const optNegBit = 0x80;
 
+/** A request is never sent twice with the same nonce, so what comes so much later is a copy or a replay. */
+export const copiesDifferMs = 10_000;
+
 /**
  * The settings for a device that begins anew, and the state that they leave it in. The RX2 frequency is not among them: it
  * is the device's own at first.

@@ -15,7 +15,7 @@ import {
 } from "../region-config.ts";
 import type { Collection } from "./dedup.ts";
 import type { JoinGuard } from "./join-limit.ts";
-import { askForSession, explain, freshStart, keepJoined, sendAccept } from "./join-steps.ts";
+import { askForSession, copiesDifferMs, explain, freshStart, keepJoined, sendAccept } from "./join-steps.ts";
 import { membershipOf } from "./membership.ts";
 
 /** Where a Join-Request was heard, in the terms of the device's region. */
@@ -38,6 +38,7 @@ export function createJoins(context: NetworkContext, guard: JoinGuard) {
       await explain(context, device, "The device profile does not allow over-the-air activation");
       return refuse(collection, "not_otaa");
     }
+    if (!(await context.frames.take(collection, copiesDifferMs))) return;
     const radio = await radioOf(context, device, collection);
     if ("refused" in radio) {
       await explain(context, device, radio.text);

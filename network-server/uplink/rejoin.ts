@@ -16,7 +16,7 @@ import { type DeviceState, regionOfSession, type Session } from "../session.ts";
 import type { Collection } from "./dedup.ts";
 import type { JoinGuard } from "./join-limit.ts";
 import type { Assignment } from "./join-session.ts";
-import { acceptSettings, askForSession, freshStart, keepJoined, sendAccept } from "./join-steps.ts";
+import { acceptSettings, askForSession, copiesDifferMs, freshStart, keepJoined, sendAccept } from "./join-steps.ts";
 
 type RejoinRequest = RejoinRequest1 | RejoinRequest02;
 
@@ -33,6 +33,7 @@ export function createRejoins(context: NetworkContext, guard: JoinGuard) {
     const device = await context.catalog.device(frame.devEui);
     if (!device || device.disabled) return refuse(collection, "unknown_device");
     if (!device.profile.supportsOtaa) return refuse(collection, "not_otaa");
+    if (!(await context.frames.take(collection, copiesDifferMs))) return;
     await context.devices.run(frame.devEui, () => rejoin(collection, frame, device));
   }
 

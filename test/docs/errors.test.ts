@@ -101,8 +101,8 @@ describe("docs/errors.md", () => {
   test("lists the reasons for which transmissions are not asked for", () => {
     const [, refusals = ""] =
       /kind: "refused"; readonly reason: ([^}]*)\}/.exec(sourceOf("network-server/downlink/schedule.ts")) ?? [];
-    const transmit = sourceOf("network-server/downlink/transmit.ts");
-    const own = [...transmit.matchAll(/downlinksNotScheduled\.inc\(\{ reason: "(\w+)"/g)].map(match => match[1] ?? "");
+    const sender = sourceOf("network-server/downlink/gateway-sender.ts");
+    const own = [...sender.matchAll(/downlinksNotScheduled\.inc\(\{ reason: "(\w+)"/g)].map(match => match[1] ?? "");
     const reasons = [...own, ...(refusals.match(/\w+/g) ?? [])];
     expect(sorted(firstColumn("upchirp_downlinks_not_scheduled_total"))).toEqual(sorted(reasons));
   });

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { connectAsync } from "mqtt";
-import Type from "typebox";
+import Type, { type Static } from "typebox";
 import Value from "typebox/value";
 import { expect, onTestFinished, test } from "vitest";
 import { regionOf } from "../../lorawan/region/regions.ts";
@@ -12,13 +12,19 @@ import { provision } from "../../simulators/provision.ts";
 import { startInstallation, whyNoInstallation } from "../support/installation.ts";
 import { runUpchirp, temporaryFolder } from "../support/upchirp-process.ts";
 
-const up = Type.Object({ deviceInfo: Type.Object({ devEui: Type.String() }), fCnt: Type.Integer() });
+const up = Type.Object({
+  deduplicationId: Type.String(),
+  deviceInfo: Type.Object({ devEui: Type.String() }),
+  fCnt: Type.Integer(),
+  rxInfo: Type.Array(Type.Object({ gatewayId: Type.String() })),
+});
 
 test.skipIf(whyNoInstallation !== undefined)(
-  "three roles in three processes join devices and deliver what they send",
+  "C14 roles in processes of their own join devices and deliver once what gateways at two network servers hear",
   async () => {
     const installation = await startInstallation();
-    const [network, joins, app] = await Promise.all([
+    const [network, second, joins, app] = await Promise.all([
+      installation.start(["network-server"]),
       installation.start(["network-server"]),
       installation.start(["join-server"]),
       installation.start(["app-server"]),
@@ -26,42 +32,53 @@ test.skipIf(whyNoInstallation !== undefined)(
     expect(network.output()).toContain("is ready as network-server");
     expect(app.output()).toMatch(/password {2}\S{20}/);
     // Redis keeps the state, and what its settings may lose is said.
-    for (const { dataFolder, output } of [network, app]) {
+    for (const { dataFolder, output } of [network, second, app]) {
       expect(existsSync(join(dataFolder, "state"))).toBe(false);
       expect(output()).toContain("changes of the last second");
     }
     for (const { output } of [network, joins]) expect(output()).not.toContain("password");
-    const size = { seed: 5, devices: 3, gateways: 1 };
+    const size = { seed: 5, devices: 3, gateways: 2 };
     const shape = { region: regionOf("EU868", "RP002-1.0.4"), macVersion: "1.0.4" as const };
+    const { gateways } = describeFleet(size);
     await provision({ ...describeFleet(size), ...shape, apiUrl: app.apiUrl, access: { token: app.token() } });
     const url = `mqtt://127.0.0.1:${installation.mqttPort}`;
     const client = await connectAsync(url, { username: "server", password: "secret" });
     onTestFinished(() => client.endAsync(true));
-    const heard = new Set<string>();
-    client.on("message", (_topic, payload) => {
-      heard.add(Value.Parse(up, JSON.parse(payload.toString())).deviceInfo.devEui);
-    });
+    const events: Static<typeof up>[] = [];
+    client.on("message", (_topic, payload) => events.push(Value.Parse(up, JSON.parse(payload.toString()))));
     await client.subscribeAsync("application/+/device/+/event/up", { qos: 1 });
     const fleet = createFleet({
       ...size,
       ...shape,
       clock: systemClock,
-      connect: () => openUdpPort({ host: "127.0.0.1", port: network.udpPort }),
+      connect: gatewayId =>
+        openUdpPort({
+          host: "127.0.0.1",
+          port: gatewayId === gateways[0]?.gatewayId ? network.udpPort : second.udpPort,
+        }),
       intervalSeconds: 2,
       startWithinSeconds: 1,
       radiusM: 200,
     });
     onTestFinished(() => fleet.stop());
     fleet.start();
-    while (heard.size < size.devices) await new Promise(resolve => setTimeout(resolve, 50));
+    const ofBoth = () => events.filter(({ rxInfo }) => new Set(rxInfo.map(({ gatewayId }) => gatewayId)).size === 2);
+    const devEuis = (some: typeof events) => new Set(some.map(({ deviceInfo }) => deviceInfo.devEui));
+    while (devEuis(ofBoth()).size < size.devices || ofBoth().length < 9) {
+      await new Promise(resolve => setTimeout(resolve, 50));
+    }
+    const frames = events.map(({ deviceInfo, fCnt }) => `${deviceInfo.devEui} ${fCnt}`);
+    expect(frames).toHaveLength(new Set(frames).size);
     expect(fleet.statistics().violations).toEqual([]);
+    expect(fleet.statistics().joins).toBe(size.devices);
 
     const headers = { authorization: `Bearer ${app.token()}` };
-    const [gateway] = describeFleet(size).gateways;
-    const session = await fetch(`${app.apiUrl}/api/devices/${[...heard][0]}/activation`, { headers });
+    const session = await fetch(`${app.apiUrl}/api/devices/${[...devEuis(events)][0]}/activation`, { headers });
     expect(await session.json()).toMatchObject({ region: "EU868" });
-    const status = await fetch(`${app.apiUrl}/api/gateways/${gateway?.gatewayId}`, { headers });
-    expect(status.status).toBe(200);
+    for (const { gatewayId } of gateways) {
+      const status = await fetch(`${app.apiUrl}/api/gateways/${gatewayId}`, { headers });
+      expect(status.status).toBe(200);
+    }
   },
 );
 

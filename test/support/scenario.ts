@@ -31,6 +31,7 @@ import { type NetworkServer, startNetworkServer } from "../../network-server/ser
 import type { Clock } from "../../platform/clock.ts";
 import { createLog } from "../../platform/log.ts";
 import { createMetrics } from "../../platform/metrics.ts";
+import { createLocalPeers } from "../../platform/peers/local.ts";
 import type { NetworkEvent } from "../../platform/state/network-event.ts";
 import type { QueueItem } from "../../platform/state/queue-item.ts";
 import { partitionCount, type StateStore } from "../../platform/state/store.ts";
@@ -53,6 +54,8 @@ export interface ScenarioOptions {
   readonly seed?: number;
   /** Standard deviation of what comes and goes with each frame; none by default. */
   readonly fadingDb?: number;
+  /** True for several network servers, see `addServer`. */
+  readonly isShared?: boolean;
   /** What stands between the network server and the Join Server. */
   readonly joinServer?: (client: JoinServerClient) => JoinServerClient;
   /** Runs the scripts of profiles that have one; none runs by default. */
@@ -97,10 +100,13 @@ export async function createScenario(options: ScenarioOptions = {}) {
   };
   const vault = createAppSKeyVault({ kekLabel: "test", kek });
   const hub = createHub(clock);
+  const peers = createLocalPeers(clock);
   const air = createAir(clock, { seed: options.seed ?? 1, shadowingDb: 0, fadingDb: options.fadingDb ?? 0 });
 
-  const start = (): Promise<NetworkServer> =>
-    startNetworkServer({
+  let servers = 0;
+  const startAt = (place: Hub): Promise<NetworkServer> => {
+    servers += 1;
+    return startNetworkServer({
       config: {
         netId: "000000",
         udp: { bind: "127.0.0.1", port: 1700 },
@@ -115,14 +121,28 @@ export async function createScenario(options: ScenarioOptions = {}) {
       joinServer: options.joinServer?.(joinClient) ?? joinClient,
       vault,
       adrScripts: options.adrScripts ?? { decide: async () => ({ kind: "failed", message: "no scripts here" }) },
-      socket: hub.server,
+      peers: peers.join({ isShared: options.isShared ?? false }),
+      socket: place.server,
+      address: `server ${servers}`,
       clock,
       log,
       metrics,
     });
+  };
+  const start = (): Promise<NetworkServer> => startAt(hub);
   const server = await start();
 
-  const addGateway = async (changes: Partial<UdpGatewayOptions> = {}, config: Partial<GatewayConfig> = {}) => {
+  /** One more network server of the same installation, with a network to gateways of its own. */
+  const addServer = async () => {
+    const place = createHub(clock);
+    return { server: await startAt(place), hub: place };
+  };
+
+  const addGateway = async (
+    changes: Partial<UdpGatewayOptions> = {},
+    config: Partial<GatewayConfig> = {},
+    place: Hub = hub,
+  ) => {
     const gatewayId = parseGatewayId((gateways.size + 1).toString(16).padStart(16, "a"));
     gateways.set(gatewayId, {
       gatewayId,
@@ -138,7 +158,7 @@ export async function createScenario(options: ScenarioOptions = {}) {
       air,
       gatewayId,
       position: { eastM: 0, northM: 0, heightM: 30 },
-      port: hub.gateway(),
+      port: place.gateway(),
       ...changes,
     });
     gateway.start();
@@ -201,6 +221,10 @@ export async function createScenario(options: ScenarioOptions = {}) {
     region,
     profile,
     devices,
+    hub,
+    peers,
+    gatewayIdOf: parseGatewayId,
+    addServer,
     addGateway,
     addDevice,
     register,
@@ -232,12 +256,16 @@ export const scenarioProfile = (region: RegionName): DeviceProfileConfig => ({
 
 interface Faults {
   loseToGateways: boolean;
+  /** Where datagrams to the server come from; the loopback address unless told. */
+  address?: string;
   /** What becomes of a datagram on its way: none is loss, more than one are those that were held before. */
   toGateways?: ((bytes: Uint8Array) => readonly Uint8Array[]) | undefined;
   toServer?: ((bytes: Uint8Array) => readonly Uint8Array[]) | undefined;
   /** How long datagrams of gateways are on their way. */
   toServerMs?: number | undefined;
 }
+
+type Hub = ReturnType<typeof createHub>;
 
 /** A network in memory: datagrams arrive in the next turn of the promise queue, unless they are delayed. */
 function createHub(clock: Clock) {
@@ -258,6 +286,8 @@ function createHub(clock: Clock) {
       deliver = () => {};
     },
   };
+  const toServer = (bytes: Uint8Array, port = 40_000): void =>
+    deliver(bytes, { address: faults.address ?? "127.0.0.1", port });
   const gateway = (): GatewayPort => {
     const port = 40_000 + gateways.size;
     gateways.set(port, () => {});
@@ -265,7 +295,7 @@ function createHub(clock: Clock) {
       send(bytes) {
         const copy = Uint8Array.from(bytes);
         const arrive = () => {
-          for (const passed of faults.toServer?.(copy) ?? [copy]) deliver(passed, { address: "127.0.0.1", port });
+          for (const passed of faults.toServer?.(copy) ?? [copy]) toServer(passed, port);
         };
         if (faults.toServerMs === undefined) queueMicrotask(arrive);
         else clock.after(faults.toServerMs, arrive);
@@ -274,7 +304,7 @@ function createHub(clock: Clock) {
       close: () => gateways.set(port, () => {}),
     };
   };
-  return { server, gateway, faults };
+  return { server, gateway, faults, toServer };
 }
 
 async function readEvents(store: StateStore): Promise<readonly NetworkEvent[]> {

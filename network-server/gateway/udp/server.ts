@@ -4,8 +4,9 @@ import type { Clock } from "../../../platform/clock.ts";
 import type { Log } from "../../../platform/log.ts";
 import type { Metrics } from "../../../platform/metrics.ts";
 import type { RxInfo } from "../../../platform/state/network-event.ts";
+import type { Admission } from "../admission.ts";
 import { onlineTimeoutMs } from "../online.ts";
-import type { Admission, GatewayRegistry } from "../registry.ts";
+import type { GatewayRegistry } from "../registry.ts";
 import { formatSource, type SourceAddress } from "../source-rule.ts";
 import type { GatewayEvents, GatewayStatus, GatewayTransport, Transmission, TransmissionOutcome } from "../types.ts";
 import type { DatagramPort } from "./datagram-port.ts";
@@ -33,11 +34,17 @@ export interface UdpTransportOptions {
   readonly metrics: Metrics;
   /** Tokens of PULL_RESP: hard to guess, so that nobody else can answer in a gateway's name. */
   readonly randomUint16: () => number;
+  /** Name of the address that gateways send to, where there are several servers; it lasts over restarts. */
+  readonly server?: string;
+  /** Called with each PULL_DATA: downlinks for the gateway go through here now. */
+  readonly onPath?: (gatewayId: GatewayId) => void;
 }
 
 export interface UdpTransport extends GatewayTransport {
   /** From now on uplinks are neither taken nor acknowledged; what was taken before can still be answered. */
   refuseUplinks(): void;
+  /** The gateway asks another server for downlinks now. */
+  forget(gatewayId: GatewayId): void;
   /** Gives waiting transmissions up and frees the port. */
   close(): Promise<void>;
 }
@@ -68,6 +75,10 @@ class SemtechUdp implements UdpTransport {
     this.#options = options;
     this.#acks = createPendingAcks(options.clock);
     options.socket.onMessage((bytes, source) => this.#receive(bytes, source));
+  }
+
+  forget(gatewayId: GatewayId): void {
+    this.#paths.delete(gatewayId);
   }
 
   reaches(gatewayId: GatewayId): boolean {
@@ -133,7 +144,9 @@ class SemtechUdp implements UdpTransport {
   }
 
   #notePath({ gatewayId, version }: GatewayPacket, { source, receivedAtUs: heardAtUs, receivedAtMs }: Received): void {
-    this.#options.gateways.recordReturnPath(gatewayId, { ...source, version, heardAtMs: receivedAtMs });
+    const { gateways, server, onPath } = this.#options;
+    gateways.recordReturnPath(gatewayId, { ...source, version, heardAtMs: receivedAtMs, ...(server && { server }) });
+    onPath?.(gatewayId);
     // Put anew each time, so that the paths stand in the order of their age and the dead ones come first.
     this.#paths.delete(gatewayId);
     this.#paths.set(gatewayId, { source, version, heardAtUs });
@@ -216,7 +229,8 @@ class SemtechUdp implements UdpTransport {
     if (path) return clock.monotonicUs() - path.heardAtUs < onlineTimeoutMs * 1000 ? path : undefined;
     // A process before this one may have heard the PULL_DATA: answers need not wait for the next.
     const known = gateways.status(gatewayId)?.returnPath;
-    if (!known || clock.nowMs() - known.heardAtMs >= onlineTimeoutMs) return undefined;
+    if (!known || known.server !== this.#options.server) return undefined;
+    if (clock.nowMs() - known.heardAtMs >= onlineTimeoutMs) return undefined;
     return { source: known, version: known.version, heardAtUs: clock.monotonicUs() };
   }
 }

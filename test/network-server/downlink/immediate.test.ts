@@ -2,9 +2,10 @@ import { expect, test } from "vitest";
 import { parseGatewayId } from "../../../lorawan/ids.ts";
 import { airtimeUs } from "../../../lorawan/phy/airtime.ts";
 import { classCWindow } from "../../../network-server/downlink/class-c-state.ts";
+import { createLocalSender } from "../../../network-server/downlink/gateway-sender.ts";
 import { createImmediateTransmitter, type ImmediateOrder } from "../../../network-server/downlink/immediate.ts";
 import { createSchedule } from "../../../network-server/downlink/schedule.ts";
-import type { Transmission, TransmissionFailure } from "../../../network-server/gateway/types.ts";
+import type { GatewayTransport, Transmission, TransmissionFailure } from "../../../network-server/gateway/types.ts";
 import { createMetrics } from "../../../platform/metrics.ts";
 import { someSession } from "../../support/sessions.ts";
 import { createVirtualClock } from "../../support/virtual-clock.ts";
@@ -28,19 +29,16 @@ function bench(script: readonly (TransmissionFailure | "sent")[] = []) {
   const metrics = createMetrics();
   const schedule = createSchedule({ metrics });
   const asked: (Transmission & { readonly atMs: number })[] = [];
-  const transmitter = createImmediateTransmitter({
-    clock,
-    metrics,
-    schedule,
-    transport: {
-      reaches: () => true,
-      async transmit(transmission) {
-        const reason = script[asked.length] ?? "sent";
-        asked.push({ ...transmission, atMs: clock.monotonicUs() / 1000 });
-        return reason === "sent" ? { kind: "sent" } : { kind: "failed", reason };
-      },
+  const transport: GatewayTransport = {
+    reaches: () => true,
+    async transmit(transmission) {
+      const reason = script[asked.length] ?? "sent";
+      asked.push({ ...transmission, atMs: clock.monotonicUs() / 1000 });
+      return reason === "sent" ? { kind: "sent" } : { kind: "failed", reason };
     },
-  });
+  };
+  const sender = createLocalSender({ clock, metrics, schedule, transport });
+  const transmitter = createImmediateTransmitter({ clock, sender });
   const send = async (changes: Partial<ImmediateOrder> = {}) => {
     const order = { downlinkId: 1, phyPayload, channel, gateways: links, stillDue: async () => true, ...changes };
     const outcome = transmitter.send(order);

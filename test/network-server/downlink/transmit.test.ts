@@ -1,9 +1,16 @@
 import { describe, expect, test } from "vitest";
 import { type GatewayId, parseGatewayId } from "../../../lorawan/ids.ts";
 import { regionOf } from "../../../lorawan/region/regions.ts";
-import { type Answer, createTransmitter, type TransmitterOptions } from "../../../network-server/downlink/transmit.ts";
+import { createLocalSender } from "../../../network-server/downlink/gateway-sender.ts";
+import { createSchedule } from "../../../network-server/downlink/schedule.ts";
+import { type Answer, createTransmitter } from "../../../network-server/downlink/transmit.ts";
 import { dataWindows } from "../../../network-server/downlink/windows.ts";
-import type { Reception, Transmission, TransmissionFailure } from "../../../network-server/gateway/types.ts";
+import type {
+  GatewayTransport,
+  Reception,
+  Transmission,
+  TransmissionFailure,
+} from "../../../network-server/gateway/types.ts";
 import { createMetrics } from "../../../platform/metrics.ts";
 import { someSession } from "../../support/sessions.ts";
 import { createVirtualClock } from "../../support/virtual-clock.ts";
@@ -17,24 +24,26 @@ const sf7 = { kind: "lora", spreadingFactor: 7, bandwidthHz: 125_000 } as const;
 const payloadFrame = Buffer.from(`60cd23ab01000000${"0a"}${"00".repeat(10)}01020304`, "hex");
 const joinAccept = Buffer.alloc(17, 1).fill(0x20, 0, 1);
 
+interface Options {
+  readonly transport?: GatewayTransport;
+  readonly dutyCycle?: boolean;
+}
+
 /** A transport that answers as it is told, in order; when the list is at its end, that the frame was sent. */
-function bench(script: readonly (TransmissionFailure | "sent")[] = [], options: Partial<TransmitterOptions> = {}) {
+function bench(script: readonly (TransmissionFailure | "sent")[] = [], options: Options = {}) {
   const clock = createVirtualClock();
   const metrics = createMetrics();
   const asked: Transmission[] = [];
-  const transmitter = createTransmitter({
-    clock,
-    metrics,
-    transport: {
-      reaches: () => true,
-      async transmit(transmission) {
-        const reason = script[asked.length] ?? "sent";
-        asked.push(transmission);
-        return reason === "sent" ? { kind: "sent" } : { kind: "failed", reason };
-      },
+  const transport: GatewayTransport = options.transport ?? {
+    reaches: () => true,
+    async transmit(transmission) {
+      const reason = script[asked.length] ?? "sent";
+      asked.push(transmission);
+      return reason === "sent" ? { kind: "sent" } : { kind: "failed", reason };
     },
-    ...options,
-  });
+  };
+  const schedule = createSchedule({ metrics, dutyCycle: options.dutyCycle ?? true });
+  const transmitter = createTransmitter({ sender: createLocalSender({ clock, metrics, transport, schedule }) });
   const reception = (gatewayId: GatewayId, changes: Partial<Reception> = {}): Reception => ({
     gatewayId,
     phyPayload: new Uint8Array(),

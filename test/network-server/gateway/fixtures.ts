@@ -65,6 +65,11 @@ export class TestStateStore {
     return [...this.states].map(([gatewayId, value]) => ({ gatewayId, value }));
   }
 
+  async gatewayState(gatewayId: GatewayId): Promise<GatewayState | undefined> {
+    const value = this.states.get(gatewayId);
+    return value && { gatewayId, value };
+  }
+
   async putGatewayState(state: GatewayState): Promise<void> {
     this.writes += 1;
     if (this.failing) throw new Error("the store is away");

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { type GatewayId, parseGatewayId } from "../../../lorawan/ids.ts";
-import type { Admission } from "../../../network-server/gateway/registry.ts";
+import type { Admission } from "../../../network-server/gateway/admission.ts";
 import type { SourceRule } from "../../../network-server/ports.ts";
 import {
   counted,
