@@ -2,6 +2,7 @@ import { UpchirpError } from "../../lorawan/errors.ts";
 import { type DevEui, parseDevEui, parseGatewayId } from "../../lorawan/ids.ts";
 import type { Log } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
+import { type DiskLook, watchDiskRoom } from "./disk-room.ts";
 import { StateStoreError } from "./errors.ts";
 import { type FolderLock, lockFolder } from "./folder-lock.ts";
 import { createGroupCommit, type GroupCommit } from "./group-commit.ts";
@@ -40,6 +41,7 @@ export interface LmdbStoreOptions {
   readonly folder: string;
   readonly log?: Log;
   readonly metrics?: Pick<Metrics, "storeConflicts" | "storeFaults">;
+  readonly look?: DiskLook;
 }
 
 /** Beginning and ending a transaction costs as much as a dozen operations in it, however quick the disk is. */
@@ -58,6 +60,7 @@ export async function openLmdbStore(options: LmdbStoreOptions): Promise<StateSto
     return asStoreError(error);
   };
   const { lock, tables } = await openFolder(folder, fault);
+  const assertRoom = watchDiskRoom(options);
   const operations = createOperations(tables);
   const commits = createGroupCommit({
     async transact(work) {
@@ -70,6 +73,13 @@ export async function openLmdbStore(options: LmdbStoreOptions): Promise<StateSto
     },
     leastIntervalMs: leastTransactionIntervalMs,
   });
+  /** For what makes the store grow; what takes things away goes on when the disk is full. */
+  const adding: Writer = {
+    async write(operation, after) {
+      assertRoom();
+      return commits.write(operation, after);
+    },
+  };
   const events = createListeners<number>(log);
   const enqueued = createListeners<DevEui>(log);
   let closing: Promise<void> | undefined;
@@ -88,10 +98,10 @@ export async function openLmdbStore(options: LmdbStoreOptions): Promise<StateSto
   };
 
   return {
-    ...devicePart(tables, operations, commits, read, events, metrics),
-    ...queuePart(tables, operations, commits, read, enqueued),
+    ...devicePart(tables, operations, adding, read, events, metrics),
+    ...queuePart(tables, operations, { commits, adding }, read, enqueued),
     ...eventPart(tables, operations, commits, read),
-    ...gatewayPart(tables, commits, read),
+    ...gatewayPart(tables, { commits, adding }, read),
     onEvents: events.add,
     onEnqueued: enqueued.add,
     close: () => {
@@ -101,12 +111,17 @@ export async function openLmdbStore(options: LmdbStoreOptions): Promise<StateSto
   };
 }
 
+type Writer = Pick<GroupCommit, "write">;
+interface Writers {
+  readonly commits: Writer;
+  readonly adding: Writer;
+}
 type Read = <Result>(action: () => Result) => Promise<Result>;
 
 function devicePart(
   tables: Tables,
   operations: Operations,
-  commits: GroupCommit,
+  adding: Writer,
   read: Read,
   events: Listeners<number>,
   metrics: LmdbStoreOptions["metrics"],
@@ -127,7 +142,7 @@ function devicePart(
       ),
     async commit(change) {
       const appends = (change.events?.length ?? 0) > 0;
-      return commits.write(operations.commit(change), outcome => {
+      return adding.write(operations.commit(change), outcome => {
         if (outcome.kind === "conflict") metrics?.storeConflicts.inc();
         else if (appends) events.call(partitionOf(change.devEui));
       });
@@ -144,7 +159,7 @@ function devicePart(
 function queuePart(
   tables: Tables,
   operations: Operations,
-  commits: GroupCommit,
+  { commits, adding }: Writers,
   read: Read,
   enqueued: Listeners<DevEui>,
 ): Pick<StateStore, "queue" | "enqueue" | "removeQueued" | "flushQueue"> {
@@ -159,7 +174,7 @@ function queuePart(
         return entries;
       }),
     async enqueue(devEui, entry, maxEntries) {
-      return commits.write(operations.enqueue(devEui, entry, maxEntries), added => {
+      return adding.write(operations.enqueue(devEui, entry, maxEntries), added => {
         if (!added) return;
         // Not before it is there to be read, or a reader who finds nothing would take the device away again.
         awaited.add(devEui);
@@ -178,7 +193,7 @@ function queuePart(
 function eventPart(
   tables: Tables,
   operations: Operations,
-  commits: GroupCommit,
+  commits: Writer,
   read: Read,
 ): Pick<StateStore, "readEvents" | "cursor" | "setCursor" | "trimEvents"> {
   return {
@@ -228,7 +243,7 @@ function eventsAfter(tables: Tables, partition: number, after: number, limit: nu
 
 function gatewayPart(
   tables: Tables,
-  commits: GroupCommit,
+  { commits, adding }: Writers,
   read: Read,
 ): Pick<StateStore, "gatewayStates" | "gatewayState" | "putGatewayState" | "removeGatewayState"> {
   return {
@@ -247,7 +262,7 @@ function gatewayPart(
     async putGatewayState(state) {
       const key = euiKey(state.gatewayId);
       const value = Buffer.from(state.value);
-      await commits.write(() => tables.gateways.putSync(key, value));
+      await adding.write(() => tables.gateways.putSync(key, value));
     },
     async removeGatewayState(gatewayId) {
       const key = euiKey(gatewayId);

@@ -141,6 +141,33 @@ const fillerReport = Type.Object({
   refused: Type.Array(Type.Object({ n: Type.Number(), code: Type.String(), retryable: Type.Boolean() })),
 });
 
+describe("a store whose disk is nearly full", () => {
+  test("adds nothing, takes away, and goes on when there is room again", async () => {
+    let freeBytes = 2 ** 30;
+    const metrics = createMetrics();
+    const store = await openLmdbStore({ folder, metrics, look: { freeBytes: () => freeBytes, everyMs: 0 } });
+    const devEui = devEuiOf(1);
+    const change = { devEui, expectedVersion: 0, value: bytes("x"), devAddrs: [], events: [bytes("event")] };
+    await store.commit(change);
+    const partition = partitionOf(devEui);
+    const [event] = await store.readEvents(partition, "", 10);
+
+    freeBytes = 2 ** 20;
+    const full = { code: "state_unavailable", retryable: true, message: expect.stringContaining(folder) };
+    await expect(store.commit({ ...change, expectedVersion: 1 })).rejects.toMatchObject(full);
+    await expect(store.enqueue(devEui, { id: "1", value: bytes("x") }, 10)).rejects.toMatchObject(full);
+    expect((await metrics.storeFaults.get()).values).toMatchObject([{ value: 2 }]);
+    await store.setCursor("reader", partition, event?.position ?? "");
+    await store.trimEvents(partition, event?.position ?? "");
+    expect(await store.readEvents(partition, "", 10)).toEqual([]);
+    expect(await store.device(devEui)).toMatchObject({ version: 1 });
+
+    freeBytes = 2 ** 30;
+    expect(await store.commit({ ...change, expectedVersion: 1 })).toEqual({ kind: "committed", version: 2 });
+    await store.close();
+  });
+});
+
 describe("a folder", () => {
   test("that another process has open is refused with state_in_use, and free once that process is killed", async () => {
     const holder = startWriter("hold");
