@@ -1,93 +1,81 @@
 // `npm run bench`: everything that a measurement needs is started here, and gone afterwards.
 import { cpus, totalmem } from "node:os";
-import { Command, InvalidArgumentError } from "commander";
-import { duration, flagOption, integerBetween, numberOption, type OptionValues } from "../cli/option-values.ts";
+import { Command, InvalidArgumentError, Option } from "commander";
+import {
+  duration,
+  flagOption,
+  integerBetween,
+  numberOption,
+  type OptionValues,
+  textOption,
+} from "../cli/option-values.ts";
 import { processTerminal } from "../cli/terminal.ts";
-import type { FloorReport } from "../simulators/load/floor.ts";
-import { type LoadReport, openLoad } from "../simulators/load/load.ts";
-import { type Measurement, measureAt, measureFloor, measureHighest } from "../simulators/load/measure.ts";
+import { measureFloor } from "../simulators/load/measure.ts";
 import { leastPayloadBytes } from "../simulators/load/payload.ts";
 import { maxDevices } from "../simulators/load/population.ts";
-import { isClean } from "../simulators/load/truth.ts";
-import { openInstallation } from "./installation.ts";
+import { ProgramMissing } from "./child-servers.ts";
+import { type InstallationSet, installationSets } from "./installation.ts";
 import { type Mode, modes } from "./modes.ts";
-import { type Result, resultTable } from "./results.ts";
+import { isPassed, type RatedResult, resultText } from "./results.ts";
+import { type RunOptions, runMode } from "./run-mode.ts";
 
 const terminal = processTerminal();
 const progress = (text: string): void => terminal.writeError(`${text}\n`);
+const setNames = Object.keys(installationSets);
+const defaults = { seconds: 20, payloadBytes: 16, seed: 1, set: "embedded" };
 
-function modeNamed(name: string): Mode {
+function modeNames(name: string, before: readonly Mode[] | undefined): readonly Mode[] {
   const mode = modes.find(known => known.name === name);
   if (!mode) throw new InvalidArgumentError(`Modes are ${modes.map(known => known.name).join(", ")}.`);
-  return mode;
+  return [...(before ?? []), mode];
 }
 
-const modeNames = (name: string, before: readonly Mode[] | undefined): readonly Mode[] => [
-  ...(before ?? []),
-  modeNamed(name),
-];
-
 function adjusted(mode: Mode, values: OptionValues): Mode {
+  const devices = numberOption(values, "devices") ?? mode.devices;
   return {
     ...mode,
-    devices: numberOption(values, "devices") ?? mode.devices,
-    gateways: numberOption(values, "gateways") ?? mode.gateways,
+    devices,
+    senders: Math.min(devices, numberOption(values, "senders") ?? mode.senders),
+    gateways: Math.max(mode.copies, numberOption(values, "gateways") ?? mode.gateways),
   };
 }
 
-async function measure(mode: Mode, values: OptionValues): Promise<Omit<Result, "floorRatio">> {
-  const { devices, devicesPerAddress, gateways, copies, confirmed, firstRate } = mode;
-  const seconds = (numberOption(values, "duration") ?? 0) / 1000;
-  const population = { seed: numberOption(values, "seed") ?? 1, devices, devicesPerAddress };
-  progress(`${mode.name}: ${mode.description}; ${devices} devices, ${gateways} gateways`);
-  const installation = await openInstallation({ population, gateways, enforceDutyCycle: !confirmed, progress });
-  try {
-    const { server, broker, provisionSeconds } = installation;
-    const load = await openLoad({
-      server: { host: "127.0.0.1", port: server.udpPort },
-      httpUrl: server.httpUrl,
-      mqtt: { url: broker.url },
-      filter: "application/+/device/+/event/up",
-      population,
-      gateways,
-      copies,
-      payloadBytes: numberOption(values, "payloadBytes") ?? leastPayloadBytes,
-      confirmed,
-    });
-    try {
-      const rate = numberOption(values, "rate");
-      const options = { seconds, firstRate, progress };
-      const measured: Measurement =
-        rate === undefined ? await measureHighest(load, options) : await measureAt(load, rate, options);
-      return { mode: mode.name, devices, gateways, copies, provisionSeconds, startMs: server.startMs, ...measured };
-    } finally {
-      await load.close();
-    }
-  } finally {
-    await installation.close();
-  }
+const isSet = (name: string | undefined): name is InstallationSet => name !== undefined && name in installationSets;
+
+function runOptions(values: OptionValues): RunOptions {
+  const rate = numberOption(values, "rate");
+  const profileFolder = textOption(values, "cpuProfile");
+  const set = textOption(values, "set");
+  return {
+    set: isSet(set) ? set : "embedded",
+    seed: numberOption(values, "seed") ?? defaults.seed,
+    seconds: (numberOption(values, "duration") ?? defaults.seconds * 1000) / 1000,
+    payloadBytes: numberOption(values, "payloadBytes") ?? defaults.payloadBytes,
+    ...(rate !== undefined && { rate }),
+    ...(profileFolder !== undefined && { profileFolder }),
+    progress,
+  };
 }
 
-const isPassed = ({ report, halfRate }: Measurement): boolean =>
-  [report, halfRate].every((each: LoadReport | undefined) => each === undefined || isClean(each));
-
 async function run(values: OptionValues, chosen: readonly Mode[]): Promise<void> {
-  const payloadBytes = numberOption(values, "payloadBytes") ?? leastPayloadBytes;
-  const floor: FloorReport | undefined =
-    values.floor === false
-      ? undefined
-      : await measureFloor({ gateways: 16, payloadBytes, firstRate: 10_000, progress });
-  const results: Result[] = [];
+  const options = runOptions(values);
+  const { payloadBytes } = options;
+  const isFloorWanted = values.floor !== false;
+  const floor = isFloorWanted ? await measureFloor({ payloadBytes, progress }) : undefined;
+  const results: RatedResult[] = [];
   for (const mode of chosen) {
-    const result = await measure(adjusted(mode, values), values);
+    const result = await runMode(adjusted(mode, values), options);
     const { framesPerSecond } = result.report;
     results.push({ ...result, ...(floor && { floorRatio: floor.framesPerSecond / framesPerSecond }) });
   }
   const machine = { cores: cpus().length, memoryBytes: totalmem(), node: process.version, platform: process.platform };
   if (flagOption(values, "json")) terminal.write(`${JSON.stringify({ machine, floor, results }, undefined, 2)}\n`);
-  else terminal.write(resultTable(terminal, floor, results));
+  else terminal.write(resultText(terminal, floor, results));
   if (!results.every(isPassed)) terminal.setExitCode(1);
 }
+
+const listText = (title: string, entries: readonly (readonly [name: string, text: string])[]): string =>
+  `\n${title}:\n${entries.map(([name, text]) => `  ${name.padEnd(16)}${text}\n`).join("")}`;
 
 const program = new Command("npm run bench --")
   .description(
@@ -95,20 +83,32 @@ const program = new Command("npm run bench --")
       "at which nothing is lost. Exits with 1 when an uplink was lost, came twice or came in the wrong order.",
   )
   .argument("[modes...]", "what to measure; everything when left out", modeNames)
+  .addOption(new Option("--set <name>", "what the installation is made of").choices(setNames).default(defaults.set))
   .option("--rate <n>", "uplinks a second; without it the highest rate is searched", integerBetween(1, 1_000_000))
-  .option("--duration <time>", "length of the runs that are reported", duration, 20_000)
+  .option("--duration <time>", "length of the runs that are reported", duration, defaults.seconds * 1000)
   .option("--devices <n>", "devices in the server", integerBetween(1, maxDevices))
+  .option("--senders <n>", "how many of them send", integerBetween(1, maxDevices))
   .option("--gateways <n>", "gateways in the server", integerBetween(1, 10_000))
-  .option("--payload-bytes <n>", "of each uplink", integerBetween(leastPayloadBytes, 200), 16)
-  .option("--seed <n>", "other devices, keys and addresses", integerBetween(0, 65_535), 1)
+  .option("--payload-bytes <n>", "of each uplink", integerBetween(leastPayloadBytes, 200), defaults.payloadBytes)
+  .option("--seed <n>", "other devices, keys and addresses", integerBetween(0, 65_535), defaults.seed)
+  .option("--cpu-profile <folder>", "the server leaves CPU profiles there")
   .option("--no-floor", "do not measure what receiving and parsing alone takes")
   .option("--json", "print JSON instead of a table")
   .addHelpText(
     "after",
-    "\nModes:\n" +
-      modes.map(({ name, description }) => `  ${name.padEnd(16)}${description}\n`).join("") +
+    listText(
+      "Modes",
+      modes.map(({ name, description }) => [name, description]),
+    ) +
+      listText("Sets", Object.entries(installationSets)) +
       "\nExamples:\n  npm run bench\n  npm run bench -- uplinks --rate 2000 --duration 30s --no-floor --json",
   )
+  .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : 2))
   .action((chosen: readonly Mode[], values: OptionValues) => run(values, chosen.length > 0 ? chosen : modes));
 
-await program.exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : 2)).parseAsync();
+try {
+  await program.parseAsync();
+} catch (error) {
+  terminal.writeError(`error: ${error instanceof ProgramMissing ? error.message : String(error)}\n`);
+  terminal.setExitCode(1);
+}

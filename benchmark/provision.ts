@@ -4,6 +4,7 @@ import type { Config } from "../compose/config.ts";
 import { openDatabase } from "../compose/database.ts";
 import { installationKeys } from "../compose/keys.ts";
 import { openState } from "../compose/state.ts";
+import { createRootKeyStore } from "../join-server/device-keys.ts";
 import { parseDevAddr, parseDevEui } from "../lorawan/ids.ts";
 import { openSqlCatalog } from "../network-server/catalog/sql-catalog.ts";
 import type { NetworkServerControl } from "../network-server/control.ts";
@@ -23,10 +24,17 @@ import {
   type Population,
 } from "../simulators/load/population.ts";
 
-export interface ProvisionOptions {
-  readonly config: Config;
+/** Devices and gateways that are made from one seed. */
+export interface ProvisionedGroup {
   readonly population: Population;
   readonly gateways: number;
+  /** Sessions, or root keys to join with. */
+  readonly activation: "abp" | "otaa";
+}
+
+export interface ProvisionOptions {
+  readonly config: Config;
+  readonly groups: readonly ProvisionedGroup[];
   readonly progress: (text: string) => void;
 }
 
@@ -35,7 +43,7 @@ const batchSize = 5_000;
 const gatewayRateLimit = 1_000_000;
 
 /**
- * Puts a population into an installation that does not run: through SQL and the network server's own activation, since
+ * Puts devices and gateways into an installation that does not run: through SQL and the network server's own activation, since
  * the REST API would take an hour for a million devices.
  */
 export async function provision(options: ProvisionOptions): Promise<void> {
@@ -46,8 +54,12 @@ export async function provision(options: ProvisionOptions): Promise<void> {
   };
   const { sql, close } = await openDatabase(config, { log, clock: systemClock, version: "", onFatal });
   try {
-    await fillCatalog(sql, options);
-    await activateAll(sql, log, options);
+    const places = await makePlaces(sql);
+    for (const group of options.groups) {
+      await fillCatalog(sql, places, group, options.progress);
+      if (group.activation === "abp") await activateAll(sql, log, group, options);
+      else await storeRootKeys(sql, group, options);
+    }
   } finally {
     await close();
   }
@@ -59,7 +71,13 @@ async function insertOne(sql: Sql, text: string, values: readonly unknown[]): Pr
   return row.id;
 }
 
-async function fillCatalog(sql: Sql, { population, gateways, progress }: ProvisionOptions): Promise<void> {
+interface Places {
+  readonly tenantId: string;
+  readonly applicationId: string;
+  readonly profileId: string;
+}
+
+async function makePlaces(sql: Sql): Promise<Places> {
   const tenantId = await insertOne(sql, "insert into tenants (name) values ('Benchmark') returning id", []);
   const applicationId = await insertOne(
     sql,
@@ -73,6 +91,17 @@ async function fillCatalog(sql: Sql, { population, gateways, progress }: Provisi
      values ($1, 'Benchmark', 'EU868', '1.0.4', 'RP002-1.0.4', 'none', 0) returning id`,
     [tenantId],
   );
+  return { tenantId, applicationId, profileId };
+}
+
+type Progress = ProvisionOptions["progress"];
+
+async function fillCatalog(
+  sql: Sql,
+  { tenantId, applicationId, profileId }: Places,
+  { population, gateways }: ProvisionedGroup,
+  progress: Progress,
+): Promise<void> {
   await sql.run(
     `insert into gateways (gateway_id, tenant_id, name, rate_limit)
      select gateway_id, $1, gateway_id, $3 from unnest($2::text[]) as gateway_id`,
@@ -88,7 +117,12 @@ async function fillCatalog(sql: Sql, { population, gateways, progress }: Provisi
   });
 }
 
-async function activateAll(sql: Sql, log: Log, { config, population, progress }: ProvisionOptions): Promise<void> {
+async function activateAll(
+  sql: Sql,
+  log: Log,
+  { population }: ProvisionedGroup,
+  { config, progress }: ProvisionOptions,
+): Promise<void> {
   const catalog = await openSqlCatalog({ sql, log, maxDevices: 1000 });
   const first = await catalog.device(parseDevEui(devEuiOf(population.seed, 0)));
   await catalog.close();
@@ -113,6 +147,19 @@ async function activateAll(sql: Sql, log: Log, { config, population, progress }:
   } finally {
     await store.close();
   }
+}
+
+function storeRootKeys(
+  sql: Sql,
+  { population }: ProvisionedGroup,
+  { config, progress }: ProvisionOptions,
+): Promise<void> {
+  const describe = describeDevices(population);
+  const rootKeys = createRootKeyStore(sql, installationKeys(config).masterKeys);
+  return inBatches(population.devices, "root keys", progress, async (from, to) => {
+    const devices = Array.from({ length: to - from }, (_, offset) => describe(from + offset));
+    await Promise.all(devices.map(({ devEui, appKey }) => rootKeys.put(parseDevEui(devEui), { nwkKey: appKey })));
+  });
 }
 
 function activate(
@@ -145,7 +192,7 @@ const catalogOfLikes = (first: DeviceConfig): Catalog => ({
 async function inBatches(
   count: number,
   what: string,
-  progress: ProvisionOptions["progress"],
+  progress: Progress,
   work: (from: number, to: number) => Promise<void>,
 ): Promise<void> {
   let told = 0;

@@ -1,46 +1,44 @@
 import { renderTable } from "../cli/table.ts";
 import type { Terminal } from "../cli/terminal.ts";
 import type { FloorReport } from "../simulators/load/floor.ts";
-import type { LoadReport } from "../simulators/load/load.ts";
-import type { Measurement } from "../simulators/load/measure.ts";
+import type { JoinReport, LoadReport } from "../simulators/load/load.ts";
+import { isClean } from "../simulators/load/truth.ts";
 import type { Percentiles } from "../simulators/percentiles.ts";
+import type { Result } from "./run-mode.ts";
 
-export interface Result extends Measurement {
-  readonly mode: string;
-  readonly devices: number;
-  readonly gateways: number;
-  readonly copies: number;
-  /** Putting the devices into the installation. */
-  readonly provisionSeconds: number;
-  /** From the start of the server's process to its readiness. */
-  readonly startMs: number;
+export interface RatedResult extends Result {
   /** Datagrams a second of the floor for each of ours; absent when the floor was not measured. */
   readonly floorRatio?: number;
 }
 
+/** Nothing was lost, doubled or out of order, and whoever wanted to join has joined. */
+export const isPassed = ({ report, halfRate, quiet, joins }: Result): boolean =>
+  [report, halfRate, quiet].every(each => each === undefined || isClean(each)) &&
+  (joins === undefined || (joins.joined === joins.devices && joins.duplicated === 0));
+
 const titles = [
-  "mode",
+  "run",
   "uplinks/s",
   "frames/s",
   "lost",
   "duplicated",
-  "MQTT p50/p95/p99 ms",
-  "gateway p50/p95/p99 ms",
+  "to MQTT p50/p95/p99 ms",
+  "to gateway p50/p95/p99 ms",
   "CPU us/uplink",
   "RSS MB",
-  "floor / ours",
+  "floor/ours",
 ];
 
 const whole = (value: number): string => value.toFixed(0);
 const triple = ({ count, p50, p95, p99 }: Percentiles): string =>
-  count === 0 ? "" : [p50, p95, p99].map(whole).join(" / ");
+  count === 0 ? "-" : [p50, p95, p99].map(whole).join(" / ");
 
-function row(name: string, report: LoadReport, floorRatio: number | undefined): readonly string[] {
+function loadRow(name: string, report: LoadReport, floorRatio: number | undefined): readonly string[] {
   return [
     name,
     whole(report.uplinksPerSecond),
     whole(report.framesPerSecond),
-    whole(report.lost),
+    report.unanswered === 0 ? whole(report.lost) : `${report.lost} and ${report.unanswered} answers`,
     whole(report.duplicated),
     triple(report.latencyMs),
     triple(report.answerLatencyMs),
@@ -50,23 +48,41 @@ function row(name: string, report: LoadReport, floorRatio: number | undefined): 
   ];
 }
 
-/** A line for each run; the floor first. */
-export function resultTable(terminal: Terminal, floor: FloorReport | undefined, results: readonly Result[]): string {
-  const floorRow = floor && [
-    "floor",
-    "",
-    whole(floor.framesPerSecond),
-    whole(floor.lost),
-    "",
-    "",
-    "",
-    `${floor.cpuUsPerFrame.toFixed(1)} a frame`,
-    whole(floor.residentBytes / 1e6),
-    "1.0",
-  ];
-  const rows = results.flatMap(({ mode, report, halfRate, floorRatio }) => [
-    row(mode, report, floorRatio),
-    ...(halfRate ? [row(`${mode}, half`, halfRate, undefined)] : []),
-  ]);
-  return renderTable(terminal, titles, [...(floorRow ? [floorRow] : []), ...rows]);
+const floorRow = ({ framesPerSecond, lost, cpuUsPerFrame, residentBytes }: FloorReport): readonly string[] => [
+  "floor",
+  "",
+  whole(framesPerSecond),
+  whole(lost),
+  "",
+  "-",
+  "-",
+  `${cpuUsPerFrame.toFixed(1)} a frame`,
+  whole(residentBytes / 1e6),
+  "1.0",
+];
+
+const joinText = (name: string, { devices, joined, rounds, requests, drainSeconds, latencyMs }: JoinReport): string =>
+  `${name}: ${joined} of ${devices} devices joined in ${drainSeconds.toFixed(1)} s with ${requests} requests in ${rounds} ` +
+  `rounds; to the join event p50/p95/p99 ${triple(latencyMs)} ms\n`;
+
+/** A line for each run, the floor first, and what is known of each installation. */
+export function resultText(
+  terminal: Terminal,
+  floor: FloorReport | undefined,
+  results: readonly RatedResult[],
+): string {
+  const rows = results.flatMap(({ mode, set, report, halfRate, quiet, floorRatio }) => {
+    const name = set === "embedded" ? mode : `${mode}, ${set}`;
+    return [
+      ...(quiet ? [loadRow(`${name}, before`, quiet, undefined)] : []),
+      loadRow(name, report, floorRatio),
+      ...(halfRate ? [loadRow(`${name}, half`, halfRate, undefined)] : []),
+    ];
+  });
+  const starts = results.map(
+    ({ mode, devices, provisionSeconds, startMs }) =>
+      `${mode}: ${devices} devices put in within ${provisionSeconds.toFixed(1)} s; the server starts in ${whole(startMs)} ms\n`,
+  );
+  const joins = results.flatMap(({ mode, joins: report }) => (report ? [joinText(mode, report)] : []));
+  return renderTable(terminal, titles, [...(floor ? [floorRow(floor)] : []), ...rows]) + [...starts, ...joins].join("");
 }

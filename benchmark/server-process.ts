@@ -1,53 +1,58 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
+import type { Role } from "../compose/roles.ts";
 
-/** A server in a process of its own. */
+/** A server, or a part of it, in a process of its own. */
 export interface ServerProcess {
-  readonly udpPort: number;
+  /** With the network-server role. */
+  readonly udpPort?: number;
   readonly httpUrl: string;
-  /** Absent when the broker inside is off. */
-  readonly mqttPort?: number;
   /** From the start of the process to its readiness. */
   readonly startMs: number;
   stop(): Promise<void>;
 }
 
-const program = fileURLToPath(new URL("../bin/upchirp.js", import.meta.url));
+export interface ServerProcessOptions {
+  readonly configFile: string;
+  /** None is all. */
+  readonly roles: readonly Role[];
+  /** Where the process leaves a CPU profile when it ends. */
+  readonly profileFolder?: string;
+}
 
-/** Starts `upchirp start` with a configuration file and waits until it is ready. Rejects with what it printed. */
-export async function startServer(configFile: string): Promise<ServerProcess> {
+const program = fileURLToPath(new URL("../bin/upchirp.js", import.meta.url));
+/** Nothing is kept of what a long run logs. */
+const keptOutput = 100_000;
+
+/** Starts `upchirp start` and waits until it is ready. Rejects with what it printed. */
+export async function startServer({ configFile, roles, profileFolder }: ServerProcessOptions): Promise<ServerProcess> {
   const beganAtMs = performance.now();
-  const child = spawn(process.execPath, [program, "start", "--config", configFile], {
+  const profiling = profileFolder === undefined ? [] : ["--cpu-prof", "--cpu-prof-dir", profileFolder];
+  const roleOptions = roles.flatMap(role => ["--role", role]);
+  const child = spawn(process.execPath, [...profiling, program, "start", "--config", configFile, ...roleOptions], {
     stdio: ["ignore", "pipe", "inherit"],
   });
   let output = "";
   const exited = once(child, "exit");
-  const ready = new Promise<void>((resolve, reject) => {
+  await new Promise<void>((resolve, reject) => {
     child.stdout.on("data", (chunk: Buffer) => {
-      // Nothing is kept of what a long run logs.
-      if (output.length < 100_000) output += chunk.toString();
-      if (output.includes(" is ready.")) setImmediate(resolve);
+      if (output.length < keptOutput) output += chunk.toString();
+      // The ports come in the same piece of text, or in the next.
+      if (/ is ready[\s\S]*http:\/\/localhost:\d+/.test(output)) resolve();
     });
     child.once("exit", code => reject(new Error(`the server ended with ${code}:\n${output}`)));
   });
-  await ready;
   const startMs = performance.now() - beganAtMs;
-  const [, mqtt] = /MQTT {6}TCP (\d+)/.exec(output) ?? [];
+  const [, udp] = /UDP (\d+)/.exec(output) ?? [];
+  const [, http] = /http:\/\/localhost:(\d+)/.exec(output) ?? [];
   return {
-    udpPort: portIn(output, /UDP (\d+)/),
-    httpUrl: `http://127.0.0.1:${portIn(output, /http:\/\/localhost:(\d+)/)}`,
-    ...(mqtt !== undefined && { mqttPort: Number(mqtt) }),
+    ...(udp !== undefined && { udpPort: Number(udp) }),
+    httpUrl: `http://127.0.0.1:${http}`,
     startMs,
     async stop() {
       child.kill();
       await exited;
     },
   };
-}
-
-function portIn(output: string, pattern: RegExp): number {
-  const [, port] = pattern.exec(output) ?? [];
-  if (port === undefined) throw new Error(`the server does not say its ports:\n${output}`);
-  return Number(port);
 }

@@ -22,10 +22,13 @@ const generatorOptions = Type.Object({
 });
 export type GeneratorOptions = Static<typeof generatorOptions>;
 
+const frameKind = Type.Union([Type.Literal("uplink"), Type.Literal("join")]);
 const runPlan = Type.Object({
   /** 16 bits; in every payload of the run. */
   run: Type.Integer(),
-  uplinks: Type.Integer(),
+  kind: frameKind,
+  /** Which device sends each frame, in order. */
+  devices: numbers,
   ratePerSecond: Type.Number(),
 });
 export type RunPlan = Static<typeof runPlan>;
@@ -46,8 +49,8 @@ const generatorReport = Type.Object({
 export type GeneratorReport = Static<typeof generatorReport>;
 
 export const openGenerator = defineCall("open", generatorOptions, nothing);
-/** Builds every frame of a run; gives the number of its first device. */
-export const prepareRun = defineCall("prepare", runPlan, Type.Object({ firstDevice: Type.Integer() }));
+/** Builds every frame of a run. */
+export const prepareRun = defineCall("prepare", runPlan, nothing);
 /** Sends what was prepared, by the clock and not by the answers. */
 export const sendRun = defineCall("send", nothing, nothing);
 export const reportRun = defineCall("report", nothing, generatorReport);
@@ -56,12 +59,12 @@ const subscriberOptions = Type.Object({
   url: Type.String(),
   username: Type.Optional(Type.String()),
   password: Type.Optional(Type.String()),
-  filter: Type.String(),
+  filters: Type.Array(Type.String()),
   population,
 });
 export type SubscriberOptions = Static<typeof subscriberOptions>;
 
-const expectation = Type.Object({ run: Type.Integer(), uplinks: Type.Integer(), firstDevice: Type.Integer() });
+const expectation = Type.Object({ run: Type.Integer(), kind: frameKind, devices: numbers });
 export type Expectation = Static<typeof expectation>;
 
 const arrived = Type.Object({

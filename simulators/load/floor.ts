@@ -18,7 +18,9 @@ export interface Floor {
   close(): Promise<void>;
 }
 
-export type FloorOptions = Pick<calls.GeneratorOptions, "population" | "gateways" | "payloadBytes">;
+export type FloorOptions = Pick<calls.GeneratorOptions, "gateways" | "payloadBytes">;
+
+const floorPopulation = { seed: 1, devices: 1000, devicesPerAddress: 1 };
 
 const drainingMs = 300;
 const longestLagMs = 250;
@@ -32,7 +34,13 @@ export async function openFloor(options: FloorOptions): Promise<Floor> {
   try {
     const { port } = await receiver.call(calls.openFloor, {});
     const server = { host: "127.0.0.1", port };
-    await generator.call(calls.openGenerator, { ...options, server, copies: 1, confirmed: false });
+    await generator.call(calls.openGenerator, {
+      ...options,
+      population: floorPopulation,
+      server,
+      copies: 1,
+      confirmed: false,
+    });
   } catch (error) {
     await close();
     throw error;
@@ -47,7 +55,8 @@ async function measure(
   seconds: number,
 ): Promise<FloorReport> {
   const uplinks = Math.max(1, Math.round(ratePerSecond * seconds));
-  await generator.call(calls.prepareRun, { run: 0, uplinks, ratePerSecond });
+  const devices = Float64Array.from({ length: uplinks }, (_, number) => number % floorPopulation.devices);
+  await generator.call(calls.prepareRun, { run: 0, kind: "uplink", devices, ratePerSecond });
   const before = await receiver.call(calls.readFloor, {});
   await generator.call(calls.sendRun, {});
   await pause(drainingMs);

@@ -10,28 +10,32 @@ export interface GatewaysOptions {
   readonly server: UdpAddress;
   readonly population: Population;
   readonly gateways: number;
-  readonly frameBytes: number;
   /** A frame to send; late ones are refused as a forwarder does. */
-  readonly onDownlink: (phyPayload: Uint8Array, isLate: boolean) => void;
+  readonly onDownlink: (gateway: number, phyPayload: Uint8Array, isLate: boolean) => void;
 }
 
 export interface Gateways {
   /** @param frame base64, as bytes */
-  push(gateway: number, frame: Uint8Array, channel: number): void;
+  push(gateway: number, frame: Uint8Array, frameBytes: number, channel: number): void;
   counts(): { readonly datagrams: number; readonly acknowledged: number; readonly downlinks: number };
   resetCounts(): void;
   close(): void;
 }
 
 interface Gateway {
+  readonly number: number;
   readonly gatewayId: string;
   readonly socket: Socket;
-  readonly writer: PushDataWriter;
+  /** By length of the frame. */
+  readonly writers: Map<number, PushDataWriter>;
   token: number;
 }
 
 const keepAliveMs = 5_000;
-const openingMs = 10_000;
+const openingMs = 60_000;
+const askAgainMs = 200;
+/** Sockets have room for some hundred datagrams. */
+const askedAtOnce = 100;
 const receiveBufferBytes = 1 << 20;
 const wrap = 2 ** 32;
 
@@ -65,12 +69,12 @@ export async function openGateways(options: GatewaysOptions): Promise<Gateways> 
     throw error;
   });
   return {
-    push(number, frame, channel) {
+    push(number, frame, frameBytes, channel) {
       const gateway = opened[number];
       if (gateway === undefined) throw new RangeError(`there is no gateway ${number}`);
       gateway.token = (gateway.token + 1) & 0xffff;
       counts.datagrams += 1;
-      gateway.socket.send(gateway.writer.write(frame, channel, gateway.token, counterUs()));
+      gateway.socket.send(writerOf(gateway, frameBytes).write(frame, channel, gateway.token, counterUs()));
     },
     counts: () => ({ ...counts }),
     resetCounts: () => Object.assign(counts, { datagrams: 0, acknowledged: 0, downlinks: 0 }),
@@ -78,20 +82,25 @@ export async function openGateways(options: GatewaysOptions): Promise<Gateways> 
   };
 }
 
-async function open(number: number, { server, population, frameBytes }: GatewaysOptions): Promise<Gateway> {
+function writerOf({ number, gatewayId, writers }: Gateway, frameBytes: number): PushDataWriter {
+  const known = writers.get(frameBytes);
+  if (known !== undefined) return known;
+  // Nearer and farther gateways; each hears as well each time.
+  const made = createPushDataWriter({ gatewayId, frameBytes, rssiDbm: -60 - (number % 50), snrDb: 9 - (number % 7) });
+  writers.set(frameBytes, made);
+  return made;
+}
+
+async function open(number: number, { server, population }: GatewaysOptions): Promise<Gateway> {
   const type = server.host.includes(":") ? "udp6" : "udp4";
   const socket = createSocket({ type, recvBufferSize: receiveBufferBytes });
   // Connection refused and the like are what a gateway sees of a server that is down.
   socket.on("error", () => {});
   socket.connect(server.port, server.host);
   await once(socket, "connect");
-  const gatewayId = gatewayIdOf(population.seed, number);
-  // Nearer and farther gateways; each hears as well each time.
-  const fields = { gatewayId, frameBytes, rssiDbm: -60 - (number % 50), snrDb: 9 - (number % 7) };
-  return { gatewayId, socket, writer: createPushDataWriter(fields), token: 0 };
+  return { number, gatewayId: gatewayIdOf(population.seed, number), socket, writers: new Map(), token: 0 };
 }
 
-/** A few at a time: sockets have room for some hundred datagrams only. */
 async function untilAnswered(gateways: readonly Gateway[], answering: ReadonlySet<string>): Promise<void> {
   const deadlineUs = sharedUs() + openingMs * 1000;
   for (;;) {
@@ -100,20 +109,24 @@ async function untilAnswered(gateways: readonly Gateway[], answering: ReadonlySe
     if (sharedUs() > deadlineUs) {
       throw new Error(`${silent.length} of ${gateways.length} gateways have no answer from the server`);
     }
-    for (const { socket, gatewayId } of silent.slice(0, 200)) {
+    for (const { socket, gatewayId } of silent.slice(0, askedAtOnce)) {
       socket.send(gatewayPacket(identifiers.pullData, 0, gatewayId));
     }
-    await new Promise(resolve => setTimeout(resolve, 20));
+    await new Promise(resolve => setTimeout(resolve, askAgainMs));
   }
 }
 
-function respond({ gatewayId, socket }: Gateway, bytes: Uint8Array, onDownlink: GatewaysOptions["onDownlink"]): void {
+function respond(
+  { number, gatewayId, socket }: Gateway,
+  bytes: Uint8Array,
+  onDownlink: GatewaysOptions["onDownlink"],
+): void {
   const packet = parseServerPacket(bytes);
   if (packet.kind !== "pull-resp") return;
   const late = isLate(packet.txpk);
   const body = { txpk_ack: { error: late ? "TOO_LATE" : "NONE" } };
   socket.send(gatewayPacket(identifiers.txAck, packet.token, gatewayId, body));
-  onDownlink(Buffer.from(packet.txpk.data, "base64"), late);
+  onDownlink(number, Buffer.from(packet.txpk.data, "base64"), late);
 }
 
 function isLate({ imme, tmst }: Txpk): boolean {

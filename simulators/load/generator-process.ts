@@ -14,7 +14,10 @@ serveCalls([
     opened = await openGenerator(options);
     return {};
   }),
-  handler(calls.prepareRun, plan => ({ firstDevice: generator().prepare(plan) })),
+  handler(calls.prepareRun, plan => {
+    generator().prepare(plan);
+    return {};
+  }),
   handler(calls.sendRun, async () => {
     await generator().send();
     return {};

@@ -56,18 +56,20 @@ function stepText(report: LoadReport): string {
   return `${ratePerSecond}/s ${verdict}: lost ${lost}, p99 ${latencyMs.p99.toFixed(0)} ms, ${cpuUsPerUplink.toFixed(0)} us of CPU`;
 }
 
-export interface FloorMeasureOptions extends Omit<MeasureOptions, "seconds"> {
-  readonly gateways: number;
+export interface FloorMeasureOptions {
   readonly payloadBytes: number;
+  readonly progress: (text: string) => void;
 }
+
+const floorGateways = 16;
+const firstFloorRate = 10_000;
 
 /** The highest rate of the floor. */
 export async function measureFloor(options: FloorMeasureOptions): Promise<FloorReport> {
-  const { gateways, payloadBytes, firstRate, progress } = options;
-  const population = { seed: 1, devices: 1000, devicesPerAddress: 1 };
-  const floor = await openFloor({ population, gateways, payloadBytes });
+  const { payloadBytes, progress } = options;
+  const floor = await openFloor({ gateways: floorGateways, payloadBytes });
   try {
-    await floor.run(firstRate, 1);
+    await floor.run(firstFloorRate, 1);
     let best: FloorReport | undefined;
     const attempt = async (ratePerSecond: number): Promise<boolean> => {
       const report = await floor.run(ratePerSecond, stepSeconds);
@@ -76,7 +78,7 @@ export async function measureFloor(options: FloorMeasureOptions): Promise<FloorR
       progress(`floor, ${ratePerSecond}/s: ${holds ? "held" : `lost ${report.lost}`}`);
       return holds;
     };
-    await findHighestRate({ firstRate, highestRate, precision, repeats: 1, attempt });
+    await findHighestRate({ firstRate: firstFloorRate, highestRate, precision, repeats: 1, attempt });
     return best ?? (await floor.run(1, 1));
   } finally {
     await floor.close();

@@ -3,8 +3,16 @@ export interface ServerMetrics {
   readonly residentBytes: number;
 }
 
-/** What the server's process says of itself at `/metrics`. */
-export async function readServerMetrics(httpUrl: string): Promise<ServerMetrics> {
+/** What the server's processes say of themselves at `/metrics`, added up. */
+export async function readServerMetrics(httpUrls: readonly string[]): Promise<ServerMetrics> {
+  const each = await Promise.all(httpUrls.map(readOne));
+  return {
+    cpuSeconds: each.reduce((sum, { cpuSeconds }) => sum + cpuSeconds, 0),
+    residentBytes: each.reduce((sum, { residentBytes }) => sum + residentBytes, 0),
+  };
+}
+
+async function readOne(httpUrl: string): Promise<ServerMetrics> {
   const response = await fetch(`${httpUrl.replace(/\/+$/, "")}/metrics`);
   if (!response.ok) throw new Error(`/metrics was answered ${response.status}`);
   const text = await response.text();

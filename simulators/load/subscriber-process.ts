@@ -20,7 +20,7 @@ async function subscribe({
   url,
   username,
   password,
-  filter,
+  filters,
   population,
 }: calls.SubscriberOptions): Promise<ArrivalLog> {
   const credentials = username === undefined ? {} : { username, password: password ?? "" };
@@ -28,7 +28,7 @@ async function subscribe({
   const arrivals = createArrivalLog(population);
   client.on("message", (topic, body) => arrivals.arrived(topic, body, sharedUs()));
   client.on("error", () => {});
-  await client.subscribeAsync(filter, { qos: 1 });
+  await client.subscribeAsync([...filters], { qos: 1 });
   return arrivals;
 }
 

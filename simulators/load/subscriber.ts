@@ -6,7 +6,7 @@ import type { Arrived } from "./truth.ts";
 /** Counts what arrives of a run. */
 export interface ArrivalLog {
   expect(expectation: Expectation): void;
-  /** An `up` event as it came, with its topic. */
+  /** An `up` or `join` event as it came, with its topic. */
   arrived(topic: string, body: Buffer, atUs: number): void;
   isComplete(): boolean;
   /** How many messages came since the run began, whatever they were. */
@@ -15,17 +15,19 @@ export interface ArrivalLog {
 }
 
 const dataMember = Buffer.from('"data":"');
-const devEuiLevel = 3;
+const [devEuiLevel, kindLevel] = [3, 5];
 
-export function createArrivalLog({ seed, devices }: Population): ArrivalLog {
-  let expected: Expectation = { run: -1, uplinks: 0, firstDevice: 0 };
+export function createArrivalLog({ seed, devices: deviceCount }: Population): ArrivalLog {
+  let expected: Expectation = { run: -1, kind: "uplink", devices: new Float64Array() };
   let arrivedAtUs = new Float64Array();
+  /** Number of a device's join in the run. */
+  const joinNumbers = new Int32Array(deviceCount);
   /** Highest number that has come of each device. */
-  const newest = new Int32Array(devices);
+  const newest = new Int32Array(deviceCount);
   let counts = { messages: 0, distinct: 0, duplicated: 0, outOfOrder: 0, unexpected: 0 };
 
   function take(device: number, number: number, atUs: number): void {
-    if (device !== (expected.firstDevice + number) % devices || number >= expected.uplinks) counts.unexpected += 1;
+    if (expected.devices[number] !== device) counts.unexpected += 1;
     else if (arrivedAtUs[number] !== 0) counts.duplicated += 1;
     else {
       arrivedAtUs[number] = atUs;
@@ -38,21 +40,29 @@ export function createArrivalLog({ seed, devices }: Population): ArrivalLog {
   return {
     expect(expectation) {
       expected = expectation;
-      arrivedAtUs = new Float64Array(expectation.uplinks);
+      arrivedAtUs = new Float64Array(expectation.devices.length);
       newest.fill(-1);
+      joinNumbers.fill(-1);
+      if (expectation.kind === "join") {
+        for (const [number, device] of expectation.devices.entries()) joinNumbers[device] = number;
+      }
       counts = { messages: 0, distinct: 0, duplicated: 0, outOfOrder: 0, unexpected: 0 };
     },
     arrived(topic, body, atUs) {
-      counts.messages += 1;
-      const device = deviceOfDevEui(seed, topic.split("/")[devEuiLevel] ?? "");
+      const levels = topic.split("/");
+      const device = deviceOfDevEui(seed, levels[devEuiLevel] ?? "");
+      // Several loads may run on one server.
       if (device < 0) return;
-      const at = body.indexOf(dataMember) + dataMember.length;
-      const digits = at < dataMember.length ? "" : body.toString("latin1", at, at + markDigits);
-      const mark = markOfPayload(Buffer.from(digits, "base64").subarray(0, leastPayloadBytes));
+      counts.messages += 1;
+      if (levels[kindLevel] === "join") {
+        take(device, joinNumbers[device] ?? -1, atUs);
+        return;
+      }
+      const mark = markOf(body);
       if (mark?.run === expected.run) take(device, mark.number, atUs);
       else counts.unexpected += 1;
     },
-    isComplete: () => counts.distinct === expected.uplinks,
+    isComplete: () => counts.distinct === expected.devices.length,
     messages: () => counts.messages,
     report: () => ({
       arrivedAtUs,
@@ -61,4 +71,13 @@ export function createArrivalLog({ seed, devices }: Population): ArrivalLog {
       unexpected: counts.unexpected,
     }),
   };
+}
+
+/** Reads no more of the event than it needs. */
+function markOf(body: Buffer) {
+  const at = body.indexOf(dataMember);
+  if (at < 0) return undefined;
+  const start = at + dataMember.length;
+  const digits = body.toString("latin1", start, start + markDigits);
+  return markOfPayload(Buffer.from(digits, "base64").subarray(0, leastPayloadBytes));
 }

@@ -68,14 +68,7 @@ export function answersOf(sentAtUs: Float64Array, answeredAtUs: Float64Array): P
 const longestLastTenthMs = 300;
 const longestLagMs = 250;
 
-/** Nothing lost, nothing twice, no queue growing, and the generator kept to its schedule. */
-export const isSustained = (
-  report: Pick<Verdict, "lost" | "duplicated" | "outOfOrder" | "unexpected" | "lastTenthMs"> & {
-    readonly generatorLagMs: number;
-  },
-): boolean => isClean(report) && report.lastTenthMs <= longestLastTenthMs && report.generatorLagMs <= longestLagMs;
-
-/** What the contract promises of a server that nobody killed. */
+/** What the contract promises of a server that nobody killed: nothing lost, nothing twice, and each device's in order. */
 export const isClean = ({
   lost,
   duplicated,
@@ -83,3 +76,17 @@ export const isClean = ({
   unexpected,
 }: Pick<Verdict, "lost" | "duplicated" | "outOfOrder" | "unexpected">): boolean =>
   lost === 0 && duplicated === 0 && outOfOrder === 0 && unexpected === 0;
+
+interface Endurance extends Verdict {
+  readonly unanswered: number;
+  readonly lateDownlinks: number;
+  readonly generatorLagMs: number;
+}
+
+/** Clean, every answer in time, no queue growing, and the generator kept to its schedule. */
+export const isSustained = (report: Omit<Endurance, "latencyMs" | "sent" | "delivered">): boolean =>
+  isClean(report) &&
+  report.unanswered === 0 &&
+  report.lateDownlinks === 0 &&
+  report.lastTenthMs <= longestLastTenthMs &&
+  report.generatorLagMs <= longestLagMs;

@@ -32,10 +32,13 @@ const outputSchema = Type.Object({
         duplicated: Type.Integer(),
         acknowledged: Type.Integer(),
         datagrams: Type.Integer(),
+        unanswered: Type.Integer(),
         latencyMs: percentiles,
+        answerLatencyMs: percentiles,
         cpuUsPerUplink: Type.Number(),
         residentBytes: Type.Number(),
       }),
+      joins: Type.Optional(Type.Object({ devices: Type.Integer(), joined: Type.Integer() })),
     }),
   ),
 });
@@ -44,21 +47,24 @@ const missing = mosquittoMissing();
 describe.skipIf(missing !== undefined)(
   `the benchmark against a server of its own${missing ? ` (${missing})` : ""}`,
   () => {
-    test("counts every uplink of a fixed rate, heard by one gateway and by three", async () => {
+    test("counts every uplink, every answer and every join at a fixed rate", async () => {
       const { output, errors, code } = await bench(
-        ...["uplinks", "three-gateways", "--rate", "50", "--duration", "4s", "--devices", "40", "--gateways", "4"],
-        ...["--no-floor", "--json"],
+        ...["three-gateways", "downlinks", "joins", "--rate", "40", "--duration", "3s", "--devices", "40"],
+        ...["--gateways", "40", "--no-floor", "--json"],
       );
       expect(code, errors).toBe(0);
       const { results } = Value.Parse(outputSchema, JSON.parse(output));
-      expect(results.map(({ mode }) => mode)).toEqual(["uplinks", "three-gateways"]);
-      for (const [index, copies] of [1, 3].entries()) {
+      expect(results.map(({ mode }) => mode)).toEqual(["three-gateways", "downlinks", "joins"]);
+      for (const [index, copies] of [3, 1, 1].entries()) {
         const report = results[index]?.report;
-        expect(report).toMatchObject({ sent: 200, lost: 0, duplicated: 0, datagrams: 200 * copies });
-        expect(report?.acknowledged).toBe(200 * copies);
-        expect(report?.latencyMs.count).toBe(200);
+        expect(report).toMatchObject({ sent: 120, lost: 0, duplicated: 0, unanswered: 0, datagrams: 120 * copies });
+        expect(report?.acknowledged).toBe(120 * copies);
+        expect(report?.latencyMs.count).toBe(120);
         expect(report?.cpuUsPerUplink).toBeGreaterThan(0);
       }
+      expect(results[0]?.report.answerLatencyMs.count).toBe(0);
+      expect(results[1]?.report.answerLatencyMs.count).toBe(120);
+      expect(results[2]?.joins).toMatchObject({ devices: 40, joined: 40 });
     });
   },
 );

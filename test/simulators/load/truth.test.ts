@@ -13,7 +13,11 @@ const bodyOf = (number: number, run = 9): Buffer =>
 /** Device 3 sends number 0, device 0 number 1, and so on. */
 function logOf(uplinks: number) {
   const log = createArrivalLog(population);
-  log.expect({ run: 9, uplinks, firstDevice: 3 });
+  log.expect({
+    run: 9,
+    kind: "uplink",
+    devices: Float64Array.from({ length: uplinks }, (_, number) => (3 + number) % 4),
+  });
   const arrive = (number: number, atUs = 1000 * (number + 1)) =>
     log.arrived(topicOf((3 + number) % 4), bodyOf(number), atUs);
   return { log, arrive };
@@ -76,13 +80,25 @@ test("a queue that grows shows in the last tenth", () => {
   });
   expect(growing.latencyMs.p50).toBe(250);
   expect(growing.lastTenthMs).toBe(475);
-  expect(isSustained({ ...growing, generatorLagMs: 0 })).toBe(false);
+  const calm = { unanswered: 0, lateDownlinks: 0, generatorLagMs: 0 };
+  expect(isSustained({ ...growing, ...calm })).toBe(false);
   const steady = judge(sentAt(count), {
     ...arrived,
     arrivedAtUs: Float64Array.from({ length: count }, (_, number) => 1000 * number + 25_000),
   });
-  expect(isSustained({ ...steady, generatorLagMs: 0 })).toBe(true);
-  expect(isSustained({ ...steady, generatorLagMs: 1000 })).toBe(false);
+  expect(isSustained({ ...steady, ...calm })).toBe(true);
+  expect(isSustained({ ...steady, ...calm, generatorLagMs: 1000 })).toBe(false);
+  expect(isSustained({ ...steady, ...calm, unanswered: 1 })).toBe(false);
+  expect(isSustained({ ...steady, ...calm, lateDownlinks: 1 })).toBe(false);
+});
+
+test("joins are found by their device, and each counts once", () => {
+  const log = createArrivalLog(population);
+  log.expect({ run: 1, kind: "join", devices: Float64Array.of(2, 0) });
+  const joined = (device: number) => log.arrived(topicOf(device).replace("/up", "/join"), Buffer.from("{}"), 5);
+  for (const device of [0, 2, 0, 1]) joined(device);
+  expect(log.isComplete()).toBe(true);
+  expect(log.report()).toMatchObject({ arrivedAtUs: Float64Array.of(5, 5), duplicated: 1, unexpected: 1 });
 });
 
 test("answers are timed from the last copy, and only those that came", () => {
