@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import Type from "typebox";
-import Value from "typebox/value";
+import { Compile } from "typebox/compile";
 import type { Clock } from "../../platform/clock.ts";
 import type { Metrics } from "../../platform/metrics.ts";
 import { WorkerPool } from "../../platform/sandbox/pool.ts";
@@ -30,19 +30,23 @@ const maxScriptBytes = 512 * 1024;
 const maxOutputBytes = 256 * 1024;
 
 const texts = Type.Array(Type.Unknown());
-const decodedSchema = Type.Object({
-  data: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
-  normalized: Type.Optional(Type.Unknown()),
-  warnings: Type.Optional(texts),
-  errors: Type.Optional(texts),
-});
-const encodedSchema = Type.Object({
-  fPort: Type.Optional(Type.Integer({ minimum: 1, maximum: 255 })),
-  // Scripts that shift signed numbers return negative bytes; other servers take them modulo 256.
-  bytes: Type.Optional(Type.Array(Type.Integer({ minimum: -128, maximum: 255 }), { maxItems: 1024 })),
-  warnings: Type.Optional(texts),
-  errors: Type.Optional(texts),
-});
+const decodedValidator = Compile(
+  Type.Object({
+    data: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
+    normalized: Type.Optional(Type.Unknown()),
+    warnings: Type.Optional(texts),
+    errors: Type.Optional(texts),
+  }),
+);
+const encodedValidator = Compile(
+  Type.Object({
+    fPort: Type.Optional(Type.Integer({ minimum: 1, maximum: 255 })),
+    // Scripts that shift signed numbers return negative bytes; other servers take them modulo 256.
+    bytes: Type.Optional(Type.Array(Type.Integer({ minimum: -128, maximum: 255 }), { maxItems: 1024 })),
+    warnings: Type.Optional(texts),
+    errors: Type.Optional(texts),
+  }),
+);
 
 /**
  * Runs device codecs. JavaScript runs in QuickJS in worker threads, with limits on time, memory, stack and output; it
@@ -129,7 +133,7 @@ async function encodeWith(
 function decodedFrom(operation: ScriptOperation, answer: ScriptAnswer): DecodeOutcome {
   if (answer.kind === "failed") return failed(answer.message);
   const result: unknown = JSON.parse(answer.json);
-  if (!Value.Check(decodedSchema, result)) return failed(`${operation} did not return data as an object`);
+  if (!decodedValidator.Check(result)) return failed(`${operation} did not return data as an object`);
   const errors = textsOf(result.errors);
   if (errors.length > 0) return failed(`${operation} returned errors: ${errors.join(", ")}`);
   if (result.data === undefined) return failed(`${operation} did not return data`);
@@ -145,7 +149,7 @@ function decodedFrom(operation: ScriptOperation, answer: ScriptAnswer): DecodeOu
 function encodedFrom(answer: ScriptAnswer): EncodeOutcome {
   if (answer.kind === "failed") return failed(answer.message);
   const result: unknown = JSON.parse(answer.json);
-  if (!Value.Check(encodedSchema, result))
+  if (!encodedValidator.Check(result))
     return failed("encodeDownlink did not return bytes as whole numbers of 0 to 255");
   const errors = textsOf(result.errors);
   if (errors.length > 0) return failed(`encodeDownlink returned errors: ${errors.join(", ")}`);

@@ -2,7 +2,7 @@ import { Worker } from "node:worker_threads";
 import type { Clock } from "../clock.ts";
 import type { ScriptDialect } from "./dialect.ts";
 import type { ScriptAnswer, ScriptCall, ScriptLimits } from "./script-host.ts";
-import type { WorkerBatch, WorkerResults, WorkerSetup } from "./worker.ts";
+import type { WorkerBatch, WorkerCalls, WorkerResults, WorkerSetup } from "./worker.ts";
 
 export interface PoolOptions {
   readonly clock: Clock;
@@ -127,12 +127,7 @@ export class WorkerPool {
 
   #send(worker: PoolWorker, jobs: readonly Job[]): void {
     for (const job of jobs) worker.inFlight.set(job.id, job);
-    const scripts = Object.fromEntries(jobs.map(job => [job.key, job.script]));
-    const batch: WorkerBatch = {
-      scripts,
-      jobs: jobs.map(({ id, key, operation, inputJson }) => ({ id, key, operation, inputJson })),
-    };
-    worker.thread.postMessage(batch);
+    worker.thread.postMessage(batchOf(jobs));
   }
 
   #addWorker(): PoolWorker | undefined {
@@ -160,12 +155,14 @@ export class WorkerPool {
     return worker;
   }
 
-  #answered(worker: PoolWorker, results: WorkerResults): void {
-    for (const { id, answer } of results) {
+  #answered(worker: PoolWorker, { ids, jsons, failures }: WorkerResults): void {
+    const settle = (id: number, answer: ScriptAnswer) => {
       const job = worker.inFlight.get(id);
       worker.inFlight.delete(id);
       if (job !== undefined) this.#settle(job, answer);
-    }
+    };
+    for (const [index, id] of ids.entries()) settle(id, { kind: "returned", json: jsons[index] ?? "" });
+    for (const { id, answer } of failures) settle(id, answer);
     if (worker.inFlight.size === 0) this.#dispatch();
   }
 
@@ -224,6 +221,18 @@ export class WorkerPool {
     }
     this.#planDispatch();
   }
+}
+
+function batchOf(jobs: readonly Job[]): WorkerBatch {
+  const calls = new Map<string, { ids: number[]; inputs: string[] } & Omit<WorkerCalls, "ids" | "inputs">>();
+  for (const { id, key, script, operation, inputJson } of jobs) {
+    const name = `${operation} ${key}`;
+    const known = calls.get(name) ?? { key, script, operation, ids: [], inputs: [] };
+    known.ids.push(id);
+    known.inputs.push(inputJson);
+    calls.set(name, known);
+  }
+  return [...calls.values()];
 }
 
 const failure = (message: string): ScriptAnswer => ({ kind: "failed", message, overran: false });

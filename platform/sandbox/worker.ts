@@ -1,22 +1,27 @@
 import { parentPort, workerData } from "node:worker_threads";
 import type { ScriptDialect } from "./dialect.ts";
-import { type ScriptAnswer, ScriptHost, type ScriptLimits } from "./script-host.ts";
+import { type ScriptAnswer, type ScriptCall, ScriptHost, type ScriptLimits } from "./script-host.ts";
 
-/** A batch of calls for one worker thread; scripts are sent once a batch. */
-export interface WorkerBatch {
-  readonly scripts: Readonly<Record<string, string>>;
-  readonly jobs: readonly WorkerJob[];
-}
+/** A batch of calls for one worker thread. Lists of plain values, because objects cost the most when a message is copied. */
+export type WorkerBatch = readonly WorkerCalls[];
 
-interface WorkerJob {
-  /** 1 to 2^31-1. */
-  readonly id: number;
+/** Calls of one script's function: `ids[n]` goes with `inputs[n]`. */
+export interface WorkerCalls {
   readonly key: string;
+  readonly script: string;
   readonly operation: string;
-  readonly inputJson: string;
+  /** 1 to 2^31-1. */
+  readonly ids: readonly number[];
+  /** JSON. */
+  readonly inputs: readonly string[];
 }
 
-export type WorkerResults = readonly { readonly id: number; readonly answer: ScriptAnswer }[];
+/** `ids[n]` goes with `jsons[n]`. */
+export interface WorkerResults {
+  readonly ids: readonly number[];
+  readonly jsons: readonly string[];
+  readonly failures: readonly { readonly id: number; readonly answer: ScriptAnswer }[];
+}
 
 export interface WorkerSetup {
   readonly limits: ScriptLimits;
@@ -29,19 +34,47 @@ export interface WorkerSetup {
 const flushAfterMs = 5;
 
 async function runBatch(host: ScriptHost, progress: Int32Array, batch: WorkerBatch): Promise<void> {
-  let results: { id: number; answer: ScriptAnswer }[] = [];
-  let startedMs = performance.now();
-  for (const { id, key, operation, inputJson } of batch.jobs) {
+  let results = new Results();
+  for (const [id, call] of inTurn(batch)) {
     Atomics.store(progress, 0, id);
-    const answer = await host.run({ key, script: batch.scripts[key] ?? "", operation, inputJson });
-    results.push({ id, answer });
-    if (performance.now() - startedMs < flushAfterMs) continue;
-    parentPort?.postMessage(results satisfies WorkerResults);
-    results = [];
-    startedMs = performance.now();
+    results.add(id, await host.run(call));
+    if (performance.now() - results.startedMs < flushAfterMs) continue;
+    results.send();
+    results = new Results();
   }
   Atomics.store(progress, 0, 0);
-  if (results.length > 0) parentPort?.postMessage(results satisfies WorkerResults);
+  results.send();
+}
+
+/** One call of each script in turn, so that a slow one does not make the others wait for all of its calls. */
+function* inTurn(batch: WorkerBatch): Generator<[id: number, call: ScriptCall]> {
+  const longest = Math.max(...batch.map(({ ids }) => ids.length));
+  for (let turn = 0; turn < longest; turn += 1) {
+    for (const { key, script, operation, ids, inputs } of batch) {
+      const [id, inputJson] = [ids[turn], inputs[turn]];
+      if (id !== undefined && inputJson !== undefined) yield [id, { key, script, operation, inputJson }];
+    }
+  }
+}
+
+class Results implements WorkerResults {
+  readonly startedMs = performance.now();
+  readonly ids: number[] = [];
+  readonly jsons: string[] = [];
+  readonly failures: { id: number; answer: ScriptAnswer }[] = [];
+
+  add(id: number, answer: ScriptAnswer): void {
+    if (answer.kind === "failed") this.failures.push({ id, answer });
+    else {
+      this.ids.push(id);
+      this.jsons.push(answer.json);
+    }
+  }
+
+  send(): void {
+    const { ids, jsons, failures } = this;
+    if (ids.length + failures.length > 0) parentPort?.postMessage({ ids, jsons, failures } satisfies WorkerResults);
+  }
 }
 
 if (parentPort !== null) {
