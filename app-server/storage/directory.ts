@@ -10,6 +10,7 @@ import {
   parseTenantId,
 } from "../../lorawan/ids.ts";
 import type { Clock } from "../../platform/clock.ts";
+import { gatherReads } from "../../platform/gathered-reads.ts";
 import type { Sql } from "../../platform/sql.ts";
 import { codecKinds } from "../catalog-ports.ts";
 import type { DeviceCodec, DeviceDirectory, DeviceInfo, DirectoryDevice, MqttCredentials } from "../ports.ts";
@@ -35,6 +36,8 @@ export interface Directory {
 /** Unknown keys have a cache of their own, so that guesses do not push out what is in use. */
 const maxMisses = 10_000;
 const maxProfiles = 10_000;
+/** Devices that one statement reads. */
+const maxDevicesAtOnce = 500;
 const maxUsernames = 10_000;
 const maxPasswordChecks = 10_000;
 
@@ -49,12 +52,12 @@ const DeviceRow = Type.Object({
   tags: TagsColumn,
   variables: TagsColumn,
 });
-const selectDevice = `select t.id as "tenantId", t.name as "tenantName", a.id as "applicationId",
+const selectDevices = `select t.id as "tenantId", t.name as "tenantName", a.id as "applicationId",
     a.name as "applicationName", d.device_profile_id as "deviceProfileId", d.name as "deviceName", d.dev_eui as "devEui",
     t.tags || p.tags || a.tags || d.tags as tags, d.variables
   from devices d join applications a on a.id = d.application_id join tenants t on t.id = a.tenant_id
     join device_profiles p on p.id = d.device_profile_id
-  where d.dev_eui = $1`;
+  where d.dev_eui = any($1)`;
 
 const ProfileRow = Type.Object({
   name: Type.String(),
@@ -170,8 +173,12 @@ function createCaches(sql: Sql, maxDevices: number): Caches {
     const [row] = await sql.rows(ProfileRow, selectProfile, [id]);
     return row && toProfile(row);
   });
+  const deviceRow = gatherReads<DevEui, Static<typeof DeviceRow>>(maxDevicesAtOnce, async devEuis => {
+    const rows = await sql.rows(DeviceRow, selectDevices, [devEuis]);
+    return new Map(rows.map(row => [parseDevEui(row.devEui), row]));
+  });
   const devices = new ReadThrough<DevEui, DirectoryDevice>(maxDevices, async devEui => {
-    const [row] = await sql.rows(DeviceRow, selectDevice, [devEui]);
+    const row = await deviceRow(devEui);
     const profile = row && (await profiles.get(parseDeviceProfileId(row.deviceProfileId)));
     return row && profile && toDirectoryDevice(row, profile);
   });

@@ -81,12 +81,12 @@ const deviceQuery = `
   from devices d
   join applications a on a.id = d.application_id
   join device_profiles p on p.id = d.device_profile_id
-  where d.dev_eui = $1`;
+  where d.dev_eui = any($1)`;
 
-/** Rejects with SqlError. */
-export async function readDevice(sql: Sql, devEui: DevEui): Promise<DeviceConfig | undefined> {
-  const [row] = await sql.rows(DeviceRow, deviceQuery, [devEui]);
-  return row && deviceOf(row);
+/** Those that there are. Rejects with SqlError. */
+export async function readDevices(sql: Sql, devEuis: readonly DevEui[]): Promise<ReadonlyMap<DevEui, DeviceConfig>> {
+  const devices = (await sql.rows(DeviceRow, deviceQuery, [devEuis])).map(deviceOf);
+  return new Map(devices.map(device => [device.devEui, device]));
 }
 
 function deviceOf(row: Static<typeof DeviceRow>): DeviceConfig {

@@ -1,9 +1,10 @@
 import { type DevEui, type DeviceProfileId, type GatewayId, parseDevEui, parseGatewayId } from "../../lorawan/ids.ts";
+import { gatherReads } from "../../platform/gathered-reads.ts";
 import type { Log } from "../../platform/log.ts";
 import type { Sql } from "../../platform/sql.ts";
 import type { Catalog, DeviceConfig, GatewayConfig } from "../ports.ts";
 import { createRecordCache, type RecordCache } from "./record-cache.ts";
-import { readDevice, readGateway } from "./rows.ts";
+import { readDevices, readGateway } from "./rows.ts";
 
 export interface SqlCatalogOptions {
   readonly sql: Sql;
@@ -19,6 +20,9 @@ export interface SqlCatalog extends Catalog {
   close(): Promise<void>;
 }
 
+/** Devices that one statement reads. */
+const maxDevicesAtOnce = 500;
+
 /**
  * The catalog in memory, kept fresh by the database's notifications. What is in memory is served while the database is
  * away; anything else rejects with SqlError, as this does when the database is away at the start.
@@ -26,11 +30,12 @@ export interface SqlCatalog extends Catalog {
 export async function openSqlCatalog(options: SqlCatalogOptions): Promise<SqlCatalog> {
   const { sql, log, maxDevices = 50_000, maxGateways = 10_000, maxUnknown = 10_000 } = options;
   const withSharedScript = scriptSharing();
+  const readDevice = gatherReads<DevEui, DeviceConfig>(maxDevicesAtOnce, devEuis => readDevices(sql, devEuis));
   const state: State = {
     devices: createRecordCache({
       maxRecords: maxDevices,
       maxAbsent: maxUnknown,
-      read: async devEui => withSharedScript(await readDevice(sql, devEui)),
+      read: async devEui => withSharedScript(await readDevice(devEui)),
     }),
     gateways: createRecordCache({
       maxRecords: maxGateways,
