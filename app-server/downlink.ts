@@ -86,8 +86,8 @@ async function payloadOf(request: DownlinkRequest, device: DirectoryDevice, sand
 
 /** TS001-1.0.4 4.3.2: 0 is the network's, 224 the certification protocol's, above it reserved. */
 function checkPort(fPort: number): Refusal | undefined {
-  const usable = Number.isInteger(fPort) && fPort >= 1 && fPort <= 223;
-  return usable ? undefined : refused("invalid", "fPort is 1 to 223");
+  const usable = Number.isInteger(fPort) && fPort >= 1 && fPort <= 224;
+  return usable ? undefined : refused("invalid", "fPort is 1 to 223, or 224 for certification");
 }
 
 /** Either base64 alphabet, with padding or without; undefined for anything else. */

@@ -10,7 +10,7 @@ import { Eui64, listOf, NoContent, NullableTime, nullableTimeOf, strict, Time, T
 
 const Id = Type.String({ minLength: 1, maxLength: 100 });
 /** 0 is the network's, 224 the certification protocol's, above is reserved (TS001-1.0.4 4.3.2). */
-const FPort = Type.Integer({ minimum: 1, maximum: 223 });
+const FPort = Type.Integer({ minimum: 1, maximum: 224, description: "1 to 223; 224 is for certification (TS009)." });
 const Data = Type.String({
   maxLength: 1000,
   pattern: "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$",

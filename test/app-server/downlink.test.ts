@@ -37,7 +37,7 @@ describe("the device queue", () => {
 
   test.each<[string, DownlinkRequest, string]>([
     ["FPort 0", { ...downlink, fPort: 0 }, "invalid"],
-    ["FPort 224", { ...downlink, fPort: 224 }, "invalid"],
+    ["FPort 225", { ...downlink, fPort: 225 }, "invalid"],
     ["a broken FPort", { ...downlink, fPort: 1.5 }, "invalid"],
     ["neither data nor object", { fPort: 1, confirmed: false }, "invalid"],
     ["data and object", { ...downlink, object: {} }, "invalid"],
@@ -53,6 +53,12 @@ describe("the device queue", () => {
     const { queue } = createDownlinks(clock, sandbox);
     expect(await queue.enqueue(devEui, request)).toEqual({ kind: "refused", reason, message: expect.any(String) });
     expect(await queue.list(devEui)).toEqual([]);
+  });
+
+  test("C72 commands of the certification protocol wait like any payload", async () => {
+    const { queue } = createDownlinks(clock, sandbox);
+    expect(await queue.enqueue(devEui, { ...downlink, fPort: 224 })).toMatchObject({ kind: "enqueued" });
+    expect(await queue.list(devEui)).toMatchObject([{ fPort: 224 }]);
   });
 
   test("C7 compares the payload with what the device's session can receive", async () => {
@@ -80,7 +86,7 @@ describe("the device queue", () => {
       { fPort: 5, data: "AQ==" },
       { fPort: 9, data: "AA==" },
     ]);
-    const forbidden = await queue.enqueue(devEui, { fPort: 5, confirmed: false, object: { port: 224 } });
+    const forbidden = await queue.enqueue(devEui, { fPort: 5, confirmed: false, object: { port: 225 } });
     expect(forbidden).toMatchObject({ kind: "refused", reason: "invalid" });
   });
 

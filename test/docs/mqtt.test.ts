@@ -165,7 +165,7 @@ describe("commands in docs/mqtt.md", () => {
     };
     await refusedBy(downlinks().commands, [
       "[]",
-      '{"fPort":224,"data":"AQ=="}',
+      '{"fPort":225,"data":"AQ=="}',
       '{"fPort":1,"data":"AQ==","expiresAt":"2001-01-01T00:00:00Z"}',
       `{"fPort":1,"data":"${long}"}`,
     ]);
