@@ -1,5 +1,6 @@
 import Type, { type Static } from "typebox";
 import Value from "typebox/value";
+import { loraCodingRate } from "../lorawan/region/coding-rate.ts";
 import type { Modulation } from "../lorawan/region/region.ts";
 
 /** Semtech UDP, version 2, as a packet forwarder speaks it. */
@@ -107,7 +108,7 @@ function modulationFields(modulation: Modulation, snrDb: number): object {
   switch (modulation.kind) {
     case "lora": {
       const datr = `SF${modulation.spreadingFactor}BW${Math.floor(modulation.bandwidthHz / 1000)}`;
-      return { modu: "LORA", datr, codr: "4/5", lsnr: Math.round(snrDb * 10) / 10 };
+      return { modu: "LORA", datr, codr: loraCodingRate(modulation), lsnr: Math.round(snrDb * 10) / 10 };
     }
     case "fsk":
       return { modu: "FSK", datr: modulation.bitRate };

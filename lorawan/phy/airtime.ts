@@ -1,4 +1,5 @@
 import { MalformedValue } from "../errors.ts";
+import { type LoraCodingRate, loraCodingRate } from "../region/coding-rate.ts";
 import type { Modulation } from "../region/region.ts";
 
 export interface AirtimeOptions {
@@ -8,8 +9,8 @@ export interface AirtimeOptions {
   readonly explicitHeader?: boolean;
   /** LoRa: symbols before the sync word, 8 by default. FSK: bytes, 5 by default. */
   readonly preamble?: number;
-  /** LoRa only; 4/5 by default. */
-  readonly codingRate?: "4/5" | "4/6" | "4/7" | "4/8";
+  /** LoRa only; that of LoRaWAN by default. The long interleaver counts as what it is without. */
+  readonly codingRate?: "4/5" | "4/6" | "4/7" | "4/8" | LoraCodingRate;
 }
 
 /** Time on air in microseconds, rounded up. Throws MalformedValue for a length that is not 0 to 255 bytes. */
@@ -27,13 +28,13 @@ export function airtimeUs(modulation: Modulation, phyPayloadLength: number, opti
   }
 }
 
-const codedBitsOf = { "4/5": 5, "4/6": 6, "4/7": 7, "4/8": 8 } as const;
+const codedBitsOf = { "4/5": 5, "4/6": 6, "4/7": 7, "4/8": 8, "4/8LI": 8 } as const;
 
 /** Semtech SX1261/2 data sheet 6.1.4; for SF7 to SF12 the same as SX1276 data sheet 4.1.1.7. */
 function loraAirtimeUs(
   modulation: Extract<Modulation, { kind: "lora" }>,
   length: number,
-  { crc, explicitHeader = true, preamble = 8, codingRate = "4/5" }: AirtimeOptions,
+  { crc, explicitHeader = true, preamble = 8, codingRate = loraCodingRate(modulation) }: AirtimeOptions,
 ): number {
   const { spreadingFactor, bandwidthHz } = modulation;
   const symbolUs = (2 ** spreadingFactor * 1e6) / bandwidthHz;

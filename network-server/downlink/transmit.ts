@@ -1,3 +1,4 @@
+import { loraCodingRate } from "../../lorawan/region/coding-rate.ts";
 import type { Modulation } from "../../lorawan/region/region.ts";
 import type { TxInfo, TxModulation } from "../../platform/state/network-event.ts";
 import type { Reception, TransmissionFailure } from "../gateway/types.ts";
@@ -69,6 +70,8 @@ export const txInfoOf = (window: Pick<ReceiveWindow, "frequencyHz" | "modulation
   modulation: txModulation(window.modulation),
 });
 
+const codeRateNames = { "4/5": "CR_4_5", "4/8LI": "CR_LI_4_8" } as const;
+
 function txModulation(modulation: Modulation): TxModulation {
   switch (modulation.kind) {
     case "lora":
@@ -76,7 +79,7 @@ function txModulation(modulation: Modulation): TxModulation {
         lora: {
           bandwidth: modulation.bandwidthHz,
           spreadingFactor: modulation.spreadingFactor,
-          codeRate: "CR_4_5",
+          codeRate: codeRateNames[loraCodingRate(modulation)],
           polarizationInversion: true,
         },
       };

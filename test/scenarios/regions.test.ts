@@ -112,9 +112,14 @@ const revisions: readonly (readonly [RegionName, MacVersion, RegionalParametersR
   ["CN470", "1.0.3", "RP001-1.0.3-A"],
   ["CN470-20A", "1.0.4", "RP002-1.0.0"],
   ["IN865", "1.0.3", "RP001-1.0.3-A"],
+  ["EU868", "1.0.4", "RP002-1.0.5"],
+  ["US915", "1.0.4", "RP002-1.0.5"],
+  ["AU915", "1.0.4", "RP002-1.0.5"],
+  ["AS923-3", "1.0.4", "RP002-1.0.5"],
+  ["IN865", "1.0.4", "RP002-1.0.5"],
 ];
 
-describe("older documents", () => {
+describe("other documents than RP002-1.0.4", () => {
   test.each(revisions)(
     "C39 %s with LoRaWAN %s under %s hears every downlink",
     async (name, macVersion, regionalParameters) => {
@@ -129,6 +134,17 @@ describe("older documents", () => {
 });
 
 describe("channels", () => {
+  test("C55 US915 draws a device without ADR to its sub-band too", async () => {
+    const life = await lifeIn("US915", {
+      profile: { macVersion: "1.0.2", regionalParameters: "RP001-1.0.2-B" },
+      device: { position: near, adr: false },
+    });
+    await untilJoined(life);
+    await life.sendMany(40);
+    expect(life.parameters().enabledChannels).toEqual([8, 9, 10, 11, 12, 13, 14, 15, 65]);
+    life.expectAllHeard();
+  });
+
   test("C29 EU868 gives its extra channels in a CFList of type 0", async () => {
     const life = await lifeIn("EU868");
     expect(life.parameters().channels.map(channel => channel?.uplinkFrequencyHz)).toEqual([

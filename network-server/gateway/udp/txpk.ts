@@ -1,3 +1,4 @@
+import { loraCodingRate } from "../../../lorawan/region/coding-rate.ts";
 import type { Modulation } from "../../../lorawan/region/region.ts";
 import type { Transmission } from "../types.ts";
 
@@ -51,7 +52,7 @@ function modulationFields(modulation: Modulation, invertPolarization: boolean): 
       return {
         modu: "LORA",
         datr: `SF${modulation.spreadingFactor}BW${Math.floor(modulation.bandwidthHz / 1000)}`,
-        codr: "4/5",
+        codr: loraCodingRate(modulation),
         ipol: invertPolarization,
         ncrc: true,
         ...(invertPolarization ? {} : { nhdr: true, prea: beaconPreambleSymbols }),

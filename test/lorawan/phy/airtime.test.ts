@@ -39,6 +39,11 @@ describe("LoRa", () => {
     expect(airtimeUs(lora(9, 125_000), 30, { crc: true })).toBe(airtimeUs(lora(9, 125_000), 30, options));
   });
 
+  test("at 2.4 GHz the coding rate is 4/8", () => {
+    const fast = lora(7, 812_000);
+    expect(airtimeUs(fast, 30, { crc: true })).toBe(airtimeUs(fast, 30, { crc: true, codingRate: "4/8" }));
+  });
+
   test("C11 a downlink without payload CRC is shorter by the symbols of 16 bits", () => {
     // 13 bytes at SF7: 8 * 13 - 28 + 28 = 104 bits are 4 groups of 28; with CRC 120 bits are 5.
     expect(airtimeUs(lora(7, 125_000), 13, { crc: false })).toBe(

@@ -3,7 +3,7 @@ import { type GatewayId, parseGatewayId } from "../../../lorawan/ids.ts";
 import { regionOf } from "../../../lorawan/region/regions.ts";
 import { createLocalSender } from "../../../network-server/downlink/gateway-sender.ts";
 import { createSchedule } from "../../../network-server/downlink/schedule.ts";
-import { type Answer, createTransmitter } from "../../../network-server/downlink/transmit.ts";
+import { type Answer, createTransmitter, txInfoOf } from "../../../network-server/downlink/transmit.ts";
 import { dataWindows } from "../../../network-server/downlink/windows.ts";
 import type {
   GatewayTransport,
@@ -227,5 +227,16 @@ describe("which window is first", () => {
     const { answer } = bench(["sent", "TX_FREQ", "TX_FREQ"]);
     expect(await answer({ preferredWindow: "rx2" })).toMatchObject({ window: { name: "RX2" } });
     expect(await answer({ preferredWindow: "rx2" })).toMatchObject({ window: { name: "RX1" } });
+  });
+});
+
+test("events tell the coding rate, which is another at 2.4 GHz", () => {
+  expect(txInfoOf({ frequencyHz: 868_100_000, modulation: sf7 })).toMatchObject({
+    frequency: 868_100_000,
+    modulation: { lora: { codeRate: "CR_4_5" } },
+  });
+  const modulation = { ...sf7, bandwidthHz: 812_000 };
+  expect(txInfoOf({ frequencyHz: 2_423_000_000, modulation })).toMatchObject({
+    modulation: { lora: { codeRate: "CR_LI_4_8" } },
   });
 });

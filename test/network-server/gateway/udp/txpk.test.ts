@@ -41,6 +41,12 @@ describe("a txpk", () => {
     });
   });
 
+  test("at 2.4 GHz is coded 4/8 with the long interleaver", () => {
+    const modulation = { kind: "lora", spreadingFactor: 12, bandwidthHz: 812_000 } as const;
+    const txpk = txpkOf({ ...transmission, frequencyHz: 2_423_000_000, modulation }, 0);
+    expect(txpk).toMatchObject({ freq: 2423, datr: "SF12BW812", codr: "4/8LI" });
+  });
+
   test("C11 of a beacon is not inverted and has neither header nor CRC", () => {
     expect(txpkOf({ ...transmission, invertPolarization: false }, 0)).toMatchObject({
       ipol: false,
