@@ -251,6 +251,22 @@ describe("requests of the device and of the network", () => {
     expect(Math.abs((answer?.gpsTimeMs ?? 0) - gpsMsOf(endMs))).toBeLessThan(1000 / 256 + 1);
   });
 
+  test("C49 a gateway's GPS time goes before the server's clock", async () => {
+    const life = await joinedLife({ gateways: [{ gps: true }] });
+    const startMs = life.clock.nowMs() - life.clock.monotonicUs() / 1000;
+    const aheadMs = 700;
+    life.faults.toServer = bytes => {
+      const text = Buffer.from(bytes.subarray(12)).toString();
+      const later = text.replace(/"tmms":(\d+)/, (_, tmms: string) => `"tmms":${Number(tmms) + aheadMs}`);
+      return [Buffer.concat([bytes.subarray(0, 12), Buffer.from(later)])];
+    };
+    life.device.device.request("DeviceTimeReq");
+    await life.send();
+    const [answer] = life.eventsOfKind("device-time");
+    const endMs = startMs + (life.eventsOfKind("uplink-ended").at(-1)?.endUs ?? 0) / 1000;
+    expect(Math.abs((answer?.gpsTimeMs ?? 0) - gpsMsOf(endMs) - aheadMs)).toBeLessThan(1000 / 256 + 1);
+  });
+
   test.each([
     [0, { externalPowerSource: true, batteryLevelUnavailable: false }],
     [127, { externalPowerSource: false, batteryLevelUnavailable: false }],

@@ -96,7 +96,7 @@ describe("rejoin", () => {
     expect(nonces).toEqual([1, 2, 3, 4, 5]);
   });
 
-  test("C22 a forged rejoin changes nothing", async () => {
+  test("C22 C35 a forged rejoin changes nothing", async () => {
     const life = await joined11();
     const { device, devEui, rejoin, store, events } = life;
     const before = await store.device(devEui);

@@ -90,6 +90,30 @@ const everyError = [
   "GATEWAY_OFFLINE",
 ] as const;
 
+describe("what a gateway is asked for", () => {
+  test.each([
+    [1_000_000, 2_000_000],
+    [2_147_000_000, 2_148_000_000],
+    [3_000_000_000, 3_001_000_000],
+    [4_294_967_295, 999_999],
+  ])("C37 C38 counts from its own counter, %i, modulo 2^32", async (counterUs, expected) => {
+    const { asked, answer, reception } = bench();
+    await answer({ receptions: [reception(near, { counterUs })] });
+    expect(asked.map(({ timing }) => timing)).toEqual([{ kind: "at-counter", counterUs: expected }]);
+  });
+
+  test("C44 comes with the reception that it answers, that of the strongest antenna, and no other gateway is asked", async () => {
+    const { asked, answer, reception } = bench(["TX_FREQ", "TX_FREQ"]);
+    const weak = reception(near, { snrDb: 1 });
+    const strong = reception(near, { snrDb: 8, counterUs: 1_000_007 });
+    await answer({ receptions: [weak, strong] });
+    expect(asked.map(({ gatewayId, answerTo }) => [gatewayId, answerTo])).toEqual([
+      [near, strong],
+      [near, strong],
+    ]);
+  });
+});
+
 describe("what a gateway refuses", () => {
   test.each(everyError)(
     "C41 with %s goes to the other gateway, then to the other window, as the same frame",
@@ -125,7 +149,7 @@ describe("what a gateway refuses", () => {
     ]);
   });
 
-  test("may have been sent when the gateway says nothing: no second gateway in the same window", async () => {
+  test("C41 may have been sent when the gateway says nothing: no second gateway in the same window", async () => {
     const { answer, asked } = bench(["NO_TX_ACK"]);
     expect(await answer()).toMatchObject({ kind: "sent", window: { name: "RX2" } });
     expect(asked.map(({ gatewayId }) => gatewayId)).toEqual([near, near]);

@@ -90,7 +90,8 @@ describe("devices", () => {
     const { phyPayload, frame } = someUplink({ fCnt: 7 });
     const others = Array.from({ length: 100 }, (_, index) => {
       const fNwkSIntKey = index.toString(16).padStart(32, "a");
-      return candidate(someSession({ fNwkSIntKey }), { device: `other ${index}` });
+      // As near to the frame's counter as ours, or nearer.
+      return candidate(someSession({ fNwkSIntKey, fCntUp: 3 + (index % 5) }), { device: `other ${index}` });
     });
     const candidates = [...others, candidate(someSession({ fCntUp: 3 }), { device: "ours" })];
     expect(matchDataFrame(phyPayload, frame, candidates, radio)).toMatchObject({ kind: "accepted", device: "ours" });
