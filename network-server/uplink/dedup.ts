@@ -21,13 +21,17 @@ export interface Collector {
   addCopy(reception: Reception): void;
 }
 
+/** What is remembered of a frame. There are many times more of them than open windows, so a closed one lets its copies go. */
 interface Entry {
   readonly firstAtUs: number;
-  readonly copies: Reception[];
-  readonly collection: Collection;
-  open: boolean;
-  take?: (copy: Reception) => void;
+  /** Until the window closes. */
+  copies: Reception[] | undefined;
+  /** Who heard it, from then on. */
+  heard: readonly Heard[];
+  take: ((copy: Reception) => void) | undefined;
 }
+
+type Heard = Pick<Reception, "gatewayId" | "counterUs">;
 
 export interface CollectorOptions {
   readonly clock: Clock;
@@ -37,6 +41,8 @@ export interface CollectorOptions {
 
 /** How long a closed frame is remembered at least, so that a late copy is not taken for a new frame. */
 const memoryUs = 10_000_000;
+/** Under a flood the memory is shorter: so many frames, or twice as many, are kept at most. */
+const maxRemembered = 250_000;
 /**
  * A device repeats a frame only after both its receive windows, 2 s and more after the end of the first
  * (TS001-1.0.4 4.3.1.2); a copy on the way is quicker.
@@ -56,7 +62,7 @@ export function createCollector(options: CollectorOptions): Collector {
   let rotatedAtUs = clock.monotonicUs();
 
   const rotate = (nowUs: number): void => {
-    if (nowUs - rotatedAtUs < memoryUs) return;
+    if (nowUs - rotatedAtUs < memoryUs && recent.size < maxRemembered) return;
     older = nowUs - rotatedAtUs < 2 * memoryUs ? recent : new Map();
     recent = new Map();
     rotatedAtUs = nowUs;
@@ -66,8 +72,9 @@ export function createCollector(options: CollectorOptions): Collector {
     const copies = [reception];
     const { promise, resolve } = Promise.withResolvers<readonly Reception[]>();
     const close = (): void => {
-      if (!entry.open) return;
-      entry.open = false;
+      if (!entry.copies) return;
+      entry.copies = undefined;
+      entry.heard = copies.map(({ gatewayId, counterUs }) => ({ gatewayId, counterUs }));
       cancelTimer();
       metrics.copies.observe(copies.length);
       windowLength.observe((copies.at(-1)?.receivedAtUs ?? 0) - reception.receivedAtUs);
@@ -79,7 +86,7 @@ export function createCollector(options: CollectorOptions): Collector {
       for (const copy of copies) take(copy);
     };
     const collection: Collection = { first: reception, collected: promise, close, pass };
-    const entry: Entry = { firstAtUs: reception.receivedAtUs, copies, collection, open: true };
+    const entry: Entry = { firstAtUs: reception.receivedAtUs, copies, heard: [], take: undefined };
     const cancelTimer = clock.after(windowLength.lengthMs(), close);
     recent.set(key, entry);
     return collection;
@@ -96,7 +103,7 @@ export function createCollector(options: CollectorOptions): Collector {
       const key = latin1(reception.phyPayload);
       const entry = recent.get(key) ?? older.get(key);
       if (!entry) return begin(key, reception);
-      if (entry.open) {
+      if (entry.copies) {
         addCopy(entry.copies, reception);
         return undefined;
       }
@@ -108,7 +115,7 @@ export function createCollector(options: CollectorOptions): Collector {
     addCopy(reception) {
       const key = latin1(reception.phyPayload);
       const entry = recent.get(key) ?? older.get(key);
-      if (entry?.open) addCopy(entry.copies, reception);
+      if (entry?.copies) addCopy(entry.copies, reception);
       else noteLate(entry, reception);
     },
   };
@@ -125,7 +132,7 @@ function addCopy(copies: Reception[], reception: Reception): void {
 }
 
 function isNewTransmission(entry: Entry, reception: Reception): boolean {
-  const heardBefore = entry.copies.find(copy => copy.gatewayId === reception.gatewayId);
+  const heardBefore = entry.heard.find(({ gatewayId }) => gatewayId === reception.gatewayId);
   const elapsedUs = heardBefore ? (reception.counterUs - heardBefore.counterUs) | 0 : 0;
   return Math.abs(elapsedUs) > sameTransmissionUs || reception.receivedAtUs - entry.firstAtUs > repeatAfterUs;
 }
