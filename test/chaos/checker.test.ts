@@ -1,6 +1,14 @@
 import { describe, expect, test } from "vitest";
 import { judge } from "./checker.ts";
-import type { Delivery, SeenDownlink, SeenJoinAccept, SentUplink, StruckFault, Truth } from "./truth.ts";
+import type {
+  AcceptedCommand,
+  Delivery,
+  SeenDownlink,
+  SeenJoinAccept,
+  SentUplink,
+  StruckFault,
+  Truth,
+} from "./truth.ts";
 
 const devEui = "0102030405060708";
 const devAddr = "00000001";
@@ -31,6 +39,7 @@ const truth = (overrides: Partial<Truth> = {}): Truth => ({
   uplinks: [uplink(1), uplink(2), uplink(3)],
   downlinks: [],
   joinAccepts: [],
+  commandsHeard: [],
   deviceFindings: [],
   ...overrides,
 });
@@ -45,24 +54,26 @@ const fault = (overrides: Partial<StruckFault> = {}): StruckFault => ({
   ...overrides,
 });
 
-const kinds = (...given: Parameters<typeof judge>): readonly string[] =>
-  judge(...given).violations.map(({ kind }) => kind);
+const judged = (truth: Truth, deliveries: readonly Delivery[], faults: readonly StruckFault[]) =>
+  judge(truth, { deliveries, commands: [], accounted: new Set() }, faults);
+const kinds = (...given: Parameters<typeof judged>): readonly string[] =>
+  judged(...given).violations.map(({ kind }) => kind);
 
 describe("uplinks", () => {
   test("pass when each arrives once and in order", () => {
-    const { counts, violations } = judge(truth(), all, []);
+    const { counts, violations } = judged(truth(), all, []);
     expect(violations).toEqual([]);
     expect(counts).toMatchObject({ uplinksHeard: 3, delivered: 3, duplicates: 0, notAccepted: 0 });
   });
 
   test("one that was heard while nothing was broken is lost when it does not arrive", () => {
-    const found = judge(truth(), [delivery(1), delivery(3)], []).violations;
+    const found = judged(truth(), [delivery(1), delivery(3)], []).violations;
     expect(found).toMatchObject([{ kind: "lost", devEui, atMs: 2000 }]);
     expect(found[0]?.detail).toBe("FCntUp 2 of 00000001 never arrived: heard at 2.000 s with PUSH_ACK");
   });
 
   test("one that was not committed when the server died is not lost, and is counted", () => {
-    const { counts, violations } = judge(truth(), [delivery(1), delivery(3)], [fault()]);
+    const { counts, violations } = judged(truth(), [delivery(1), delivery(3)], [fault()]);
     expect(violations).toEqual([]);
     expect(counts).toMatchObject({ notAccepted: 1, notAcceptedAfterPushAck: 1, notAcceptedByFault: { 1: 1 } });
   });
@@ -93,7 +104,7 @@ describe("uplinks", () => {
   });
 
   test("a second copy is counted under the same deduplicationId and found under another", () => {
-    const { counts, violations } = judge(truth(), [...all, delivery(2)], []);
+    const { counts, violations } = judged(truth(), [...all, delivery(2)], []);
     expect(violations).toEqual([]);
     expect(counts.duplicates).toBe(1);
     expect(kinds(truth(), [...all, delivery(2, { deduplicationId: "id 9" })], [])).toEqual([
@@ -161,8 +172,23 @@ describe("counters and nonces", () => {
 
   test("what a device found wrong counts", () => {
     const finding = { atMs: 5, devEui, violation: "counter-reused", detail: "FCntDown 3 after 3" };
-    expect(judge(truth({ deviceFindings: [finding] }), all, []).violations).toMatchObject([
+    expect(judged(truth({ deviceFindings: [finding] }), all, []).violations).toMatchObject([
       { kind: "device-finding", devEui, detail: "counter-reused: FCntDown 3 after 3" },
     ]);
   });
+});
+
+test("a command that was kept has to be heard, to be reported or to wait", () => {
+  const command = (id: string, data: string): AcceptedCommand => ({ atMs: 5, devEui, id, data });
+  const commands = [command("heard", "AQ=="), command("reported", "Ag=="), command("lost", "Aw==")];
+  const heard = truth({
+    commandsHeard: [
+      { devEui, data: "AQ==" },
+      { devEui: "another", data: "Aw==" },
+    ],
+  });
+  const told = { deliveries: all, commands, accounted: new Set(["reported"]) };
+  const { counts, violations } = judge(heard, told, []);
+  expect(counts.commands).toBe(3);
+  expect(violations).toMatchObject([{ kind: "command-lost", devEui, detail: expect.stringMatching(/^lost /) }]);
 });

@@ -1,4 +1,4 @@
-import type { Delivery, DeviceFinding, Hearing, SentUplink, StruckFault, Truth } from "./truth.ts";
+import type { Delivery, DeviceFinding, Hearing, SentUplink, StruckFault, Told, Truth } from "./truth.ts";
 
 export interface ChaosViolation {
   readonly kind:
@@ -11,6 +11,7 @@ export interface ChaosViolation {
     | "f-cnt-down-reused"
     | "join-nonce-reused"
     | "dev-nonce-accepted-twice"
+    | "command-lost"
     | "device-finding";
   readonly devEui: string;
   readonly atMs: number;
@@ -31,6 +32,8 @@ export interface ChaosCounts {
   readonly notAcceptedAfterPushAck: number;
   readonly downlinks: number;
   readonly joinAccepts: number;
+  /** Confirmed commands that the server has said it keeps. */
+  readonly commands: number;
   /** By the number of the fault that each one's last copy met. */
   readonly notAcceptedByFault: Readonly<Record<number, number>>;
 }
@@ -50,8 +53,9 @@ const keyOf = ({ devEui, devAddr, fCnt }: Pick<Delivery, "devEui" | "devAddr" | 
 
 const nameOf = ({ devAddr, fCnt }: Pick<Delivery, "devAddr" | "fCnt">): string => `FCntUp ${fCnt} of ${devAddr}`;
 
-/** Holds what one subscriber got, and what gateways were asked to send, against what really happened. */
-export function judge(truth: Truth, deliveries: readonly Delivery[], faults: readonly StruckFault[]): ChaosVerdict {
+/** Holds what applications were told, and what gateways were asked to send, against what really happened. */
+export function judge(truth: Truth, told: Told, faults: readonly StruckFault[]): ChaosVerdict {
+  const { deliveries } = told;
   const arrivals = judgeArrivals(truth.uplinks, deliveries);
   const losses = judgeLosses(truth.uplinks, arrivals.first, faults);
   const heard = truth.uplinks.filter(({ hearings }) => hearings.length > 0);
@@ -64,6 +68,7 @@ export function judge(truth: Truth, deliveries: readonly Delivery[], faults: rea
       duplicates: arrivals.duplicates,
       downlinks: truth.downlinks.length,
       joinAccepts: truth.joinAccepts.length,
+      commands: told.commands.length,
       ...losses.counts,
     },
     violations: [
@@ -72,6 +77,7 @@ export function judge(truth: Truth, deliveries: readonly Delivery[], faults: rea
       ...orderViolations(truth.uplinks, deliveries),
       ...counterViolations(truth),
       ...nonceViolations(truth),
+      ...commandViolations(truth, told),
       ...truth.deviceFindings.map(findingViolation),
     ],
   };
@@ -189,6 +195,19 @@ function counterViolations({ downlinks }: Truth): readonly ChaosViolation[] {
       detail: `FCntDown ${fCnt} under two frames, ${before.phyPayload} at ${before.atMs} ms and another one`,
     }),
   );
+}
+
+/** A command that was kept reaches its device, or its end is told, or it still waits. */
+function commandViolations({ commandsHeard }: Truth, { commands, accounted }: Told): readonly ChaosViolation[] {
+  const heard = new Set(commandsHeard.map(({ devEui, data }) => `${devEui} ${data}`));
+  return commands
+    .filter(({ id, devEui, data }) => !heard.has(`${devEui} ${data}`) && !accounted.has(id))
+    .map(({ id, devEui, atMs }) => ({
+      kind: "command-lost",
+      devEui,
+      atMs,
+      detail: `${id} was kept, never heard, and is not in the queue any more`,
+    }));
 }
 
 function nonceViolations({ joinAccepts }: Truth): readonly ChaosViolation[] {

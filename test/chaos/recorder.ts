@@ -2,11 +2,13 @@ import type { DeviceEvent } from "../../simulators/device-events.ts";
 import type { FleetDevice } from "../../simulators/fleet.ts";
 import { type JoinCredentials, openJoinAccept } from "../../simulators/frames.ts";
 import type { GatewayEvent } from "../../simulators/gateway-udp.ts";
-import type { DeviceFinding, Hearing, SeenDownlink, SeenJoinAccept, SentUplink, Truth } from "./truth.ts";
+import { commandPort } from "./commander.ts";
+import type { DeviceFinding, HeardCommand, Hearing, SeenDownlink, SeenJoinAccept, SentUplink, Truth } from "./truth.ts";
 
 export interface Recorder {
   device(device: FleetDevice, event: DeviceEvent): void;
   gateway(gatewayId: string, event: GatewayEvent): void;
+  isJoined(devEui: string): boolean;
   truth(): Truth;
 }
 
@@ -38,6 +40,7 @@ export function createRecorder(nowMs: () => number): Recorder {
   const heardByCounter = new Map<string, Heard>();
   const downlinks: SeenDownlink[] = [];
   const joinAccepts: SeenJoinAccept[] = [];
+  const commandsHeard: HeardCommand[] = [];
   const deviceFindings: DeviceFinding[] = [];
 
   const sent = (devEui: string, event: Extract<DeviceEvent, { kind: "uplink-sent" }>): void => {
@@ -101,7 +104,9 @@ export function createRecorder(nowMs: () => number): Recorder {
       credentials.set(devEui, device.credentials);
       if (event.kind === "joined") devAddrs.set(devEui, event.devAddr);
       else if (event.kind === "uplink-sent") sent(devEui, event);
-      else if (event.kind === "violation") {
+      else if (event.kind === "downlink" && event.fPort === commandPort) {
+        commandsHeard.push({ devEui, data: Buffer.from(event.payload).toString("base64") });
+      } else if (event.kind === "violation") {
         deviceFindings.push({ atMs: nowMs(), devEui, violation: event.violation, detail: event.detail });
       }
     },
@@ -115,6 +120,7 @@ export function createRecorder(nowMs: () => number): Recorder {
         }
       }
     },
-    truth: () => ({ uplinks, downlinks, joinAccepts, deviceFindings }),
+    isJoined: devEui => devAddrs.has(devEui),
+    truth: () => ({ uplinks, downlinks, joinAccepts, commandsHeard, deviceFindings }),
   };
 }

@@ -27,6 +27,7 @@ export function reportText(report: ChaosReport): string {
     row("not accepted", `${counts.notAccepted}, ${counts.notAcceptedAfterPushAck} of them after a PUSH_ACK`),
     row("downlinks", counts.downlinks),
     row("join-accepts", counts.joinAccepts),
+    row("commands", `${counts.commands} kept by the server, confirmed`),
     row("programs", `ended ${report.exits} times without having been killed`),
     row("faults", struck.length),
     ...faultRows,

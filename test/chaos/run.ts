@@ -4,6 +4,7 @@ import { regionOf } from "../../lorawan/region/regions.ts";
 import { provision } from "../../simulators/provision.ts";
 import { type Cells, createCells } from "./cells.ts";
 import { type ChaosVerdict, judge } from "./checker.ts";
+import { type Commander, startCommander } from "./commander.ts";
 import { startEmbeddedSet } from "./embedded-set.ts";
 import { type Fault, type Installation, temporaryFolder } from "./installation.ts";
 import { planFaults } from "./plan.ts";
@@ -100,7 +101,13 @@ async function strikeAndJudge(options: ChaosOptions, scene: Scene): Promise<Chao
   const recorder = createRecorder(nowMs);
   const cells = await startCells(options, installation, recorder);
   const struck: StruckFault[] = [];
-  const verdict = (): ChaosVerdict => judge(recorder.truth(), subscriber.deliveries, struck);
+  const commander = await startCommands(options, scene, cells, recorder);
+  let waiting: readonly string[] = [];
+  const verdict = (): ChaosVerdict => {
+    const accounted = new Set([...subscriber.endedCommands, ...waiting]);
+    const told = { deliveries: subscriber.deliveries, commands: commander.accepted, accounted };
+    return judge(recorder.truth(), told, struck);
+  };
   try {
     await within(joinWithinMs, () => cells.joined() >= cells.devices.length / 2, "half of the devices to join");
     const untilMs = nowMs() + durationMs;
@@ -115,11 +122,14 @@ async function strikeAndJudge(options: ChaosOptions, scene: Scene): Promise<Chao
       struck.push({ number: struck.length + 1, kind, mayLose, fromMs, toMs: nowMs() });
       progress(progressText(nowMs(), struck, subscriber, cells, recorder));
     }
+    await commander.stop();
     await pause(calmMs);
   } finally {
+    await commander.stop();
     cells.stop();
   }
   progress("waiting for what is on its way");
+  waiting = await commander.waiting();
   await settled(verdict);
   const { counts, violations } = verdict();
   const { unreadable, deliveries } = subscriber;
@@ -139,7 +149,7 @@ async function strikeAndJudge(options: ChaosOptions, scene: Scene): Promise<Chao
 async function writeEvidence(
   folder: string,
   report: ChaosReport,
-  { uplinks, downlinks, joinAccepts }: Truth,
+  { uplinks, downlinks, joinAccepts, commandsHeard }: Truth,
   deliveries: readonly Delivery[],
 ): Promise<void> {
   const devEuis = new Set(report.violations.map(({ devEui }) => devEui));
@@ -151,6 +161,7 @@ async function writeEvidence(
     uplinks: sent,
     downlinks: downlinks.filter(({ devAddr }) => devAddrs.has(devAddr)),
     joinAccepts: joinAccepts.filter(isOfThem),
+    commandsHeard: commandsHeard.filter(isOfThem),
     deliveries: deliveries.filter(isOfThem),
   };
   await writeFile(join(folder, "evidence.json"), JSON.stringify(evidence, undefined, 1));
@@ -169,9 +180,19 @@ async function startCells(options: ChaosOptions, installation: Installation, rec
   return cells;
 }
 
+async function startCommands(
+  { seed }: ChaosOptions,
+  { installation, nowMs }: Scene,
+  { devices }: Cells,
+  { isJoined }: Recorder,
+): Promise<Commander> {
+  const { apiUrl } = installation;
+  return startCommander({ apiUrl, token: await installation.token(), seed, devices, isJoined, nowMs });
+}
+
 async function settled(verdict: () => ChaosVerdict): Promise<void> {
   const until = performance.now() + deliverWithinMs;
-  const isMissing = (): boolean => verdict().violations.some(({ kind }) => kind === "lost");
+  const isMissing = (): boolean => verdict().violations.some(({ kind }) => kind === "lost" || kind === "command-lost");
   while (isMissing() && performance.now() < until) await pause(500);
   await pause(settleMs);
 }

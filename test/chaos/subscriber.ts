@@ -6,7 +6,9 @@ import type { Delivery } from "./truth.ts";
 /** An application that has to miss nothing: QoS 1, and a session that the broker keeps while the connection is down. */
 export interface Subscriber {
   readonly deliveries: readonly Delivery[];
-  /** Messages that are no `up` event as it should be; text. */
+  /** Commands that an `ack` event told the end of. */
+  readonly endedCommands: ReadonlySet<string>;
+  /** Messages that are no event as it should be; text. */
   readonly unreadable: readonly string[];
   connected(): boolean;
   close(): Promise<void>;
@@ -21,6 +23,8 @@ const upEvent = Type.Object({
   data: Type.Optional(Type.String()),
 });
 
+const ackEvent = Type.Object({ queueItemId: Type.String(), acknowledged: Type.Boolean() });
+
 const parsed = (text: string): unknown => {
   try {
     return JSON.parse(text);
@@ -32,6 +36,7 @@ const parsed = (text: string): unknown => {
 /** Subscribed when it resolves; from then on the client connects again by itself. */
 export async function startSubscriber(url: string, nowMs: () => number): Promise<Subscriber> {
   const deliveries: Delivery[] = [];
+  const endedCommands = new Set<string>();
   const unreadable: string[] = [];
   const options = { clientId: "chaos-reader", clean: false, reconnectPeriod: 100, resubscribe: true };
   const client: MqttClient = await connectAsync(url, options, false);
@@ -40,6 +45,10 @@ export async function startSubscriber(url: string, nowMs: () => number): Promise
   client.on("message", (_topic, message) => {
     const text = message.toString("utf8");
     const event = parsed(text);
+    if (Value.Check(ackEvent, event)) {
+      endedCommands.add(event.queueItemId);
+      return;
+    }
     if (!Value.Check(upEvent, event)) {
       unreadable.push(text);
       return;
@@ -49,6 +58,13 @@ export async function startSubscriber(url: string, nowMs: () => number): Promise
     if (fPort === 0) return;
     deliveries.push({ atMs: nowMs(), devEui: deviceInfo.devEui, devAddr, fCnt, fPort, data, deduplicationId });
   });
-  await client.subscribeAsync("application/+/device/+/event/up", { qos: 1 });
-  return { deliveries, unreadable, connected: () => client.connected, close: () => client.endAsync(true) };
+  const filters = ["up", "ack"].map(kind => `application/+/device/+/event/${kind}`);
+  await client.subscribeAsync(filters, { qos: 1 });
+  return {
+    deliveries,
+    endedCommands,
+    unreadable,
+    connected: () => client.connected,
+    close: () => client.endAsync(true),
+  };
 }

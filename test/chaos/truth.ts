@@ -3,6 +3,7 @@ export interface Truth {
   readonly uplinks: readonly SentUplink[];
   readonly downlinks: readonly SeenDownlink[];
   readonly joinAccepts: readonly SeenJoinAccept[];
+  readonly commandsHeard: readonly HeardCommand[];
   /** What the simulated devices themselves found wrong. */
   readonly deviceFindings: readonly DeviceFinding[];
 }
@@ -56,6 +57,27 @@ export interface DeviceFinding {
   readonly devEui: string;
   readonly violation: string;
   readonly detail: string;
+}
+
+/** A command as it reached a device. */
+export interface HeardCommand {
+  readonly devEui: string;
+  /** Base64. */
+  readonly data: string;
+}
+
+/** A confirmed command for a device that the server has said it keeps. */
+export interface AcceptedCommand extends HeardCommand {
+  readonly atMs: number;
+  readonly id: string;
+}
+
+/** What applications were told. */
+export interface Told {
+  readonly deliveries: readonly Delivery[];
+  readonly commands: readonly AcceptedCommand[];
+  /** Commands that an `ack` event has told the end of, or that the queue still shows; by their ids. */
+  readonly accounted: ReadonlySet<string>;
 }
 
 /** An `up` event as one subscriber got it. */
