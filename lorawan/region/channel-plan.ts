@@ -107,7 +107,8 @@ export const channelFunctions = (plan: PlanFacts, carries: Region["carries"]): C
   defaultChannels: plan.channels,
   maxChannels: plan.maxChannels,
   rx1FrequencyHz: (channels, uplinkFrequencyHz) =>
-    channels.find(channel => channel?.uplinkFrequencyHz === uplinkFrequencyHz)?.downlinkFrequencyHz,
+    channels.find(channel => channel?.uplinkFrequencyHz === uplinkFrequencyHz)?.downlinkFrequencyHz ??
+    (plan.kind === "dynamic" ? uplinkFrequencyHz : undefined),
   channelOf: (channels, uplinkFrequencyHz, dataRate) => {
     const number = channels.findIndex(
       channel => channel?.uplinkFrequencyHz === uplinkFrequencyHz && carries(channel, dataRate),

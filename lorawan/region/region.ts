@@ -131,7 +131,10 @@ export interface Region {
   /** A device may send at this data rate on this channel. */
   carries(channel: Channel, dataRate: number): boolean;
   rx1DataRate(uplinkDataRate: number, rx1DrOffset: number, downlinkDwellTime: boolean): number;
-  /** RX1 frequency of an uplink heard at `uplinkFrequencyHz` under the device's channels; undefined if none fits. */
+  /**
+   * RX1 frequency of an uplink heard at `uplinkFrequencyHz` under the device's channels. On a channel that nobody told us
+   * of, a device of a dynamic plan listens where it sent; in a fixed plan there is none: undefined.
+   */
   rx1FrequencyHz(channels: ChannelPlan, uplinkFrequencyHz: number): number | undefined;
   /** Number of the channel that carries this frequency and data rate, or undefined. */
   channelOf(channels: ChannelPlan, uplinkFrequencyHz: number, dataRate: number): number | undefined;

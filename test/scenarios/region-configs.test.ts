@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import type { NetworkServerConfig } from "../../network-server/config.ts";
 import type { DeviceProfileConfig } from "../../network-server/ports.ts";
 import { defaultRegionConfig } from "../../network-server/region-config.ts";
-import { lifeOf } from "../support/radio-life.ts";
+import { lifeOf, personalisedLife } from "../support/radio-life.ts";
 import { createScenario } from "../support/scenario.ts";
 
 const town = {
@@ -104,6 +104,22 @@ describe("two configurations of EU868 at once", () => {
     await scenario.clock.advance(60_000);
     expect(device.joined).toBe(true);
   });
+});
+
+test("C39 a device that was built with channels of its own is answered in RX1 on them", async () => {
+  const bare = { ...defaultRegionConfig("EU868"), extraChannels: [] };
+  const life = await personalisedLife({ network: { regions: [bare] }, device: { adr: false } });
+  const parameters = life.parameters();
+  parameters.channels.push({
+    uplinkFrequencyHz: 867_500_000,
+    downlinkFrequencyHz: 867_500_000,
+    minDataRate: 0,
+    maxDataRate: 5,
+  });
+  parameters.enabledChannels = [3];
+  await life.sendMany(5, { confirmed: true });
+  expect(life.eventsOfKind("downlink").map(event => event.window)).toEqual(Array(5).fill("RX1"));
+  life.expectAllHeard();
 });
 
 test("C29 US915 devices of two configurations join in their own sub-bands, each behind gateways that hear nothing else", async () => {

@@ -287,7 +287,11 @@ describe("frequencies", () => {
     const channels = [...eu868.defaultChannels, { ...channelAt(867_100_000), downlinkFrequencyHz: 869_525_000 }];
     expect(eu868.rx1FrequencyHz(channels, 868_300_000)).toBe(868_300_000);
     expect(eu868.rx1FrequencyHz(channels, 867_100_000)).toBe(869_525_000);
-    expect(eu868.rx1FrequencyHz(channels, 867_300_000)).toBeUndefined();
+    expect(eu868.rx1FrequencyHz(channels, 867_300_000)).toBe(867_300_000);
+  });
+
+  test("C39 a fixed plan has no RX1 for a frequency that is none of its channels", () => {
+    expect(us915.rx1FrequencyHz(us915.defaultChannels, 902_400_000)).toBeUndefined();
   });
 
   test("two channels on one frequency are told apart by data rate", () => {
