@@ -6,6 +6,7 @@ import type { Metrics } from "../platform/metrics.ts";
 import type { Peers } from "../platform/peers/peers.ts";
 import type { StateStore } from "../platform/state/store.ts";
 import { createAlarms } from "./alarms.ts";
+import { type Background, createBackground } from "./background.ts";
 import type { NetworkServerConfig } from "./config.ts";
 import type { NetworkContext } from "./context.ts";
 import { createDeviceControl, type NetworkServerControl } from "./control.ts";
@@ -142,30 +143,6 @@ function controlOf(context: NetworkContext, gateways: GatewayRegistry): NetworkS
     async releaseGatewayAddress(gatewayId) {
       await release(gatewayId);
       if (peers.isShared) await stored.releaseAddress(gatewayId);
-    },
-  };
-}
-
-interface Background {
-  readonly run: (work: () => Promise<void>) => void;
-  idle(): Promise<void>;
-}
-
-/** Work that nobody waits for but a stop. */
-function createBackground({ log, metrics }: Pick<NetworkServerOptions, "log" | "metrics">): Background {
-  const running = new Set<Promise<void>>();
-  return {
-    run(work) {
-      const ended: Promise<void> = work()
-        .catch((error: unknown) => {
-          metrics.storeFaults.inc();
-          log.error({ err: error }, "a frame was not processed to its end");
-        })
-        .finally(() => running.delete(ended));
-      running.add(ended);
-    },
-    async idle() {
-      while (running.size > 0) await Promise.all(running);
     },
   };
 }

@@ -1,0 +1,48 @@
+import type { Clock } from "../platform/clock.ts";
+import type { Log } from "../platform/log.ts";
+import type { Metrics } from "../platform/metrics.ts";
+
+export interface Background {
+  readonly run: (work: () => Promise<void>) => void;
+  /** Resolves once nothing is under way. */
+  idle(): Promise<void>;
+}
+
+export interface BackgroundOptions {
+  readonly clock: Pick<Clock, "monotonicUs">;
+  readonly log: Log;
+  readonly metrics: Pick<Metrics, "storeFaults">;
+}
+
+const betweenLinesUs = 1_000_000;
+
+/**
+ * Work that nobody waits for but a stop. What fails is counted; the log gets a line a second at most, because a store that
+ * refuses refuses every frame, and a disk that is full should not be filled with that.
+ */
+export function createBackground({ clock, log, metrics }: BackgroundOptions): Background {
+  const running = new Set<Promise<void>>();
+  let saidAtUs = Number.NEGATIVE_INFINITY;
+  let unsaid = 0;
+  const complain = (error: unknown): void => {
+    metrics.storeFaults.inc();
+    if (clock.monotonicUs() - saidAtUs < betweenLinesUs) {
+      unsaid += 1;
+      return;
+    }
+    saidAtUs = clock.monotonicUs();
+    log.error({ err: error, ...(unsaid > 0 && { alsoBefore: unsaid }) }, "a frame was not processed to its end");
+    unsaid = 0;
+  };
+  return {
+    run(work) {
+      const ended: Promise<void> = work()
+        .catch(complain)
+        .finally(() => running.delete(ended));
+      running.add(ended);
+    },
+    async idle() {
+      while (running.size > 0) await Promise.all(running);
+    },
+  };
+}
