@@ -206,6 +206,17 @@ describe("a profile with a script", () => {
     expect(await delivered(device)).toBe(5);
   });
 
+  test("C54 is not asked about a device without the ADR bit", async () => {
+    let asked = 0;
+    const decide: AdrScripts["decide"] = async () => {
+      asked += 1;
+      return { kind: "decided", wanted: { dataRate: 5, txPowerIndex: 5, nbTrans: 3 } };
+    };
+    const device = await byScript(decide, { device: { adr: false, dataRate: 1 } });
+    await uplinks(device, 5);
+    expect([asked, linkAdrCount(device)]).toEqual([0, 0]);
+  });
+
   test("holds up no other device while it thinks", async () => {
     const answers: (() => void)[] = [];
     const device = await byScript(

@@ -135,7 +135,7 @@ describe("what an answer to an uplink may carry", () => {
     expect(ids(heard(), [item("a"), item("b", { confirmed: true }), item("c")])).toEqual([["a"], true]);
   });
 
-  test("C67 nothing while an item is under way, and whether more waits is told truthfully", () => {
+  test("C20 C67 nothing while an item is under way, and whether more waits is told truthfully", () => {
     const underWay = item("a", sent(nowMs - 1_000));
     expect(ids(heard(), [underWay])).toEqual([[], false]);
     expect(ids(heard(), [underWay, item("b")])).toEqual([[], true]);

@@ -137,6 +137,15 @@ describe("FPending", () => {
     expect(plan({}, [item("a", 3)]).frame?.fPending).toBe(false);
     expect(plan({}, [item("a", 3), item("b", 3, { expiresAtMs: 5 })]).frame?.fPending).toBe(false);
   });
+
+  test("C67 it is set when commands leave no room for the only item, and when they find none themselves", () => {
+    const answers = Array.from({ length: 6 }, () => Uint8Array.of(0x02, 20, 1));
+    expect(plan({ answers }, [item("a", 4)]).frame).toMatchObject({ fPort: 0, fPending: true });
+    expect(plan({ answers }).frame).toMatchObject({ fPort: 0, fPending: false });
+    const requests = [{ bytes: new Uint8Array(52).fill(0x06), name: "DevStatusReq" }];
+    expect(plan({ ack: true, requests }, [], 0).frame?.fPending).toBe(true);
+    expect(plan({ ack: true, requests: [{ bytes: Uint8Array.of(6), name: "" }] }, [], 0).frame?.fPending).toBe(false);
+  });
 });
 
 describe("counters", () => {
