@@ -24,7 +24,8 @@ export const kr920: RegionDefinition = {
     maxEirpDbm: 20,
     txPowerOffsetsDb: [0, -6, -10, -12, -15, -18, -20],
     txParamSetup: false,
-    subBands: [{ fromHz: 920_000_000, toHz: 923_500_000, dutyCycle: 1, maxEirpDbm: 16.15 }],
+    // RP002-1.0.4 2.11.2: that of gateways; devices have 10 or 14 dBm.
+    subBands: [{ fromHz: 920_000_000, toHz: 923_500_000, dutyCycle: 1, maxEirpDbm: 23 }],
     beacon: { frequenciesHz: [923_100_000], dataRate: 3 },
     pingSlotFrequenciesHz: [923_100_000],
   },

@@ -114,6 +114,12 @@ export const deviations: readonly Deviation[] = [
     clause: "RP001-1.0.3-A 2.5.8, RP002-1.0.4 2.7.8",
   },
   {
+    regions: ["KR920"],
+    revisions: between("RP001-1.0.2-A", "RP002-1.0.4"),
+    facts: { "sub-band 920-923": "1 16.15 -> 1 23" },
+    clause: "RP002-1.0.4 2.11.2: 23 dBm EIRP of gateways",
+  },
+  {
     regions: ["IN865"],
     revisions: between("RP001-1.0.2-B", "RP002-1.0.4"),
     facts: {

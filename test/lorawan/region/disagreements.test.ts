@@ -81,6 +81,12 @@ describe("readings of the regional parameters", () => {
     expect(region.txParamSetup).toBe(false);
   });
 
+  // RP002-1.0.4 2.11.2 tells 23 dBm for gateways from 10 and 14 dBm for devices, as ChirpStack has it; The Things Stack
+  // holds gateways to 16.15 dBm.
+  test("C43 gateways in KR920 send with 23 dBm", () => {
+    expect(regionOf("KR920", "RP002-1.0.4").subBands.map(({ maxEirpDbm }) => maxEirpDbm)).toEqual([23]);
+  });
+
   // RP002-1.0.4 2.12.8, and both device stacks; The Things Stack has 866.5 MHz.
   test("C45 the beacon of IN865 is at 866.550 MHz", () => {
     const { beacon, pingSlot } = regionOf("IN865", "RP002-1.0.4");
