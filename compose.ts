@@ -10,7 +10,7 @@ import { installationKeys } from "./compose/keys.ts";
 import { networkControl } from "./compose/network-control.ts";
 import { part } from "./compose/part.ts";
 import { allRoles, type Role, roleFaults } from "./compose/roles.ts";
-import { openPeers, openState } from "./compose/state.ts";
+import { openLeases, openPeers, openState } from "./compose/state.ts";
 import type { Surroundings } from "./compose/surroundings.ts";
 import { joinServerFaults } from "./join-server/config.ts";
 import { createJoinServer } from "./join-server/server.ts";
@@ -172,6 +172,8 @@ export async function startInstallation(
         config: appServer,
         sql: database().sql,
         store: store(),
+        peers: peers(),
+        leases: await openLeases(config, peers(), surroundings),
         network: networkControl(control, vault),
         rootKeys: joins().rootKeys,
         vault,

@@ -17,6 +17,12 @@ const external = Type.Object({
   username: Type.Optional(Type.String({ description: "User name." })),
   password: Type.Optional(Type.String({ secret: true, description: "Password." })),
   clientId: Type.Optional(Type.String({ description: "Keeps commands while this server is away; one per instance." })),
+  commandGroup: Type.String({
+    pattern: "^[^/+#$]*$",
+    default: "upchirp",
+    description:
+      "Where state is in Redis: the shared subscription ($share) by which each command goes to one of several application servers. Empty for a broker that has none.",
+  }),
   caFile: Type.Optional(
     Type.String({ description: "PEM file with the authorities that the broker's certificate is of." }),
   ),

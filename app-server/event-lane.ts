@@ -23,6 +23,7 @@ export class EventLane {
   readonly consumerName: string | undefined;
   /** There may be something in the log after `readUpTo`. */
   behind = true;
+  readonly #isHeld: () => boolean;
   readonly #submit: (delivery: Delivery) => void;
   readonly #onRoom: () => void;
   readonly #underWay: Delivery[] = [];
@@ -34,15 +35,31 @@ export class EventLane {
   constructor(options: {
     readonly consumerName: string | undefined;
     readonly start: EventPosition;
+    /** False when another process may deliver these events. */
+    readonly isHeld: () => boolean;
     readonly submit: (delivery: Delivery) => void;
     /** Called when there is room again and the log may have more. */
     readonly onRoom: () => void;
   }) {
     this.consumerName = options.consumerName;
+    this.#isHeld = options.isHeld;
     this.#submit = options.submit;
     this.#onRoom = options.onRoom;
     this.#readUpTo = options.start;
     this.#doneUpTo = options.start;
+  }
+
+  /** Deliveries that a sink is working on. */
+  inFlight = 0;
+  #closed = false;
+
+  /** False: what is not with the sink yet is not for this process to deliver. */
+  get isOpen(): boolean {
+    return !this.#closed && this.#isHeld();
+  }
+
+  close(): void {
+    this.#closed = true;
   }
 
   get readUpTo(): EventPosition {

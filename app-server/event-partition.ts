@@ -17,6 +17,8 @@ export interface Outlet {
 export interface PartitionOptions {
   readonly store: EventStore;
   readonly outlets: readonly Outlet[];
+  /** False when another process may deliver the events of this partition. */
+  readonly isHeld: (partition: number) => boolean;
   readonly decode: DecodeEvent;
   readonly share: LoopShare;
   readonly pauses: Pauses;
@@ -24,6 +26,7 @@ export interface PartitionOptions {
 }
 
 const readFaultPauseMs = 1000;
+const drainPauseMs = 10;
 /** A lane that is further behind than this has fallen behind. */
 const maxRecent = 64;
 
@@ -59,7 +62,9 @@ export class EventPartition {
     this.#options = options;
     const foremost = starts.toSorted().findLast(start => start !== undefined) ?? "";
     this.#lanes = options.outlets.map(({ consumerName, submit }, index) => {
-      return new EventLane({ consumerName, start: starts[index] ?? foremost, submit, onRoom: () => this.#read() });
+      const start = starts[index] ?? foremost;
+      const isHeld = () => options.isHeld(partition);
+      return new EventLane({ consumerName, start, isHeld, submit, onRoom: () => this.#read() });
     });
     for (const lane of this.#lanes) this.#saved.set(lane, lane.doneUpTo);
   }
@@ -72,8 +77,18 @@ export class EventPartition {
     this.#read();
   }
 
+  /** Nothing more is begun. */
   close(): void {
     this.#closed = true;
+    for (const lane of this.#lanes) lane.close();
+  }
+
+  /** Nothing more is begun; resolves when what was begun has ended, with every outlet's position saved. */
+  async release(): Promise<void> {
+    this.close();
+    const { pauses } = this.#options;
+    while (this.#lanes.some(({ inFlight }) => inFlight > 0) && !pauses.ended) await pauses.pause(drainPauseMs);
+    await this.save();
   }
 
   /** Saves how far each outlet got, and drops what all of them have: a crash before repeats events, and misses none. */

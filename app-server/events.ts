@@ -1,9 +1,9 @@
 import type { Clock } from "../platform/clock.ts";
+import type { Leases } from "../platform/leases/leases.ts";
 import type { Log } from "../platform/log.ts";
 import type { Metrics } from "../platform/metrics.ts";
-import { partitionCount } from "../platform/state/store.ts";
 import { createEventDecoder } from "./event-entry.ts";
-import { EventPartition, type EventStore, type Outlet } from "./event-partition.ts";
+import { EventPartition, type EventStore, type Outlet, type PartitionOptions } from "./event-partition.ts";
 import { LoopShare } from "./loop-share.ts";
 import { Pauses } from "./pauses.ts";
 import type { ApplicationEvent, DeviceDirectory, EventFeed, EventSink } from "./ports.ts";
@@ -12,6 +12,8 @@ import type { EventTools } from "./uplink.ts";
 
 export interface EventConsumerOptions extends EventTools {
   readonly store: EventStore;
+  /** Which partitions of the log are this process's to deliver. */
+  readonly leases: Leases;
   readonly directory: DeviceDirectory;
   readonly sinks: readonly EventSink[];
   readonly clock: Clock;
@@ -25,9 +27,9 @@ export interface EventConsumerOptions extends EventTools {
 
 export interface EventConsumer {
   readonly feed: EventFeed;
-  /** Resolves when every sink's position is known and reading has begun. */
+  /** Resolves when reading has begun of the partitions that are held at once. */
   start(): Promise<void>;
-  /** Gives deliveries under way up to two seconds, then saves how far every sink got. */
+  /** Gives deliveries under way up to two seconds, then saves how far every sink got, and gives the partitions back. */
   close(): Promise<void>;
 }
 
@@ -48,7 +50,9 @@ class Consumer implements EventConsumer {
   readonly #pauses: Pauses;
   readonly #share: LoopShare;
   readonly #dispatchers: SinkDispatcher[] = [];
-  #partitions: readonly EventPartition[] = [];
+  readonly #partitions = new Map<number, EventPartition>();
+  /** For partitions whose positions are being read, what tells this time from another. */
+  readonly #opening = new Map<number, object>();
   #unsubscribe: (() => void) | undefined;
   #cancelSave: (() => void) | undefined;
   #saving: Promise<void> = Promise.resolve();
@@ -68,19 +72,54 @@ class Consumer implements EventConsumer {
   }
 
   async start(): Promise<void> {
-    const { store } = this.#options;
+    const { store, leases } = this.#options;
     const partitionOptions = {
       ...this.#options,
       decode: createEventDecoder(this.#options),
       outlets: [this.#feedOutlet(), ...this.#options.sinks.map(sink => this.#sinkOutlet(sink))],
+      isHeld: (partition: number) => leases.isHeld(partition),
       share: this.#share,
       pauses: this.#pauses,
     };
-    const numbers = Array.from({ length: partitionCount }, (_, partition) => partition);
-    this.#partitions = await Promise.all(numbers.map(partition => EventPartition.open(partition, partitionOptions)));
-    this.#unsubscribe = store.onEvents(partition => this.#partitions[partition]?.wake());
-    for (const partition of this.#partitions) partition.wake();
+    this.#unsubscribe = store.onEvents(partition => this.#partitions.get(partition)?.wake());
+    const opened: Promise<void>[] = [];
+    await leases.start({
+      acquired: partition => void opened.push(this.#open(partition, partitionOptions)),
+      released: async partition => {
+        this.#opening.delete(partition);
+        if (this.#closing) return;
+        await this.#partitions
+          .get(partition)
+          ?.release()
+          .catch(error => this.#reportSave(error));
+        this.#partitions.delete(partition);
+      },
+      lost: partition => {
+        this.#opening.delete(partition);
+        this.#partitions.get(partition)?.close();
+        this.#partitions.delete(partition);
+      },
+    });
+    await Promise.all(opened);
     this.#planSave();
+  }
+
+  async #open(partition: number, options: PartitionOptions): Promise<void> {
+    const opening = {};
+    this.#opening.set(partition, opening);
+    const isCurrent = (): boolean => this.#opening.get(partition) === opening && !this.#closing;
+    while (isCurrent()) {
+      try {
+        const opened = await EventPartition.open(partition, options);
+        if (!isCurrent()) return;
+        this.#opening.delete(partition);
+        this.#partitions.set(partition, opened);
+        opened.wake();
+      } catch (error) {
+        this.#options.log.warn({ err: error, partition }, "reading positions in the event log failed; trying again");
+        await this.#pauses.pause(1000);
+      }
+    }
   }
 
   async close(): Promise<void> {
@@ -88,13 +127,14 @@ class Consumer implements EventConsumer {
     this.#closing = true;
     this.#unsubscribe?.();
     this.#cancelSave?.();
-    for (const part of [...this.#partitions, ...this.#dispatchers]) part.close();
+    for (const part of [...this.#partitions.values(), ...this.#dispatchers]) part.close();
     this.#pauses.end();
     const deadlineUs = clock.monotonicUs() + closingMs * 1000;
     while (this.#dispatchers.some(({ inFlight }) => inFlight > 0) && clock.monotonicUs() < deadlineUs) {
       await new Promise<void>(resolve => clock.after(10, resolve));
     }
     await this.#save();
+    await this.#options.leases.close();
   }
 
   #sinkOutlet(sink: EventSink): Outlet {
@@ -142,11 +182,13 @@ class Consumer implements EventConsumer {
   #save(): Promise<void> {
     this.#saving = this.#saving
       .then(async () => {
-        await Promise.all(this.#partitions.map(partition => partition.save()));
+        await Promise.all(Array.from(this.#partitions.values(), partition => partition.save()));
       })
-      .catch(error => {
-        this.#options.log.warn({ err: error }, "saving positions in the event log failed; trying again");
-      });
+      .catch(error => this.#reportSave(error));
     return this.#saving;
+  }
+
+  #reportSave(error: unknown): void {
+    this.#options.log.warn({ err: error }, "saving positions in the event log failed; trying again");
   }
 }

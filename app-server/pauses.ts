@@ -6,6 +6,10 @@ export class Pauses {
   readonly #wakers = new Set<() => void>();
   #ended = false;
 
+  get ended(): boolean {
+    return this.#ended;
+  }
+
   constructor(clock: Clock) {
     this.#clock = clock;
   }

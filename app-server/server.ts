@@ -1,7 +1,9 @@
 import type { FastifyInstance } from "fastify";
 import type { Clock } from "../platform/clock.ts";
+import type { Leases } from "../platform/leases/leases.ts";
 import type { Log } from "../platform/log.ts";
 import type { Metrics } from "../platform/metrics.ts";
+import type { Peers } from "../platform/peers/peers.ts";
 import { readPem } from "../platform/pem-file.ts";
 import type { Sql } from "../platform/sql.ts";
 import type { StateStore } from "../platform/state/store.ts";
@@ -16,6 +18,7 @@ import { createEventConsumer } from "./events.ts";
 import { type EmbeddedBroker, startEmbeddedBroker } from "./integration/embedded-broker.ts";
 import { createMqttIntegration, type MqttIntegration } from "./integration/mqtt.ts";
 import type { ApplicationCommands, AppSKeyVault, MqttCredentials, NetworkControl, RootKeys } from "./ports.ts";
+import { createSharedFeed } from "./shared-feed.ts";
 import { createAuditLog } from "./storage/audit-log.ts";
 import { openDirectory } from "./storage/directory.ts";
 import { createRepositories } from "./storage/repositories.ts";
@@ -24,6 +27,9 @@ export interface AppServerOptions {
   readonly config: AppServerConfig;
   readonly sql: Sql;
   readonly store: StateStore;
+  /** The other application servers of the installation, and what they leave to this one. */
+  readonly peers: Peers;
+  readonly leases: Leases;
   readonly network: NetworkControl;
   readonly rootKeys: RootKeys;
   readonly vault: AppSKeyVault;
@@ -87,7 +93,8 @@ async function startParts(
   if (broker) closers.push(() => broker.close());
   const external = connectExternal(options, commands, tls);
   const sinks = [broker?.sink, external?.sink].filter(sink => sink !== undefined);
-  const events = createEventConsumer({ store, directory: devices, vault, sandbox, sinks, clock, log, metrics });
+  const consumed = { store, leases: options.leases, directory: devices, vault, sandbox, sinks };
+  const events = createEventConsumer({ ...consumed, clock, log, metrics });
   closers.push(() => events.close());
   if (external) closers.push(() => external.close());
 
@@ -98,7 +105,7 @@ async function startParts(
       control: network,
       rootKeys: options.rootKeys,
       queue,
-      feed: events.feed,
+      feed: createSharedFeed(events.feed, options.peers, clock),
       clock,
       log,
       version: options.version,
@@ -130,12 +137,13 @@ function connectExternal(
   const { log, metrics } = options;
   const { external, qos, retain } = options.config.mqtt;
   if (!external) return undefined;
-  const { url, username, password, clientId } = external;
+  const { url, username, password, clientId, commandGroup } = external;
   return createMqttIntegration({
     url,
     ...(username !== undefined && { username }),
     ...(password !== undefined && { password }),
     ...(clientId !== undefined && { clientId }),
+    ...(options.peers.isShared && commandGroup !== "" && { commandGroup }),
     ...tls,
     qos,
     retain,

@@ -52,7 +52,9 @@ export class SinkDispatcher {
     while (this.#inFlight < maxInFlight && !this.#waitsForTurn && !this.#closed) {
       const delivery = this.#ready.shift();
       if (delivery === undefined) return;
+      if (!delivery.lane.isOpen) continue;
       this.#inFlight += 1;
+      delivery.lane.inFlight += 1;
       void this.#deliver(delivery);
       if (share.spent) this.#waitForTurn();
     }
@@ -69,17 +71,22 @@ export class SinkDispatcher {
   /** Tries until the sink has every event of this entry, in order; an event that it took is not sent again. */
   async #deliver(delivery: Delivery): Promise<void> {
     const { sink, pauses, delivered } = this.#options;
+    const { lane } = delivery;
     let taken = 0;
-    for (let retryMs = firstRetryMs; !this.#closed; retryMs = Math.min(2 * retryMs, longestRetryMs)) {
+    for (let retryMs = firstRetryMs; !this.#closed && lane.isOpen; retryMs = Math.min(2 * retryMs, longestRetryMs)) {
       try {
         const events = await delivery.entry.events();
         for (const event of events.slice(taken)) {
+          // Decoding takes time, in which the partition may have gone to another process.
+          if (taken === 0 && !lane.isOpen) break;
           await sink.deliver(event);
           taken += 1;
           delivered(event);
         }
+        if (taken < events.length) break;
         this.#inFlight -= 1;
-        delivery.lane.finished(delivery);
+        lane.inFlight -= 1;
+        lane.finished(delivery);
         this.#run();
         return;
       } catch (error) {
@@ -88,6 +95,8 @@ export class SinkDispatcher {
       }
     }
     this.#inFlight -= 1;
+    lane.inFlight -= 1;
+    this.#run();
   }
 
   #report(error: unknown, { entry }: Delivery, retryMs: number): void {

@@ -1,5 +1,8 @@
 import { join } from "node:path";
 import { ConfigError } from "../platform/errors.ts";
+import type { Leases } from "../platform/leases/leases.ts";
+import { createLocalLeases } from "../platform/leases/local.ts";
+import { openRedisLeases } from "../platform/leases/redis.ts";
 import type { Metrics } from "../platform/metrics.ts";
 import { createLocalPeers } from "../platform/peers/local.ts";
 import type { Peers } from "../platform/peers/peers.ts";
@@ -30,6 +33,17 @@ export async function openPeers(config: Config, { log, clock }: Pick<Surrounding
   const { redis } = config.state;
   if (redis === undefined) return createLocalPeers(clock).join({ log });
   return openRedisPeers({ connection: redisConnection(redis), keyPrefix: redis.keyPrefix, log, clock });
+}
+
+/** The partitions of the event log that this process delivers: all of them where the state is embedded. */
+export async function openLeases(
+  config: Config,
+  peers: Peers,
+  { log, clock }: Pick<Surroundings, "log" | "clock">,
+): Promise<Leases> {
+  const { redis } = config.state;
+  if (redis === undefined) return createLocalLeases();
+  return openRedisLeases({ connection: redisConnection(redis), keyPrefix: redis.keyPrefix, peers, log, clock });
 }
 
 type RedisConfig = NonNullable<Config["state"]["redis"]>;

@@ -48,7 +48,7 @@ const role = (name: string, core: readonly string[], adapters: readonly string[]
     allowed: [
       /^lorawan\//,
       /^platform\/(clock|log|metrics)\.ts$/,
-      /^platform\/peers\/peers\.ts$/,
+      /^platform\/(peers\/peers|leases\/leases)\.ts$/,
       /^platform\/state\//,
       /^platform\/sql\.ts$/,
       new RegExp(`^${name}/`),

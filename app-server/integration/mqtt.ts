@@ -18,6 +18,8 @@ export interface MqttIntegrationOptions {
    * connection has a name of its own and commands sent meanwhile are lost.
    */
   readonly clientId?: string;
+  /** With one, each command goes to one of all integrations that name it: a shared subscription, as MQTT 5 has it. */
+  readonly commandGroup?: string;
   readonly qos: 0 | 1 | 2;
   readonly retain: boolean;
   readonly commands: ApplicationCommands;
@@ -132,10 +134,14 @@ class Integration implements MqttIntegration {
   }
 
   #subscribe(): void {
-    this.#commands.subscribe(commandFilter, { qos: 1 }, (error, granted) => {
+    const { commandGroup, metrics, log } = this.#options;
+    const filter = commandGroup === undefined ? commandFilter : `$share/${commandGroup}/${commandFilter}`;
+    // A session that the broker has kept may have the subscription of a time when this server was alone.
+    if (commandGroup !== undefined) this.#commands.unsubscribe(commandFilter);
+    this.#commands.subscribe(filter, { qos: 1 }, (error, granted) => {
       if (error === null && granted?.every(({ qos }) => qos <= 2)) return;
-      this.#options.metrics.mqttRefused.inc({ what: "own_subscription" });
-      this.#options.log.error({ filter: commandFilter }, "the MQTT broker refuses the subscription for commands");
+      metrics.mqttRefused.inc({ what: "own_subscription" });
+      log.error({ filter }, "the MQTT broker refuses the subscription for commands");
     });
   }
 

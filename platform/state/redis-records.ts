@@ -18,6 +18,7 @@ export function createKeys(prefix: string) {
       waiting: `${tag}waiting`,
       enqueues: `${tag}enqueues`,
       cursors: `${tag}cursors`,
+      lease: `${tag}lease`,
       channel: `${tag}news`,
     };
   };

@@ -4,6 +4,7 @@ import type { ApplicationEvent, CodecSandbox, DirectoryDevice, EventSink } from 
 import { createAppSKeyVault } from "../../app-server/vault.ts";
 import type { DevEui } from "../../lorawan/ids.ts";
 import { type Clock, systemClock } from "../../platform/clock.ts";
+import { createLocalLeases } from "../../platform/leases/local.ts";
 import { createLog } from "../../platform/log.ts";
 import { createMetrics } from "../../platform/metrics.ts";
 import { createVirtualClock } from "../support/virtual-clock.ts";
@@ -63,6 +64,7 @@ function createScene(devices: ReadonlyMap<DevEui, DirectoryDevice> | undefined =
       const vault = createAppSKeyVault({ kekLabel: "x", kek: new Uint8Array(16) });
       const consumer = createEventConsumer({
         store: log.store,
+        leases: createLocalLeases(),
         directory,
         vault,
         sandbox: noCodecs,

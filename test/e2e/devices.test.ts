@@ -6,10 +6,10 @@ import Value from "typebox/value";
 import { expect, onTestFinished, test } from "vitest";
 import { regionOf } from "../../lorawan/region/regions.ts";
 import { systemClock } from "../../platform/clock.ts";
-import { openUdpPort } from "../../simulators/datagram.ts";
 import type { DeviceEvent } from "../../simulators/device-events.ts";
 import { createFleet, describeFleet, type Fleet } from "../../simulators/fleet.ts";
 import { provision } from "../../simulators/provision.ts";
+import { followingPort } from "../support/following-port.ts";
 import { startUpchirp, temporaryFolder, type UpchirpProcess } from "../support/upchirp-process.ts";
 
 const seed = 7;
@@ -46,29 +46,6 @@ async function startFleet(server: UpchirpProcess) {
     moveTo(next: UpchirpProcess) {
       port = next.udpPort;
     },
-  };
-}
-
-/** A gateway's way to a server whose port changes when it is started again on a free one. */
-function followingPort(portNow: () => number): ReturnType<typeof openUdpPort> {
-  let port = portNow();
-  let listener: (bytes: Uint8Array) => void = () => {};
-  let current = openUdpPort({ host: "127.0.0.1", port });
-  const follow = () => {
-    if (portNow() === port) return current;
-    port = portNow();
-    current.close();
-    current = openUdpPort({ host: "127.0.0.1", port });
-    current.onMessage(bytes => listener(bytes));
-    return current;
-  };
-  current.onMessage(bytes => listener(bytes));
-  return {
-    send: bytes => follow().send(bytes),
-    onMessage(added) {
-      listener = added;
-    },
-    close: () => current.close(),
   };
 }
 

@@ -34,7 +34,14 @@ async function startBroker(port: number) {
   return { stop };
 }
 
-function integrate(port: number, options: { clientId?: string; commands?: ApplicationCommands; login?: object } = {}) {
+interface Options {
+  readonly clientId?: string;
+  readonly commandGroup?: string;
+  readonly commands?: ApplicationCommands;
+  readonly login?: object;
+}
+
+function integrate(port: number, options: Options = {}) {
   const downlinks = createDownlinks(systemClock, noCodecs);
   const integration: MqttIntegration = createMqttIntegration({
     url: `mqtt://127.0.0.1:${port}`,
@@ -45,6 +52,7 @@ function integrate(port: number, options: { clientId?: string; commands?: Applic
     metrics: downlinks.metrics,
     reconnectMs: 20,
     ...(options.clientId === undefined ? {} : { clientId: options.clientId }),
+    ...(options.commandGroup === undefined ? {} : { commandGroup: options.commandGroup }),
     ...options.login,
   });
   ends.push(() => integration.close());
@@ -176,6 +184,30 @@ describe.skipIf(missing !== undefined)(`Mosquitto${missing === undefined ? "" : 
     const [log, up] = await mosquittoSub(port, "application/+/device/+/event/#", 2);
     expect(up).toBe(`${eventTopic} {"fCnt":1}`);
     expect(log).toContain("event/log");
+  });
+
+  test("gives each command to one of the integrations of a group, and all to the one that is left", async () => {
+    const port = await freePort();
+    const broker = await startMosquitto(port);
+    ends.push(broker.stop);
+    const taken: string[] = [];
+    const commandsOf = (who: string): ApplicationCommands => ({
+      async down(_applicationId, _devEui, body) {
+        taken.push(`${who} ${Buffer.from(body).toString()}`);
+        return { kind: "enqueued", id: "x" };
+      },
+    });
+    const [one, other] = ["one", "other"].map(who =>
+      integrate(port, { commands: commandsOf(who), commandGroup: "upchirp", login }),
+    );
+    await Promise.all([one?.integration.ready(), other?.integration.ready()]);
+    for (let n = 0; n < 6; n += 1) mosquittoPub(port, commandTopic, String(n));
+    await expect.poll(() => taken.map(text => text.split(" ")[1]).sort()).toEqual(["0", "1", "2", "3", "4", "5"]);
+    expect(new Set(taken.map(text => text.split(" ")[0])).size).toBe(2);
+    await other?.integration.close();
+    taken.length = 0;
+    for (let n = 0; n < 4; n += 1) mosquittoPub(port, commandTopic, String(n));
+    await expect.poll(() => taken).toEqual([0, 1, 2, 3].map(n => `one ${n}`));
   });
 
   test("that goes away and comes back loses no delivery", async () => {
