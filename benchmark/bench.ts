@@ -15,14 +15,15 @@ import { leastPayloadBytes } from "../simulators/load/payload.ts";
 import { maxDevices } from "../simulators/load/population.ts";
 import { ProgramMissing } from "./child-servers.ts";
 import { type InstallationSet, installationSets } from "./installation.ts";
+import { runMicro } from "./micro.ts";
 import { type Mode, modes } from "./modes.ts";
-import { isPassed, type RatedResult, resultText } from "./results.ts";
+import { isPassed, microText, type RatedResult, resultText } from "./results.ts";
 import { type RunOptions, runMode } from "./run-mode.ts";
 
 const terminal = processTerminal();
 const progress = (text: string): void => terminal.writeError(`${text}\n`);
 const setNames = Object.keys(installationSets);
-const defaults = { seconds: 20, payloadBytes: 16, seed: 1, set: "embedded" };
+const defaults = { seconds: 20, payloadBytes: 16, seed: 1, set: "embedded", microMs: 1000 };
 
 function modeNames(name: string, before: readonly Mode[] | undefined): readonly Mode[] {
   const mode = modes.find(known => known.name === name);
@@ -57,6 +58,9 @@ function runOptions(values: OptionValues): RunOptions {
   };
 }
 
+const machine = { cores: cpus().length, memoryBytes: totalmem(), node: process.version, platform: process.platform };
+const printJson = (value: unknown): void => terminal.write(`${JSON.stringify(value, undefined, 2)}\n`);
+
 async function run(values: OptionValues, chosen: readonly Mode[]): Promise<void> {
   const options = runOptions(values);
   const { payloadBytes } = options;
@@ -68,10 +72,15 @@ async function run(values: OptionValues, chosen: readonly Mode[]): Promise<void>
     const { framesPerSecond } = result.report;
     results.push({ ...result, ...(floor && { floorRatio: floor.framesPerSecond / framesPerSecond }) });
   }
-  const machine = { cores: cpus().length, memoryBytes: totalmem(), node: process.version, platform: process.platform };
-  if (flagOption(values, "json")) terminal.write(`${JSON.stringify({ machine, floor, results }, undefined, 2)}\n`);
+  if (flagOption(values, "json")) printJson({ machine, floor, results });
   else terminal.write(resultText(terminal, floor, results));
   if (!results.every(isPassed)) terminal.setExitCode(1);
+}
+
+async function micro(values: OptionValues): Promise<void> {
+  const parts = await runMicro(numberOption(values, "time") ?? defaults.microMs);
+  if (flagOption(values, "json")) printJson({ machine, parts });
+  else terminal.write(microText(terminal, parts));
 }
 
 const listText = (title: string, entries: readonly (readonly [name: string, text: string])[]): string =>
@@ -85,7 +94,11 @@ const program = new Command("npm run bench --")
   .argument("[modes...]", "what to measure; everything when left out", modeNames)
   .addOption(new Option("--set <name>", "what the installation is made of").choices(setNames).default(defaults.set))
   .option("--rate <n>", "uplinks a second; without it the highest rate is searched", integerBetween(1, 1_000_000))
-  .option("--duration <time>", "length of the runs that are reported", duration, defaults.seconds * 1000)
+  .addOption(
+    new Option("--duration <time>", "length of the runs that are reported")
+      .argParser(duration)
+      .default(defaults.seconds * 1000, `${defaults.seconds}s`),
+  )
   .option("--devices <n>", "devices in the server", integerBetween(1, maxDevices))
   .option("--senders <n>", "how many of them send", integerBetween(1, maxDevices))
   .option("--gateways <n>", "gateways in the server", integerBetween(1, 10_000))
@@ -105,6 +118,19 @@ const program = new Command("npm run bench --")
   )
   .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : 2))
   .action((chosen: readonly Mode[], values: OptionValues) => run(values, chosen.length > 0 ? chosen : modes));
+
+program
+  .command("micro")
+  .summary("time single parts of an uplink's way")
+  .description("Times frame codec, cryptography, state store, codec sandbox and event JSON, each by itself.")
+  .addOption(
+    new Option("--time <time>", "for each part")
+      .argParser(duration)
+      .default(defaults.microMs, `${defaults.microMs / 1000}s`),
+  )
+  .option("--json", "print JSON instead of a table")
+  .addHelpText("after", "\nExample:\n  npm run bench -- micro --time 3s")
+  .action((values: OptionValues) => micro(values));
 
 try {
   await program.parseAsync();

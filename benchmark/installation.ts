@@ -37,7 +37,6 @@ export interface Installation {
 export interface InstallationOptions {
   readonly set: InstallationSet;
   readonly groups: readonly ProvisionedGroup[];
-  readonly enforceDutyCycle: boolean;
   /** Where the server's processes leave CPU profiles when they end. */
   readonly profileFolder?: string;
   readonly progress: (text: string) => void;
@@ -68,7 +67,7 @@ async function startAll(
   const broker = await startMosquitto(folder);
   cleanUps.push(() => broker.stop());
   const shared = {
-    ...baseConfig(options.enforceDutyCycle, broker.url),
+    ...baseConfig(broker.url),
     ...(await stateConfig(folder, options.set, cleanUps)),
     ...(await catalogConfig(folder, options.set, cleanUps)),
   };
@@ -99,15 +98,11 @@ async function startAll(
   };
 }
 
-/** No channels beside the default ones: devices are then as the network wants them, and no command disturbs the run. */
-const baseConfig = (enforceDutyCycle: boolean, brokerUrl: string) => ({
+/** As little as possible that is not the default. */
+const baseConfig = (brokerUrl: string) => ({
   log: { level: "warn" },
   http: { bind: "127.0.0.1", port: 0 },
-  networkServer: {
-    enforceDutyCycle,
-    udp: { bind: "127.0.0.1", port: 0 },
-    regions: [{ id: "eu868", region: "EU868", extraChannels: [] }],
-  },
+  networkServer: { udp: { bind: "127.0.0.1", port: 0 } },
   appServer: { mqtt: { broker: { enabled: false }, external: { url: brokerUrl } } },
 });
 

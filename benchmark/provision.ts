@@ -15,6 +15,7 @@ import { createLog, type Log } from "../platform/log.ts";
 import { createMetrics } from "../platform/metrics.ts";
 import { createLocalPeers } from "../platform/peers/local.ts";
 import type { Sql } from "../platform/sql.ts";
+import { loadRegion } from "../simulators/load/datagrams.ts";
 import {
   describeDevices,
   devEuiOf,
@@ -88,8 +89,8 @@ async function makePlaces(sql: Sql): Promise<Places> {
     sql,
     `insert into device_profiles (tenant_id, name, region, mac_version, regional_parameters, adr_algorithm,
        device_status_interval_s)
-     values ($1, 'Benchmark', 'EU868', '1.0.4', 'RP002-1.0.4', 'none', 0) returning id`,
-    [tenantId],
+     values ($1, 'Benchmark', $2, $3, $4, 'none', 0) returning id`,
+    [tenantId, loadRegion.name, loadRegion.macVersion, loadRegion.revision],
   );
   return { tenantId, applicationId, profileId };
 }

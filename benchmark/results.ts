@@ -4,6 +4,7 @@ import type { FloorReport } from "../simulators/load/floor.ts";
 import type { JoinReport, LoadReport } from "../simulators/load/load.ts";
 import { isClean } from "../simulators/load/truth.ts";
 import type { Percentiles } from "../simulators/percentiles.ts";
+import type { MicroResult } from "./micro.ts";
 import type { Result } from "./run-mode.ts";
 
 export interface RatedResult extends Result {
@@ -60,6 +61,19 @@ const floorRow = ({ framesPerSecond, lost, cpuUsPerFrame, residentBytes }: Floor
   whole(residentBytes / 1e6),
   "1.0",
 ];
+
+/** A line for each part. */
+export const microText = (terminal: Terminal, parts: readonly MicroResult[]): string =>
+  renderTable(
+    terminal,
+    ["part", "median us", "p99 us", "a second"],
+    parts.map(({ name, medianUs, p99Us, perSecond }) => [
+      name,
+      medianUs.toFixed(2),
+      p99Us.toFixed(2),
+      whole(perSecond),
+    ]),
+  );
 
 const joinText = (name: string, { devices, joined, rounds, requests, drainSeconds, latencyMs }: JoinReport): string =>
   `${name}: ${joined} of ${devices} devices joined in ${drainSeconds.toFixed(1)} s with ${requests} requests in ${rounds} ` +

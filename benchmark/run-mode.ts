@@ -32,7 +32,7 @@ export interface Result extends Measurement {
 /** Starts an installation, measures one mode on it and takes it away. */
 export async function runMode(mode: Mode, options: RunOptions): Promise<Result> {
   const { set, seed, progress, profileFolder } = options;
-  const { devices, devicesPerAddress, gateways, copies, confirmed } = mode;
+  const { devices, devicesPerAddress, gateways, copies } = mode;
   const population = { seed, devices, devicesPerAddress };
   const groups = [
     { population, gateways, activation: "abp" as const },
@@ -41,12 +41,9 @@ export async function runMode(mode: Mode, options: RunOptions): Promise<Result> 
       : [{ population: joining(population), gateways, activation: "otaa" as const }]),
   ];
   progress(`${mode.name}: ${mode.description} (${set}, ${devices} devices, ${gateways} gateways)`);
-  // A gateway within its duty cycle answers some uplinks an hour, which is not what is measured here.
-  const enforceDutyCycle = !confirmed && mode.joinRate === undefined;
   const installation = await openInstallation({
     set,
     groups,
-    enforceDutyCycle,
     progress,
     ...(profileFolder !== undefined && { profileFolder }),
   });

@@ -19,7 +19,12 @@ export interface PushDataWriter {
 const counterDigits = 10;
 const protocolVersion = 2;
 
-export const channelsHz = [868_100_000, 868_300_000, 868_500_000] as const;
+/**
+ * Where devices of a load are. The region has no further channels that a server would tell them of, and no duty cycle that
+ * would keep a gateway silent: what is measured is the server.
+ */
+export const loadRegion = { name: "IN865", revision: "RP002-1.0.4", macVersion: "1.0.4" } as const;
+export const channelsHz = [865_062_500, 865_402_500, 865_985_000] as const;
 
 export interface PushDataFields {
   readonly gatewayId: string;

@@ -12,7 +12,16 @@ test("a PUSH_DATA has version, token, gateway and a reception that says what is 
   expect(bodyOf(datagram)).toEqual({
     rxpk: [
       {
-        ...{ tmst: 4_294_967_295, chan: 1, rfch: 0, freq: 868.3, stat: 1, modu: "LORA", datr: "SF7BW125", codr: "4/5" },
+        ...{
+          tmst: 4_294_967_295,
+          chan: 1,
+          rfch: 0,
+          freq: 865.4025,
+          stat: 1,
+          modu: "LORA",
+          datr: "SF7BW125",
+          codr: "4/5",
+        },
         ...{ lsnr: 5, rssi: -71, size: 12, data: frame.toString("base64") },
       },
     ],
@@ -23,6 +32,6 @@ test("a datagram stays as it is when the next is written, and short counters are
   const writer = createPushDataWriter(fields);
   const first = writer.write(base64, 0, 1, 7);
   const second = writer.write(Buffer.alloc(base64.length, "A"), 2, 2, 123_456);
-  expect(bodyOf(first)).toMatchObject({ rxpk: [{ tmst: 7, freq: 868.1, data: frame.toString("base64") }] });
-  expect(bodyOf(second)).toMatchObject({ rxpk: [{ tmst: 123_456, freq: 868.5, data: "A".repeat(16) }] });
+  expect(bodyOf(first)).toMatchObject({ rxpk: [{ tmst: 7, freq: 865.0625, data: frame.toString("base64") }] });
+  expect(bodyOf(second)).toMatchObject({ rxpk: [{ tmst: 123_456, freq: 865.985, data: "A".repeat(16) }] });
 });
