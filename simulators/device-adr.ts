@@ -19,11 +19,17 @@ const hasDefaults = (region: Region, parameters: RadioParameters): boolean =>
   parameters.nbTrans === 1 &&
   defaultChannels(region).every(number => parameters.enabledChannels.includes(number));
 
+/** RP002-1.0.5, data rate back-off: SF5 falls to SF6, and SF6 past what lies between to SF7. */
+function slower(region: Region, dataRate: number): number {
+  const place = region.fastDataRates.indexOf(dataRate);
+  return place < 0 ? dataRate - 1 : (region.fastDataRates[place - 1] ?? region.maxAdrDataRate);
+}
+
 /** Power first, then one data rate at a time, at last every default channel and a single transmission. */
 function stepBack(region: Region, parameters: RadioParameters): RadioParameters {
   if (parameters.txPowerIndex !== 0) return { ...parameters, txPowerIndex: 0 };
   if (parameters.dataRate > lowestDataRate(region, parameters.uplinkDwellTime))
-    return { ...parameters, dataRate: parameters.dataRate - 1 };
+    return { ...parameters, dataRate: slower(region, parameters.dataRate) };
   const enabled = new Set([...parameters.enabledChannels, ...defaultChannels(region)]);
   const enabledChannels = [...enabled].sort((one, other) => one - other);
   return { ...parameters, nbTrans: 1, enabledChannels };
