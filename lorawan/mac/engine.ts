@@ -300,7 +300,8 @@ export function initialMacState(
 ): MacState {
   return {
     current: {
-      dataRate: 0,
+      // From RP002-1.0.1 on CN470 has no DR0.
+      dataRate: Math.min(...options.channels.flatMap(channel => (channel ? [channel.minDataRate] : []))),
       txPowerIndex: 0,
       nbTrans: 1,
       maxDutyCycleExponent: 0,

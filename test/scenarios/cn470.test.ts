@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { JoinChannel, RegionName } from "../../lorawan/region/region.ts";
 import { regionOf } from "../../lorawan/region/regions.ts";
-import { joinedLife } from "../support/radio-life.ts";
+import { joinedLife, personalisedLife } from "../support/radio-life.ts";
 
 const { joinChannels } = regionOf("CN470-20A", "RP002-1.0.4");
 const near = { eastM: 50, northM: 0, heightM: 2 };
@@ -78,4 +78,9 @@ test("C39 CN779 is joined on a channel that is for joining alone", async () => {
   expect(life.eventsOfKind("joined")).toMatchObject([{ window: "RX1" }]);
   await life.sendMany(10, { confirmed: true });
   life.expectAllHeard();
+});
+
+test.each(plans)("C7 %s: a device that was never heard is told how long a downlink may be", async region => {
+  const life = await personalisedLife({ region });
+  expect((await life.server.session(life.device.devEui))?.maxPayload).toBe(23);
 });
