@@ -94,7 +94,8 @@ const buildRegion = (definition: RegionDefinition, revision: RegionalParametersR
     txPowerDbm: (txPowerIndex, maxEirpDbm) => {
       const offsetDb = facts.txPowerOffsetsDb[txPowerIndex];
       if (offsetDb === undefined) throw new MalformedValue("the region has no such TXPower", { txPowerIndex });
-      return maxEirpDbm + offsetDb;
+      // People read it: 19.15 less 4 is 15.15.
+      return Math.round((maxEirpDbm + offsetDb) * 100) / 100;
     },
   };
 };

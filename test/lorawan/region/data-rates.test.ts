@@ -81,6 +81,7 @@ describe("data rates", () => {
 
   test("TXPower lowers the device's own maximum", () => {
     expect(eu868.txPowerDbm(0, 14)).toBe(14);
+    expect(eu868.txPowerDbm(2, 19.15)).toBe(15.15);
     expect(eu868.txPowerDbm(7, 16)).toBe(2);
   });
 });
