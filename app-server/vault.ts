@@ -15,8 +15,8 @@ export interface VaultOptions extends KeyEncryptionKey {
   readonly others?: readonly KeyEncryptionKey[];
 }
 
-/** Unwrapping a key costs two cipher objects; sessions use one key for thousands of uplinks. */
-const maxOpened = 10_000;
+/** Unwrapping a key costs as much as the rest of an uplink's decoding; sessions use one key for thousands of uplinks. */
+const maxOpened = 100_000;
 
 /**
  * Opens envelopes under this installation's key-encryption key (RFC 3394), and those that carry a key in the clear.
@@ -34,7 +34,8 @@ export function createAppSKeyVault({ kekLabel, kek, others = [] }: VaultOptions)
     if (!/^([0-9a-fA-F]{2})+$/.test(wrapped)) return undefined;
     const appSKey = unwrapKey(key, Buffer.from(wrapped, "hex"));
     if (appSKey === undefined || appSKey.length !== 16) return undefined;
-    if (opened.size >= maxOpened) opened.clear();
+    const [oldest] = opened.keys();
+    if (opened.size >= maxOpened && oldest !== undefined) opened.delete(oldest);
     opened.set(wrapped, appSKey);
     return appSKey;
   };
