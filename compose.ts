@@ -1,6 +1,7 @@
 // The composition root: the only place that sees all three servers.
 
 import { hostname } from "node:os";
+import { join } from "node:path";
 import { type AppServer, startAppServer } from "./app-server/server.ts";
 import type { FirstAdministrator } from "./app-server/storage/first-start.ts";
 import type { Config } from "./compose/config.ts";
@@ -178,6 +179,7 @@ export async function startInstallation(
         rootKeys: joins().rootKeys,
         vault,
         auditKeys,
+        mqttFolder: join(config.dataFolder, "mqtt"),
         http: http().app,
         clock,
         log,

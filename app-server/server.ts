@@ -35,6 +35,8 @@ export interface AppServerOptions {
   readonly vault: AppSKeyVault;
   /** What the audit log is signed with. */
   readonly auditKeys: AuditKeys;
+  /** Of the broker inside, for sessions and messages that survive the process. */
+  readonly mqttFolder: string;
   /** Gets the API; not listening yet. */
   readonly http: FastifyInstance;
   readonly clock: Clock;
@@ -122,11 +124,11 @@ async function startBroker(
   commands: ApplicationCommands,
   credentials: MqttCredentials,
 ): Promise<EmbeddedBroker | undefined> {
-  const { clock, log, metrics } = options;
+  const { clock, log, metrics, mqttFolder: sessionFolder } = options;
   const { broker, qos, retain } = options.config.mqtt;
   if (!broker.enabled) return undefined;
   const { bind: host, port } = broker;
-  return startEmbeddedBroker({ host, port, credentials, commands, qos, retain, clock, log, metrics });
+  return startEmbeddedBroker({ host, port, credentials, commands, qos, retain, sessionFolder, clock, log, metrics });
 }
 
 function connectExternal(

@@ -60,6 +60,10 @@ export function createMetrics() {
     ]),
     codecRuns: counter("codec_runs_total", "Codec runs by result.", ["result"]),
     commandsRefused: counter("commands_refused_total", "Downlink commands refused, by reason.", ["reason"]),
+    mqttDropped: counter(
+      "mqtt_dropped_total",
+      "Messages for clients of the broker inside that were dropped because too many waited.",
+    ),
     mqttRefused: counter("mqtt_refused_total", "MQTT connections, publishes and subscriptions refused.", ["what"]),
   };
 }

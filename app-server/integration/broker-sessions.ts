@@ -1,5 +1,18 @@
 import { Readable } from "node:stream";
+import type { RecordChange, RecordStore } from "../../platform/state/record-store.ts";
 import { scopeNameOf } from "./access.ts";
+import {
+  decodeRecord,
+  encodePacket,
+  encodeSession,
+  incomingKey,
+  outgoingKey,
+  type Packet,
+  retainedKey,
+  type SessionRecord,
+  type Subscription,
+  sessionKey,
+} from "./session-records.ts";
 
 export interface SessionLimits {
   /** Sessions of clients that connect with `clean` off; one more makes the one that was used longest ago go. */
@@ -10,49 +23,91 @@ export interface SessionLimits {
   readonly maxRetained: number;
 }
 
-interface Subscription {
-  readonly topic: string;
-  readonly qos: number;
-}
-
-interface Packet {
-  readonly cmd: string;
-  readonly topic: string;
-  readonly payload: Buffer;
-  readonly brokerId?: string;
-  readonly brokerCounter?: number;
-  messageId?: number;
-  [member: string]: unknown;
-}
-
 interface Client {
   readonly id: string;
 }
 
+/** A message that waits for its client; the sequence is its place in the record store. */
+interface Queued {
+  packet: Packet;
+  readonly sequence: number;
+}
+
 interface Session {
   readonly subscriptions: Map<string, Subscription>;
-  readonly outgoing: Packet[];
-  readonly incoming: Map<number | undefined, Packet>;
+  readonly outgoing: Queued[];
+  readonly incoming: Map<number, Packet>;
+}
+
+export interface BrokerSessionsOptions {
+  readonly limits: SessionLimits;
+  readonly mayRead: (clientId: string, filter: string) => boolean;
+  /** Where all but wills survive the process; without one they end with it. */
+  readonly store?: RecordStore | undefined;
+  /** Told of each message that the limit of a session cost. */
+  readonly onDropped: (clientId: string) => void;
 }
 
 /**
- * The broker's sessions, retained messages and wills, in memory and bounded: they end with the process. It is what aedes
- * calls its persistence. Two things differ from the one aedes brings: there are limits, and a filter that the client may
- * not read is not stored (aedes stores all filters of a SUBSCRIBE as soon as one of them is granted).
+ * The broker's sessions, retained messages and wills: in memory and bounded, and durable before aedes goes on where there
+ * is a store. It is what aedes calls its persistence. Two more things differ from the one aedes brings: there are limits,
+ * and a filter that the client may not read is not stored (aedes stores all filters of a SUBSCRIBE as soon as one of them
+ * is granted).
  */
 export class BrokerSessions {
-  readonly #limits: SessionLimits;
-  readonly #mayRead: (clientId: string, filter: string) => boolean;
+  readonly #options: BrokerSessionsOptions;
   readonly #sessions = new Map<string, Session>();
   /** Sessions by the first level of their client identifiers, so that a publish looks at its own application's only. */
   readonly #byScope = new Map<string, Map<string, Session>>();
   readonly #retained = new Map<string, Packet>();
   readonly #wills = new Map<string, Packet>();
   #brokerId = "";
+  #lastSequence = 0;
 
-  constructor(limits: SessionLimits, mayRead: (clientId: string, filter: string) => boolean) {
-    this.#limits = limits;
-    this.#mayRead = mayRead;
+  constructor(options: BrokerSessionsOptions) {
+    this.#options = options;
+    for (const { key, value } of options.store?.records() ?? []) {
+      const record = decodeRecord(key, value);
+      if (record !== undefined) this.#restore(record);
+    }
+  }
+
+  #restore(record: SessionRecord): void {
+    switch (record.kind) {
+      case "retained":
+        this.#retained.set(record.packet.topic, record.packet);
+        return;
+      case "session":
+        for (const subscription of record.subscriptions) {
+          this.#stored(record.clientId).subscriptions.set(subscription.topic, subscription);
+        }
+        return;
+      case "outgoing":
+        this.#stored(record.clientId).outgoing.push(record);
+        this.#lastSequence = Math.max(this.#lastSequence, record.sequence);
+        return;
+      case "incoming":
+        this.#stored(record.clientId).incoming.set(record.packet.messageId ?? 0, record.packet);
+        return;
+    }
+  }
+
+  #stored(clientId: string): Session {
+    return this.#sessions.get(clientId) ?? this.#addSession(clientId);
+  }
+
+  async #write(...changes: readonly RecordChange[]): Promise<void> {
+    if (changes.length > 0) await this.#options.store?.write(changes);
+  }
+
+  /** Resolves once everything that a publish of the past has changed is durable. */
+  async durable(): Promise<void> {
+    await this.#options.store?.write([]);
+  }
+
+  /** For what may come again after a crash: aedes need not wait, and the store itself logs a fault. */
+  #writeLater(...changes: readonly RecordChange[]): void {
+    this.#write(...changes).catch(() => undefined);
   }
 
   async setup(broker: { readonly id: string }): Promise<void> {
@@ -67,9 +122,12 @@ export class BrokerSessions {
   }
 
   async storeRetained(packet: Packet): Promise<void> {
-    if (packet.payload.length === 0) this.#retained.delete(packet.topic);
-    else if (this.#retained.has(packet.topic) || this.#retained.size < this.#limits.maxRetained) {
-      this.#retained.set(packet.topic, { ...packet });
+    const { topic, payload } = packet;
+    if (payload.length === 0) {
+      if (this.#retained.delete(topic)) this.#writeLater([retainedKey(topic), null]);
+    } else if (this.#retained.has(topic) || this.#retained.size < this.#options.limits.maxRetained) {
+      this.#retained.set(topic, { ...packet });
+      this.#writeLater([retainedKey(topic), encodePacket(packet)]);
     }
   }
 
@@ -83,15 +141,19 @@ export class BrokerSessions {
   }
 
   async addSubscriptions(client: Client, subscriptions: readonly Subscription[]): Promise<void> {
-    const session = this.#session(client.id);
+    const session = await this.#session(client.id);
     for (const subscription of subscriptions) {
-      if (!this.#mayRead(client.id, subscription.topic)) continue;
+      if (!this.#options.mayRead(client.id, subscription.topic)) continue;
       session.subscriptions.set(subscription.topic, { topic: subscription.topic, qos: subscription.qos });
     }
+    await this.#write(sessionChange(client.id, session));
   }
 
   async removeSubscriptions(client: Client, filters: readonly string[]): Promise<void> {
-    for (const filter of filters) this.#sessions.get(client.id)?.subscriptions.delete(filter);
+    const session = this.#sessions.get(client.id);
+    if (session === undefined) return;
+    for (const filter of filters) session.subscriptions.delete(filter);
+    await this.#write(sessionChange(client.id, session));
   }
 
   async subscriptionsByClient(client: Client): Promise<readonly Subscription[]> {
@@ -123,30 +185,43 @@ export class BrokerSessions {
   }
 
   async cleanSubscriptions(client: Client): Promise<void> {
-    this.#remove(client.id);
+    await this.#write(...this.#remove(client.id));
   }
 
-  async outgoingEnqueue({ clientId }: { readonly clientId: string }, packet: Packet): Promise<void> {
-    const outgoing = this.#sessions.get(clientId)?.outgoing;
-    if (outgoing === undefined) return;
-    outgoing.push({ ...packet });
-    if (outgoing.length > this.#limits.maxQueuedPerSession) outgoing.shift();
+  async outgoingEnqueue(subscriber: { readonly clientId: string }, packet: Packet): Promise<void> {
+    await this.outgoingEnqueueCombi([subscriber], packet);
   }
 
   async outgoingEnqueueCombi(subscribers: readonly { readonly clientId: string }[], packet: Packet): Promise<void> {
-    for (const subscriber of subscribers) await this.outgoingEnqueue(subscriber, packet);
+    const changes: RecordChange[] = [];
+    for (const { clientId } of subscribers) {
+      const session = this.#sessions.get(clientId);
+      if (session === undefined) continue;
+      this.#lastSequence += 1;
+      const queued = { packet: { ...packet }, sequence: this.#lastSequence };
+      session.outgoing.push(queued);
+      changes.push(queuedChange(clientId, queued));
+      if (session.outgoing.length <= this.#options.limits.maxQueuedPerSession) continue;
+      const dropped = session.outgoing.shift();
+      if (dropped !== undefined) changes.push([outgoingKey(clientId, dropped.sequence), null]);
+      this.#options.onDropped(clientId);
+    }
+    await this.#write(...changes);
   }
 
   /** Remembers under which identifier a queued message was sent, or replaces a message by its PUBREL. */
   async outgoingUpdate(client: Client, packet: Packet): Promise<void> {
-    const outgoing = this.#sessions.get(client.id)?.outgoing ?? [];
-    for (const [index, queued] of outgoing.entries()) {
-      if (queued.brokerId === packet.brokerId && queued.brokerCounter === packet.brokerCounter) {
-        if (packet.messageId !== undefined) queued.messageId = packet.messageId;
+    for (const queued of this.#sessions.get(client.id)?.outgoing ?? []) {
+      const { brokerId, brokerCounter, messageId, qos } = queued.packet;
+      if (brokerId === packet.brokerId && brokerCounter === packet.brokerCounter) {
+        if (packet.messageId !== undefined) queued.packet.messageId = packet.messageId;
+        // With QoS 1 another identifier after a crash is as good; with QoS 2 the client knows the message by it.
+        if (qos === 2) await this.#write(queuedChange(client.id, queued));
         return;
       }
-      if (queued.brokerId !== packet.brokerId && queued.messageId === packet.messageId) {
-        outgoing[index] = packet;
+      if (brokerId !== packet.brokerId && messageId === packet.messageId) {
+        queued.packet = packet;
+        await this.#write(queuedChange(client.id, queued));
         return;
       }
     }
@@ -155,32 +230,41 @@ export class BrokerSessions {
 
   async outgoingClearMessageId(client: Client, { messageId }: Packet): Promise<Packet | undefined> {
     const outgoing = this.#sessions.get(client.id)?.outgoing ?? [];
-    const index = outgoing.findIndex(queued => queued.messageId === messageId);
-    return index < 0 ? undefined : outgoing.splice(index, 1)[0];
+    const index = outgoing.findIndex(({ packet }) => packet.messageId === messageId);
+    const [cleared] = index < 0 ? [] : outgoing.splice(index, 1);
+    if (cleared !== undefined) this.#writeLater([outgoingKey(client.id, cleared.sequence), null]);
+    return cleared?.packet;
   }
 
   outgoingStream(client: Client): Readable {
-    return Readable.from([...(this.#sessions.get(client.id)?.outgoing ?? [])]);
+    return Readable.from((this.#sessions.get(client.id)?.outgoing ?? []).map(({ packet }) => packet));
   }
 
   async incomingStorePacket(client: Client, packet: Packet): Promise<void> {
-    this.#session(client.id).incoming.set(packet.messageId, { ...packet });
+    const { messageId = 0 } = packet;
+    (await this.#session(client.id)).incoming.set(messageId, { ...packet });
+    await this.#write([incomingKey(client.id, messageId), encodePacket(packet, client.id)]);
   }
 
-  async incomingGetPacket(client: Client, { messageId }: Packet): Promise<Packet> {
+  async incomingGetPacket(client: Client, { messageId = 0 }: Packet): Promise<Packet> {
     const packet = this.#sessions.get(client.id)?.incoming.get(messageId);
     if (packet === undefined) throw new Error("no such packet");
     return packet;
   }
 
-  async incomingDelPacket(client: Client, { messageId }: Packet): Promise<void> {
+  /** Durable before the client may use the identifier again. */
+  async incomingDelPacket(client: Client, { messageId = 0 }: Packet): Promise<void> {
     if (!this.#sessions.get(client.id)?.incoming.delete(messageId)) throw new Error("no such packet");
+    await this.#write([incomingKey(client.id, messageId), null]);
   }
 
   async cleanIncoming(client: Client): Promise<void> {
     const session = this.#sessions.get(client.id);
-    session?.incoming.clear();
-    if (session?.subscriptions.size === 0) this.#remove(client.id);
+    if (session === undefined) return;
+    const changes = incomingRemovals(client.id, session);
+    session.incoming.clear();
+    if (session.subscriptions.size === 0) changes.push(...this.#remove(client.id));
+    await this.#write(...changes);
   }
 
   async putWill(client: Client, packet: Packet): Promise<void> {
@@ -208,12 +292,19 @@ export class BrokerSessions {
     return Readable.from(holders.map(([clientId]) => clientId));
   }
 
-  #session(clientId: string): Session {
+  async #session(clientId: string): Promise<Session> {
     const known = this.#sessions.get(clientId);
     if (known !== undefined) return known;
-    const session: Session = { subscriptions: new Map(), outgoing: [], incoming: new Map() };
     const [oldest] = this.#sessions.keys();
-    if (this.#sessions.size >= this.#limits.maxSessions && oldest !== undefined) this.#remove(oldest);
+    const removals =
+      this.#sessions.size >= this.#options.limits.maxSessions && oldest !== undefined ? this.#remove(oldest) : [];
+    const session = this.#addSession(clientId);
+    await this.#write(...removals);
+    return session;
+  }
+
+  #addSession(clientId: string): Session {
+    const session: Session = { subscriptions: new Map(), outgoing: [], incoming: new Map() };
     this.#sessions.set(clientId, session);
     const scope = scopeNameOf(clientId);
     const inScope = this.#byScope.get(scope) ?? new Map<string, Session>();
@@ -221,14 +312,35 @@ export class BrokerSessions {
     return session;
   }
 
-  #remove(clientId: string): void {
+  /** Gives what has to be removed from the store. */
+  #remove(clientId: string): RecordChange[] {
+    const session = this.#sessions.get(clientId);
+    if (session === undefined) return [];
     this.#sessions.delete(clientId);
     const scope = scopeNameOf(clientId);
     const inScope = this.#byScope.get(scope);
     inScope?.delete(clientId);
     if (inScope?.size === 0) this.#byScope.delete(scope);
+    return [
+      [sessionKey(clientId), null],
+      ...session.outgoing.map(({ sequence }): RecordChange => [outgoingKey(clientId, sequence), null]),
+      ...incomingRemovals(clientId, session),
+    ];
   }
 }
+
+const sessionChange = (clientId: string, { subscriptions }: Session): RecordChange => [
+  sessionKey(clientId),
+  encodeSession(clientId, [...subscriptions.values()]),
+];
+
+const queuedChange = (clientId: string, { packet, sequence }: Queued): RecordChange => [
+  outgoingKey(clientId, sequence),
+  encodePacket(packet, clientId),
+];
+
+const incomingRemovals = (clientId: string, { incoming }: Session): RecordChange[] =>
+  [...incoming.keys()].map(messageId => [incomingKey(clientId, messageId), null]);
 
 /** MQTT-3.1.1 4.7.1. */
 export function matches(filter: string, topic: string): boolean {

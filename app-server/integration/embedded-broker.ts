@@ -8,9 +8,11 @@ import type { Clock } from "../../platform/clock.ts";
 import { listenFault } from "../../platform/errors.ts";
 import type { Log } from "../../platform/log.ts";
 import type { Metrics } from "../../platform/metrics.ts";
+import { openRecordStore, type RecordStore } from "../../platform/state/record-store.ts";
 import type { ApplicationCommands, ApplicationEvent, EventSink, MqttCredentials } from "../ports.ts";
 import { type MqttScope, mayRead, mayReceive, maySend, scopedClientId, scopeNameOf } from "./access.ts";
 import { BrokerSessions } from "./broker-sessions.ts";
+import { packetLengthGuard } from "./packet-length.ts";
 import { eventTopic, parseCommandTopic } from "./topics.ts";
 
 export interface EmbeddedBrokerOptions {
@@ -23,6 +25,8 @@ export interface EmbeddedBrokerOptions {
   readonly commands: ApplicationCommands;
   readonly qos: 0 | 1;
   readonly retain: boolean;
+  /** Where sessions, waiting and retained messages survive the process. Without one they end with it. */
+  readonly sessionFolder?: string;
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics;
@@ -68,13 +72,20 @@ const handOverMs = 50;
  * An MQTT 3.1.1 broker in the process. Clients log in with an application's credentials, never anonymously, read that
  * application's topics and send commands to its devices. `deliver` resolves when the event is in the session of every
  * subscriber that asked for QoS 1 with a lasting session, and in the socket of every other one: as with any broker, a
- * clean session that breaks loses what was on its way. Sessions live in memory and end with the process. Throws
- * UpchirpError when the port is taken.
+ * clean session that breaks loses what was on its way. Throws UpchirpError when the port is taken, StateStoreError when
+ * the folder for sessions cannot be used.
  */
 export async function startEmbeddedBroker(options: EmbeddedBrokerOptions): Promise<EmbeddedBroker> {
-  const broker = new Broker(options);
-  await broker.start();
-  return broker;
+  const { sessionFolder: folder, log } = options;
+  const store = folder === undefined ? undefined : openRecordStore({ folder, log });
+  try {
+    const broker = new Broker(options, store);
+    await broker.start();
+    return broker;
+  } catch (error) {
+    await store?.close();
+    throw error;
+  }
 }
 
 class Broker implements EmbeddedBroker {
@@ -88,20 +99,29 @@ class Broker implements EmbeddedBroker {
   /** User names of clients that are connected or about to be. */
   readonly #usernames = new Map<Client, string>();
   readonly #unlisten: () => void;
+  readonly #store: RecordStore | undefined;
+  readonly #sessions: BrokerSessions;
 
   readonly sink: EventSink = { name: "mqtt-embedded", deliver: event => this.#deliver(event) };
 
-  constructor(options: EmbeddedBrokerOptions) {
+  constructor(options: EmbeddedBrokerOptions, store: RecordStore | undefined) {
     this.#options = options;
+    this.#store = store;
     this.#unlisten = options.credentials.onChange(username => this.#loginsChanged(username));
     this.#limits = { ...defaultLimits, ...options.limits };
+    this.#sessions = new BrokerSessions({
+      limits: this.#limits,
+      mayRead: mayReadByClientId,
+      store,
+      onDropped: clientId => this.#dropped(clientId),
+    });
     this.#aedes = new Aedes({
       // One subscriber that does not read must not make the emitter queue what others wait for.
       concurrency: 0,
       connectTimeout: 10_000,
       drainTimeout: 10_000,
       maxTopicLevels: 16,
-      persistence: new BrokerSessions(this.#limits, mayReadByClientId),
+      persistence: this.#sessions,
       authenticate: (client, username, password, done) => this.#authenticate(client, username, password, done),
       authorizeSubscribe: (client, subscription, done) => {
         const scope = this.#scopes.get(client);
@@ -162,6 +182,7 @@ class Broker implements EmbeddedBroker {
     for (const connection of this.#connections) connection.destroy();
     this.#webSockets.close();
     await closed;
+    await this.#store?.close();
   }
 
   #accept(socket: Socket): void {
@@ -296,17 +317,22 @@ class Broker implements EmbeddedBroker {
     if (outcome.answer !== undefined) await this.#deliver(outcome.answer);
   }
 
-  #deliver(event: ApplicationEvent): Promise<void> {
+  async #deliver(event: ApplicationEvent): Promise<void> {
+    if (this.#aedes.closed) throw new Error("the MQTT broker is closed");
+    const everywhere = await this.#publish(event);
+    if (!everywhere || this.#options.retain) await this.#sessions.durable();
+  }
+
+  /** False when sockets are full: that is their subscribers' affair, who are bounded and disconnected on their own. */
+  #publish(event: ApplicationEvent): Promise<boolean> {
     const { qos, retain, clock } = this.#options;
-    if (this.#aedes.closed) return Promise.reject(new Error("the MQTT broker is closed"));
     return new Promise((resolve, reject) => {
-      // A full socket is the subscriber's affair: it is bounded and disconnected on its own.
-      const cancel = clock.after(handOverMs, resolve);
+      const cancel = clock.after(handOverMs, () => resolve(false));
       const payload = Buffer.from(event.json);
       this.#aedes.publish({ cmd: "publish", topic: eventTopic(event), payload, qos, retain, dup: false }, error => {
         cancel();
         if (error) reject(error);
-        else resolve();
+        else resolve(true);
       });
     });
   }
@@ -316,6 +342,11 @@ class Broker implements EmbeddedBroker {
     this.#refuse("unread", client, {});
     client.conn.destroy();
     return false;
+  }
+
+  #dropped(clientId: string): void {
+    this.#options.metrics.mqttDropped.inc();
+    this.#options.log.debug({ client: clientId }, "a message was dropped: too many wait for this MQTT client");
   }
 
   #refuse(
@@ -336,43 +367,6 @@ function mayReadByClientId(clientId: string, filter: string): boolean {
   const scopeName = scopeNameOf(clientId);
   if (scopeName === "administrator") return mayRead({ kind: "administrator" }, filter);
   return filter.startsWith(`application/${scopeName}/`) || filter.startsWith("application/+/");
-}
-
-/**
- * Follows the packets of a connection by their fixed headers (MQTT-3.1.1 2.2.3) and says whether one announces more than
- * the limit; the content is not looked at.
- */
-export function packetLengthGuard(maxBytes: number): (chunk: Uint8Array) => boolean {
-  let bodyLeft = 0;
-  let inHeader = false;
-  let length = 0;
-  let factor = 1;
-  return chunk => {
-    let position = 0;
-    while (position < chunk.length) {
-      if (bodyLeft > 0) {
-        const step = Math.min(bodyLeft, chunk.length - position);
-        bodyLeft -= step;
-        position += step;
-        continue;
-      }
-      const byte = chunk[position] ?? 0;
-      position += 1;
-      if (!inHeader) {
-        inHeader = true;
-        length = 0;
-        factor = 1;
-        continue;
-      }
-      length += (byte & 0x7f) * factor;
-      factor *= 128;
-      if (length > maxBytes || factor > 128 ** 4) return true;
-      if ((byte & 0x80) !== 0) continue;
-      inHeader = false;
-      bodyLeft = length;
-    }
-    return false;
-  };
 }
 
 function sameText(expected: string, given: string): boolean {

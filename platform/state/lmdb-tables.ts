@@ -34,8 +34,8 @@ export interface Tables {
 const formatVersion = 1;
 const formatKey = Buffer.from("format");
 
-/** Opens or makes the environment. Throws StateStoreError `state_format_newer` or `state_corrupt`. */
-export async function openTables(folder: string): Promise<Tables> {
+/** Opens or makes an environment whose writes are durable once their promise resolves. */
+export function openEnvironment(folder: string): RootDatabase<Buffer, Buffer> {
   const options = {
     path: folder,
     noSubdir: false,
@@ -50,7 +50,12 @@ export async function openTables(folder: string): Promise<Tables> {
     eventTurnBatching: false,
     permissionsMode: 0o600,
   } as const;
-  const root = open<Buffer, Buffer>(options);
+  return open<Buffer, Buffer>(options);
+}
+
+/** Opens or makes the store's environment. Throws StateStoreError `state_format_newer` or `state_corrupt`. */
+export async function openTables(folder: string): Promise<Tables> {
+  const root = openEnvironment(folder);
   const table = (name: string): Table =>
     root.openDB<Buffer, Buffer>(name, { encoding: "binary", keyEncoding: "binary" });
   try {

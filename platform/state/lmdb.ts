@@ -7,6 +7,7 @@ import { StateStoreError } from "./errors.ts";
 import { type FolderLock, lockFolder } from "./folder-lock.ts";
 import { createGroupCommit, type GroupCommit } from "./group-commit.ts";
 import { createListeners, type Listeners } from "./listeners.ts";
+import { asStoreError, causeOf } from "./lmdb-faults.ts";
 import { createOperations, type Operations } from "./lmdb-operations.ts";
 import {
   checkPartition,
@@ -297,25 +298,4 @@ async function openFolder(
     lock?.release();
     throw fault(error);
   }
-}
-
-/**
- * lmdb-js hands the cause of a failed commit over as a second promise, which it rejects in the same turn; left alone, that
- * would end the process.
- */
-async function causeOf(error: unknown): Promise<unknown> {
-  if (!(error instanceof Error && "commitError" in error && error.commitError instanceof Promise)) return error;
-  const cause = error.commitError.catch((reason: unknown) => reason);
-  return Promise.race([cause, new Promise(resolve => setImmediate(() => resolve(error)))]);
-}
-
-/** After these the environment answers nothing more until it is opened again, or never. */
-const hopeless = /MDB_(PANIC|CORRUPTED|INVALID|VERSION_MISMATCH|PAGE_NOTFOUND)/;
-
-function asStoreError(error: unknown): StateStoreError {
-  const reason = error instanceof Error ? error.message : String(error);
-  // A stored number that is shorter than it should be.
-  return error instanceof RangeError || hopeless.test(reason)
-    ? new StateStoreError("state_corrupt", `The state store is damaged: ${reason}`)
-    : new StateStoreError("state_unavailable", `The state store did not answer: ${reason}`);
 }

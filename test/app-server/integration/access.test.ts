@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { type MqttScope, mayRead, mayReceive, maySend } from "../../../app-server/integration/access.ts";
 import { matches } from "../../../app-server/integration/broker-sessions.ts";
-import { packetLengthGuard } from "../../../app-server/integration/embedded-broker.ts";
+import { packetLengthGuard } from "../../../app-server/integration/packet-length.ts";
 import { parseCommandTopic } from "../../../app-server/integration/topics.ts";
 import { applicationId, otherApplicationId } from "../support/fixtures.ts";
 

@@ -1,0 +1,40 @@
+import { createInterface } from "node:readline";
+import { startEmbeddedBroker } from "../../app-server/integration/embedded-broker.ts";
+import type { ApplicationEvent } from "../../app-server/ports.ts";
+import { parseApplicationId, parseDevEui, parseTenantId } from "../../lorawan/ids.ts";
+import { systemClock } from "../../platform/clock.ts";
+import { createLog } from "../../platform/log.ts";
+import { createMetrics } from "../../platform/metrics.ts";
+
+/**
+ * A process to be killed: the broker inside with its sessions in `folder`, for any login of `applicationId`. Prints its port;
+ * delivers an event for each number that it reads and prints the number once the event is handed over.
+ */
+const [folder = "", applicationIdText = ""] = process.argv.slice(2);
+const applicationId = parseApplicationId(applicationIdText);
+
+const broker = await startEmbeddedBroker({
+  host: "127.0.0.1",
+  port: 0,
+  credentials: { verify: async () => applicationId, exists: async () => true, onChange: () => () => undefined },
+  commands: { down: async () => ({ kind: "enqueued", id: "none" }) },
+  qos: 1,
+  retain: false,
+  sessionFolder: folder,
+  clock: systemClock,
+  log: createLog({ level: "silent" }),
+  metrics: createMetrics(),
+});
+
+const event = (fCnt: number): ApplicationEvent => ({
+  kind: "up",
+  tenantId: parseTenantId("52f14cd4-c6f1-4fbd-8f87-4025e1d49242"),
+  applicationId,
+  devEui: parseDevEui("0101010101010101"),
+  json: JSON.stringify({ fCnt }),
+});
+
+createInterface({ input: process.stdin }).on("line", line => {
+  void broker.sink.deliver(event(Number(line))).then(() => process.stdout.write(`${line}\n`));
+});
+process.stdout.write(`${broker.port}\n`);
