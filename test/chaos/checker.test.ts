@@ -76,6 +76,14 @@ describe("uplinks", () => {
     const { counts, violations } = judged(truth(), [delivery(1), delivery(3)], [fault()]);
     expect(violations).toEqual([]);
     expect(counts).toMatchObject({ notAccepted: 1, notAcceptedAfterPushAck: 1, notAcceptedByFault: { 1: 1 } });
+    expect(counts.longestUncommittedMs).toBe(0);
+  });
+
+  test("how long before the fault one was heard that it cost is told, and there is a limit to it", () => {
+    const { counts, violations } = judged(truth(), [delivery(1), delivery(3)], [fault({ fromMs: 2300 })]);
+    expect(violations).toEqual([]);
+    expect(counts.longestUncommittedMs).toBe(300);
+    expect(kinds(truth(), [delivery(1), delivery(3)], [fault({ fromMs: 4100, toMs: 5000 })])).toEqual(["lost"]);
   });
 
   test("one that was answered is lost even when the server died at that moment", () => {

@@ -36,6 +36,8 @@ export interface ChaosCounts {
   readonly commands: number;
   /** By the number of the fault that each one's last copy met. */
   readonly notAcceptedByFault: Readonly<Record<number, number>>;
+  /** How long before the fault the earliest of them was heard, for those that were heard before it. */
+  readonly longestUncommittedMs: number;
 }
 
 export interface ChaosVerdict {
@@ -43,8 +45,8 @@ export interface ChaosVerdict {
   readonly violations: readonly ChaosViolation[];
 }
 
-/** Frames that reached the server so shortly before a fault may be on their way to the first commit. */
-const beforeFaultMs = 500;
+/** Frames that reached the server so shortly before a fault may be on their way to the first commit: on a busy disk longer. */
+const beforeFaultMs = 2000;
 /** Datagrams on their way while everything comes back. */
 const afterFaultMs = 500;
 
@@ -128,6 +130,7 @@ function judgeLosses(
   const violations: ChaosViolation[] = [];
   let notAccepted = 0;
   let notAcceptedAfterPushAck = 0;
+  let longestUncommittedMs = 0;
   for (const uplink of uplinks) {
     if (delivered.has(keyOf(uplink))) continue;
     const excuses = uplink.hearings.map(hearing => excuseOf(hearing, faults));
@@ -139,10 +142,11 @@ function judgeLosses(
       continue;
     }
     notAccepted += 1;
+    longestUncommittedMs = Math.max(longestUncommittedMs, excuse.fromMs - last.atMs);
     if (uplink.hearings.some(({ pushAckedAtMs }) => pushAckedAtMs !== undefined)) notAcceptedAfterPushAck += 1;
     notAcceptedByFault[excuse.number] = (notAcceptedByFault[excuse.number] ?? 0) + 1;
   }
-  return { violations, counts: { notAccepted, notAcceptedAfterPushAck, notAcceptedByFault } };
+  return { violations, counts: { notAccepted, notAcceptedAfterPushAck, notAcceptedByFault, longestUncommittedMs } };
 }
 
 /** The fault that may have cost this copy. */

@@ -25,6 +25,7 @@ export function reportText(report: ChaosReport): string {
     row("uplinks", `${counts.uplinksSent} sent, ${counts.uplinksHeard} heard, ${counts.uplinksAnswered} answered`),
     row("delivered", `${counts.delivered}, and ${counts.duplicates} of them once more`),
     row("not accepted", `${counts.notAccepted}, ${counts.notAcceptedAfterPushAck} of them after a PUSH_ACK`),
+    row("", `the earliest heard ${counts.longestUncommittedMs} ms before the fault that cost it`),
     row("downlinks", counts.downlinks),
     row("join-accepts", counts.joinAccepts),
     row("commands", `${counts.commands} kept by the server, confirmed`),
