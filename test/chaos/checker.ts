@@ -12,7 +12,8 @@ export interface ChaosViolation {
     | "join-nonce-reused"
     | "dev-nonce-accepted-twice"
     | "command-lost"
-    | "device-finding";
+    | "device-finding"
+    | "not-recovered";
   readonly devEui: string;
   readonly atMs: number;
   readonly detail: string;

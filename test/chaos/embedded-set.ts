@@ -8,7 +8,7 @@ import { cut, familyOf, freeze, kill, killTwice, sendSignal, stop, type Victim, 
 import { createMovableClock } from "./clock-step.ts";
 import { createSmallDisk } from "./full-disk.ts";
 import type { Installation, SetOptions } from "./installation.ts";
-import { type Program, pause } from "./program.ts";
+import { NotReady, type Program, pause } from "./program.ts";
 
 /** One server with everything inside but the broker, which is Mosquitto. */
 export async function startEmbeddedSet({ folder }: SetOptions): Promise<Installation> {
@@ -61,6 +61,8 @@ export async function startEmbeddedSet({ folder }: SetOptions): Promise<Installa
   };
 }
 
+const endsWithinMs = 30_000;
+
 /** A server whose own database has ended ends as well, and is started again. */
 function embeddedPostgres(cluster: string, server: Program): Victim {
   const pid = async (): Promise<number> => {
@@ -75,9 +77,12 @@ function embeddedPostgres(cluster: string, server: Program): Victim {
     name: "postgres",
     text: "PostgreSQL",
     async kill() {
-      const ended = server.unasked() + 1;
+      const before = server.unasked();
       sendSignal(await pid(), "SIGKILL");
-      while (server.unasked() < ended) await pause(20);
+      for (let waitedMs = 0; server.unasked() === before; waitedMs += 20) {
+        if (waitedMs > endsWithinMs) throw new NotReady("the server has not ended with its PostgreSQL");
+        await pause(20);
+      }
     },
     pids: async () => familyOf(await pid()),
   };

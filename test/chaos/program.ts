@@ -25,6 +25,9 @@ export interface Program {
   stop(): Promise<void>;
 }
 
+/** Something did not come back in time. */
+export class NotReady extends Error {}
+
 const restartMs = 100;
 const readyWithinMs = 60_000;
 const endsWithinMs = 20_000;
@@ -76,8 +79,7 @@ export function startProgram(options: ProgramOptions): Program {
     async untilReady() {
       const until = performance.now() + readyWithinMs;
       while (!(await options.ready())) {
-        if (performance.now() > until)
-          throw new Error(`${options.command[0]} is not ready after a minute: ${options.logFile}`);
+        if (performance.now() > until) throw new NotReady(`a program is not ready after a minute: ${options.logFile}`);
         await pause(50);
       }
     },

@@ -3,12 +3,12 @@ import { join } from "node:path";
 import { regionOf } from "../../lorawan/region/regions.ts";
 import { provision } from "../../simulators/provision.ts";
 import { type Cells, createCells } from "./cells.ts";
-import { type ChaosVerdict, judge } from "./checker.ts";
+import { type ChaosVerdict, type ChaosViolation, judge } from "./checker.ts";
 import { type Commander, startCommander } from "./commander.ts";
 import { startEmbeddedSet } from "./embedded-set.ts";
 import { type Fault, type Installation, temporaryFolder } from "./installation.ts";
 import { planFaults } from "./plan.ts";
-import { pause } from "./program.ts";
+import { NotReady, pause } from "./program.ts";
 import { createRecorder, type Recorder } from "./recorder.ts";
 import { startScaledSet } from "./scaled-set.ts";
 import { type Subscriber, startSubscriber } from "./subscriber.ts";
@@ -95,33 +95,21 @@ interface Scene {
 }
 
 async function strikeAndJudge(options: ChaosOptions, scene: Scene): Promise<ChaosReport> {
-  const { installation, subscriber, folder, nowMs } = scene;
-  const { set, seed, durationMs, progress } = options;
-  const faults = wantedFaults(options, installation);
-  const recorder = createRecorder(nowMs);
+  const { installation, subscriber, folder } = scene;
+  const { set, seed, progress } = options;
+  const recorder = createRecorder(scene.nowMs);
   const cells = await startCells(options, installation, recorder);
-  const struck: StruckFault[] = [];
   const commander = await startCommands(options, scene, cells, recorder);
-  let waiting: readonly string[] = [];
-  const verdict = (): ChaosVerdict => {
-    const accounted = new Set([...subscriber.endedCommands, ...waiting]);
-    const told = { deliveries: subscriber.deliveries, commands: commander.accepted, accounted };
-    return judge(recorder.truth(), told, struck);
-  };
+  const struck: StruckFault[] = [];
+  const stuck: ChaosViolation[] = [];
   try {
     await within(joinWithinMs, () => cells.joined() >= cells.devices.length / 2, "half of the devices to join");
-    const untilMs = nowMs() + durationMs;
-    for (const planned of planFaults(seed, faults, options.pauseMs)) {
-      await pause(planned.pauseMs);
-      if (nowMs() >= untilMs) break;
-      const { kind, mayLose, strike } = planned.item;
-      const fromMs = nowMs();
-      await strike(planned.share);
-      await installation.untilReady();
-      await within(joinWithinMs, subscriber.connected, "the subscriber to connect");
-      struck.push({ number: struck.length + 1, kind, mayLose, fromMs, toMs: nowMs() });
-      progress(progressText(nowMs(), struck, subscriber, cells, recorder));
-    }
+    stuck.push(
+      ...(await strikeAll(options, scene, fault => {
+        struck.push({ ...fault, number: struck.length + 1 });
+        progress(progressText(struck, subscriber, cells, recorder));
+      })),
+    );
     await commander.stop();
     await pause(calmMs);
   } finally {
@@ -129,10 +117,14 @@ async function strikeAndJudge(options: ChaosOptions, scene: Scene): Promise<Chao
     cells.stop();
   }
   progress("waiting for what is on its way");
-  waiting = await commander.waiting();
-  await settled(verdict);
-  const { counts, violations } = verdict();
+  const waiting = stuck.length > 0 ? [] : await commander.waiting();
+  const { counts, violations: broken } = await settled(() => {
+    const accounted = new Set([...subscriber.endedCommands, ...waiting]);
+    const told = { deliveries: subscriber.deliveries, commands: commander.accepted, accounted };
+    return judge(recorder.truth(), told, struck);
+  });
   const { unreadable, deliveries } = subscriber;
+  const violations = [...stuck, ...broken];
   const passed = violations.length === 0 && unreadable.length === 0;
   const report = {
     ...{ set, seed, counts, violations, passed, struck, unreadable },
@@ -143,6 +135,36 @@ async function strikeAndJudge(options: ChaosOptions, scene: Scene): Promise<Chao
   };
   if (!passed) await writeEvidence(folder, report, recorder.truth(), deliveries);
   return report;
+}
+
+/** Until the time is over, or something does not come back, which is what it then gives. */
+async function strikeAll(
+  options: ChaosOptions,
+  { installation, subscriber, nowMs }: Scene,
+  struck: (fault: Omit<StruckFault, "number">) => void,
+): Promise<readonly ChaosViolation[]> {
+  const untilMs = nowMs() + options.durationMs;
+  for (const { item, pauseMs, share } of planFaults(
+    options.seed,
+    wantedFaults(options, installation),
+    options.pauseMs,
+  )) {
+    await pause(pauseMs);
+    const fromMs = nowMs();
+    if (fromMs >= untilMs) break;
+    const { kind, mayLose, strike } = item;
+    try {
+      await strike(share);
+      await installation.untilReady();
+      await within(joinWithinMs, subscriber.connected, "the subscriber to connect");
+    } catch (error) {
+      if (!(error instanceof NotReady)) throw error;
+      struck({ kind, mayLose, fromMs, toMs: nowMs() });
+      return [{ kind: "not-recovered", devEui: "", atMs: nowMs(), detail: error.message }];
+    }
+    struck({ kind, mayLose, fromMs, toMs: nowMs() });
+  }
+  return [];
 }
 
 /** Everything that is known of the devices that something went wrong with. */
@@ -190,23 +212,23 @@ async function startCommands(
   return startCommander({ apiUrl, token: await installation.token(), seed, devices, isJoined, nowMs });
 }
 
-async function settled(verdict: () => ChaosVerdict): Promise<void> {
+async function settled(verdict: () => ChaosVerdict): Promise<ChaosVerdict> {
   const until = performance.now() + deliverWithinMs;
   const isMissing = (): boolean => verdict().violations.some(({ kind }) => kind === "lost" || kind === "command-lost");
   while (isMissing() && performance.now() < until) await pause(500);
   await pause(settleMs);
+  return verdict();
 }
 
 async function within(ms: number, condition: () => boolean, what: string): Promise<void> {
   const until = performance.now() + ms;
   while (!condition()) {
-    if (performance.now() > until) throw new Error(`waited ${ms / 1000} s in vain for ${what}`);
+    if (performance.now() > until) throw new NotReady(`waited ${ms / 1000} s in vain for ${what}`);
     await pause(50);
   }
 }
 
 function progressText(
-  nowMs: number,
   struck: readonly StruckFault[],
   subscriber: Subscriber,
   cells: Cells,
@@ -214,7 +236,7 @@ function progressText(
 ): string {
   const last = struck.at(-1);
   return [
-    `${Math.round(nowMs / 1000)} s`,
+    `${Math.round((last?.toMs ?? 0) / 1000)} s`,
     `joined ${cells.joined()}/${cells.devices.length}`,
     `uplinks ${recorder.truth().uplinks.length}`,
     `delivered ${subscriber.deliveries.length}`,
