@@ -5,6 +5,7 @@ import { freePort } from "../app-server/support/mosquitto.ts";
 import { startCuttingProxy } from "../support/cutting-proxy.ts";
 import { freeUdpPort, postgresUser, startBroker, startPostgres, startRedis, startUpchirp } from "./backing-programs.ts";
 import { cut, freeze, kill, killTwice, stop, victimOf } from "./blows.ts";
+import { createMovableClock } from "./clock-step.ts";
 import type { Fault, Installation, SetOptions } from "./installation.ts";
 import type { Program } from "./program.ts";
 
@@ -14,6 +15,7 @@ const set = (assignments: readonly string[]): readonly string[] => assignments.f
 /** Each role in a process of its own, on PostgreSQL, Redis and Mosquitto. */
 export async function startScaledSet({ folder }: SetOptions): Promise<Installation> {
   const backing = await startBacking(folder);
+  const clock = await createMovableClock(folder);
   const { redis, postgres, broker } = backing;
   const ports = { network: await freePort(), join: await freePort(), applications: await freePort() };
   const udpPort = await freeUdpPort();
@@ -25,7 +27,7 @@ export async function startScaledSet({ folder }: SetOptions): Promise<Installati
   const state = set([`state.redis.url=redis://127.0.0.1:${redis.path.port}`]);
   const start = (name: string, httpPort: number, args: readonly string[]): Program =>
     startUpchirp({
-      ...{ folder, name, httpPort },
+      ...{ folder, name, httpPort, environment: clock.environment },
       args: ["--role", name, "--data", join(folder, name), ...shared, ...args],
     });
   await Promise.all([redis, postgres, broker].map(({ program }) => program.untilReady()));
@@ -50,8 +52,8 @@ export async function startScaledSet({ folder }: SetOptions): Promise<Installati
     apiUrl: `http://127.0.0.1:${ports.applications}`,
     udpPort,
     brokerUrl: `mqtt://127.0.0.1:${broker.port}`,
-    faults: [...roleFaults({ applications, joins, network }), ...backingFaults(backing)],
-    impossible: [],
+    faults: [...roleFaults({ applications, joins, network }), ...backingFaults(backing), ...clock.faults],
+    impossible: clock.impossible,
     token: async () => (await readFile(join(folder, "app-server", "command-line-token"), "utf8")).trim(),
     async untilReady() {
       await Promise.all(programs.map(program => program.untilReady()));
