@@ -248,7 +248,8 @@ class Forwarder implements UdpGateway, Receiver {
       if (startUs < other.endUs + apartUs && other.startUs < endUs + apartUs) return "COLLISION_PACKET";
     }
     const frame = { phyPayload, frequencyHz, modulation, powerDbm, startUs, endUs };
-    const inverted = txpk.ipol ?? false;
+    // FSK has no polarity, by which the air tells directions apart: a device hears it either way.
+    const inverted = modulation.kind === "fsk" || (txpk.ipol ?? false);
     const transmission = { ...frame, inverted, senderId: this.gatewayId, position: this.position };
     const cancel = air.transmit(transmission, () => {
       this.#counts.transmitted += 1;
