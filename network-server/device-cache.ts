@@ -37,7 +37,7 @@ export function createDeviceCache(maxDevices: number): DeviceCache {
     put(device) {
       const before = devices.get(device.devEui);
       // A read that began before a commit ends after it.
-      if (before && before.version > device.version) return;
+      if (before && before.version > device.version && before.losses >= device.losses) return;
       const isFoundAlready = before !== undefined && hasSameAddresses(before, device);
       if (before && !isFoundAlready) dropAddresses(before);
       devices.put(device.devEui, device);

@@ -3,6 +3,7 @@ import type { NetworkEvent } from "../platform/state/network-event.ts";
 import type { DeviceDocument, QueueChange, StateStore } from "../platform/state/store.ts";
 import type { DeviceCache } from "./device-cache.ts";
 import { decodeDeviceState, encodeDeviceState } from "./device-record.ts";
+import { knowingLosses, pastLosses } from "./lost-counters.ts";
 import { type DeviceState, devAddrsOf, type LoadedDevice } from "./session.ts";
 import type { OpenUplink } from "./session-record.ts";
 
@@ -24,7 +25,9 @@ const abandonedAfterMs = 5_000;
 /** Empty state at version 0 for a device that the store does not know. Throws UnreadableSession. */
 export async function loadDevice(documents: DeviceDocuments, devEui: DevEui): Promise<LoadedDevice> {
   const document = await documents.store.device(devEui);
-  return document ? opened(documents, document) : { devEui, version: 0, state: {} };
+  return document
+    ? opened(documents, document)
+    : { devEui, version: 0, losses: documents.store.lossCount(), state: {} };
 }
 
 /** Throws UnreadableSession. */
@@ -38,23 +41,27 @@ export async function commitDevice(
   loaded: LoadedDevice,
   change: DeviceChange,
 ): Promise<LoadedDevice | undefined> {
-  const wakeAtMs = wakeAtMsOf(change.state);
+  const losses = store.lossCount();
+  if (loaded.losses !== losses) return conflict(known, loaded);
+  const state = knowingLosses(change.state, losses);
+  const wakeAtMs = wakeAtMsOf(state);
   const outcome = await store.commit({
     devEui: loaded.devEui,
     expectedVersion: loaded.version,
-    value: encodeDeviceState(change.state),
-    devAddrs: devAddrsOf(change.state),
+    value: encodeDeviceState(state),
+    devAddrs: devAddrsOf(state),
     ...(wakeAtMs !== undefined && { wakeAtMs }),
     ...(change.events?.length && { events: change.events.map(encodeEvent) }),
     ...(change.queue?.length && { queue: change.queue }),
   });
-  if (outcome.kind === "conflict") {
-    known?.forget(loaded.devEui);
-    return undefined;
-  }
-  const committed = { devEui: loaded.devEui, version: outcome.version, state: change.state };
+  if (outcome.kind === "conflict") return conflict(known, loaded);
+  const committed = { devEui: loaded.devEui, version: outcome.version, losses, state };
   known?.put(committed);
   return committed;
+}
+
+function conflict(known: DeviceCache | undefined, { devEui }: LoadedDevice): undefined {
+  known?.forget(devEui);
 }
 
 /** Repeats `decide` on the latest state until its change is committed; undefined from it means: leave things as they are. */
@@ -82,8 +89,9 @@ function wakeAtMsOf({ open, active }: DeviceState): number | undefined {
   return known.length > 0 ? Math.min(...known) : undefined;
 }
 
-function opened({ known }: DeviceDocuments, { devEui, version, value }: DeviceDocument): LoadedDevice {
-  const device = { devEui, version, state: decodeDeviceState(value) };
+function opened({ store, known }: DeviceDocuments, { devEui, version, value }: DeviceDocument): LoadedDevice {
+  const losses = store.lossCount();
+  const device = { devEui, version, losses, state: pastLosses(decodeDeviceState(value), losses) };
   known?.put(device);
   return device;
 }

@@ -101,6 +101,7 @@ function livingLine(session: Session): string {
     heardBy: session.heardBy,
     classC: session.classC,
     lastMic: session.lastMic,
+    storeLosses: session.storeLosses,
     lastUplinkAtMs: session.lastUplinkAtMs,
     lastDataRate: session.lastDataRate,
     adr: numbersOfSamples(session.adrHistory),

@@ -153,6 +153,8 @@ const livingFields = {
   classC: Type.Optional(classC),
   /** A MIC that was accepted last, so that a repeat of the same frame is told from a replay. */
   lastMic: Type.Optional(Type.String()),
+  /** How many losses of the store its counters are past; none when absent. */
+  storeLosses: Type.Optional(Type.Integer()),
   lastUplinkAtMs: Type.Optional(Type.Number()),
   lastDataRate: Type.Optional(Type.Integer()),
 };

@@ -23,6 +23,8 @@ export interface DeviceState {
 export interface LoadedDevice {
   readonly devEui: DevEui;
   readonly version: number;
+  /** How many losses of the store the state is past. */
+  readonly losses: number;
   readonly state: DeviceState;
 }
 

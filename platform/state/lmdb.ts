@@ -105,6 +105,7 @@ export async function openLmdbStore(options: LmdbStoreOptions): Promise<StateSto
     ...gatewayPart(tables, { commits, adding }, read),
     onEvents: events.add,
     onEnqueued: enqueued.add,
+    lossCount: () => 0,
     close: () => {
       closing ??= close();
       return closing;

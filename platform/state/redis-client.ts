@@ -128,14 +128,28 @@ export async function connected(client: RedisClient, log: Log | undefined, withi
   }
 }
 
+/** What has to be known of the server before anything is sent to it. */
+export interface Precaution {
+  suspect(): void;
+  settled(): Promise<void> | undefined;
+}
+
 /** Repeats what failed for want of a connection or of a ready server, with pauses, up to `withinMs`. */
-export function createRetry(clock: Clock, withinMs: number, onFault: (fault: StateStoreError) => void) {
+export function createRetry(
+  clock: Clock,
+  withinMs: number,
+  onFault: (fault: StateStoreError) => void,
+  precaution?: Precaution,
+) {
   return async <Result>(send: () => Promise<Result>): Promise<Result> => {
     const givingUpAtUs = clock.monotonicUs() + withinMs * 1000;
     for (let pauseMs = 20; ; pauseMs = Math.min(2 * pauseMs, 400)) {
       try {
+        const settled = precaution?.settled();
+        if (settled) await settled;
         return await send();
       } catch (error) {
+        precaution?.suspect();
         if (error instanceof UpchirpError && !(error instanceof StateStoreError)) throw error;
         const fault = asStoreError(error);
         if (!fault.retryable || clock.monotonicUs() + pauseMs * 1000 > givingUpAtUs) {
@@ -179,15 +193,19 @@ export async function warnOfLoss(client: RedisClient, log: Log | undefined): Pro
   const warnings = new Set<string>();
   for (const server of servers) {
     try {
-      const reply: unknown = await server.config("GET", "appendonly", "appendfsync", "maxmemory-policy");
-      const texts = Array.isArray(reply) ? reply.map(String) : [];
-      const setting = (name: string): string | undefined => texts[texts.indexOf(name) + 1];
-      for (const warning of lossesWith(setting)) warnings.add(warning);
+      for (const warning of lossesWith(await settingsOf(server))) warnings.add(warning);
     } catch {
       warnings.add("Redis does not tell its settings; see that appendonly is yes and maxmemory-policy is noeviction");
     }
   }
   for (const warning of warnings) log?.warn(warning);
+}
+
+/** Of what the settings say that make changes last. Rejects where Redis does not tell them. */
+export async function settingsOf(server: Redis): Promise<(name: string) => string | undefined> {
+  const reply: unknown = await server.config("GET", "appendonly", "appendfsync", "maxmemory-policy");
+  const texts = Array.isArray(reply) ? reply.map(String) : [];
+  return name => texts[texts.indexOf(name) + 1];
 }
 
 function lossesWith(setting: (name: string) => string | undefined): readonly string[] {

@@ -1,5 +1,6 @@
 import type { Metrics } from "../metrics.ts";
 import type { Retry } from "./redis-client.ts";
+import type { Losses } from "./redis-losses.ts";
 import type { Notices } from "./redis-notices.ts";
 import type { Keys } from "./redis-records.ts";
 import type { RedisClient } from "./redis-scripts.ts";
@@ -10,6 +11,7 @@ export interface RedisContext {
   readonly keys: Keys;
   readonly retry: Retry;
   readonly notices: Notices;
+  readonly losses: Losses;
   readonly metrics: Pick<Metrics, "storeConflicts" | "storeFaults"> | undefined;
   /** Unique for ever: letters and digits alone. */
   readonly newToken: () => string;

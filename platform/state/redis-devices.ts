@@ -14,13 +14,15 @@ import { type CommitOutcome, type DeviceCommit, type DeviceDocument, partitionOf
 export function createDevices(
   context: RedisContext,
 ): Pick<StateStore, "device" | "devicesByDevAddr" | "commit" | "dueDevices"> {
-  const { client, keys, retry, notices, metrics } = context;
+  const { client, keys, retry, notices, losses, metrics } = context;
   const partitions = keys.partitions.map(partition => partition.wakeUps);
   // One script may touch one slot of a cluster; a single server answers for all partitions at once.
   const wakeUps = client instanceof Cluster ? partitions.map(name => [name]) : [partitions];
   const read = async (devEui: DevEui) => {
     const record = await retry(() => client.getBuffer(keys.device(devEui).document));
-    return record === null ? undefined : decodeDocument(record);
+    if (record === null) return undefined;
+    const document = decodeDocument(record);
+    return { ...document, version: versionSince(losses.count(), document.version) };
   };
   return {
     async device(devEui) {
@@ -59,6 +61,16 @@ export function createDevices(
   };
 }
 
+/** Versions that callers see have the number of losses before them, so that no loss makes one come twice. */
+const versionsOfALoss = 2 ** 32;
+const versionSince = (losses: number, stored: number): number => (stored === 0 ? 0 : losses * versionsOfALoss + stored);
+
+/** What is to be in the store for a commit to go on; nothing is, for a version from before a loss. */
+function storedVersion(version: number, losses: number): string {
+  const isOfNow = version === 0 || Math.floor(version / versionsOfALoss) === losses;
+  return isOfNow ? String(version % versionsOfALoss) : "lost";
+}
+
 async function dueIn(
   { client, retry }: RedisContext,
   names: readonly string[],
@@ -73,21 +85,23 @@ async function dueIn(
 }
 
 async function commit(context: RedisContext, change: DeviceCommit): Promise<CommitOutcome> {
-  const { client, keys, retry } = context;
-  const { devEui } = change;
+  const { client, keys, retry, losses } = context;
+  const { devEui, expectedVersion } = change;
   const token = context.newToken();
   const { document, order, values, intents, recent } = keys.device(devEui);
   const { wakeUps, log, waiting, channel } = keys.ofDevice(devEui);
   const names = [document, wakeUps, log, order, values, waiting, intents, recent, channel] as const;
-  const args = commitArguments(context, change, token);
+  const args = commitArguments(context, change);
+  const send = () =>
+    client.upchirpCommit(...names, token, devEui, storedVersion(expectedVersion, losses.count()), ...args);
   let indexed: readonly string[] = [];
   for (;;) {
-    const [kind, ...rest] = textsOf(await retry(() => client.upchirpCommit(...names, ...args)));
+    const [kind, ...rest] = textsOf(await retry(send));
     switch (kind) {
       case "committed": {
         const [version = "", dropped = ""] = rest;
         context.behind(() => removeEntries(context, devEui, dropped === "" ? [] : dropped.split(",")));
-        return { kind, version: Number(version) };
+        return { kind, version: versionSince(losses.count(), Number(version)) };
       }
       case "conflict":
         context.behind(() =>
@@ -108,12 +122,9 @@ async function commit(context: RedisContext, change: DeviceCommit): Promise<Comm
   }
 }
 
-function commitArguments({ notices }: RedisContext, change: DeviceCommit, token: string): readonly (string | Buffer)[] {
-  const { devEui, expectedVersion, value, devAddrs, wakeAtMs, events = [], queue = [] } = change;
+function commitArguments({ notices }: RedisContext, change: DeviceCommit): readonly (string | Buffer)[] {
+  const { value, devAddrs, wakeAtMs, events = [], queue = [] } = change;
   return [
-    token,
-    devEui,
-    String(expectedVersion),
     value === null ? "" : [...new Set(devAddrs)].join(","),
     value === null || wakeAtMs === undefined ? "" : String(wakeAtMs),
     value === null ? "0" : "1",

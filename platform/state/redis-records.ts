@@ -40,6 +40,8 @@ export function createKeys(prefix: string) {
     address: (devAddr: string): string => `${prefix}{a${devAddr}}`,
     gateways: (digit: string): string => `${prefix}{g${digit}}`,
     format: `${prefix}format`,
+    /** Run ids of the servers, and how often something may have been lost. */
+    runs: `${prefix}runs`,
   };
 }
 

@@ -13,6 +13,7 @@ declare module "ioredis" {
     upchirpQueueBuffer(...keysAndArguments: readonly Argument[]): Result<unknown, Context>;
     upchirpSetCursor(...keysAndArguments: readonly Argument[]): Result<unknown, Context>;
     upchirpDue(...countKeysAndArguments: readonly Argument[]): Result<unknown, Context>;
+    upchirpRuns(...keyAndArguments: readonly Argument[]): Result<unknown, Context>;
     upchirpNews(...keysAndArguments: readonly Argument[]): Result<unknown, Context>;
   }
 }
@@ -184,6 +185,25 @@ if ARGV[1] ~= '' and number ~= ARGV[1] then
 end
 return {last, number, unpack(found, 1, math.min(#found, 4000))}`;
 
+/**
+ * How often something may have been lost, and 1 if it is this call that found it. After the count that the caller knows:
+ * server, run id and whether its changes survive its end, for each. The first call of all only takes note.
+ */
+const runs = `
+local known = KEYS[1]
+local isFirst = redis.call('EXISTS', known) == 0
+local lost = 0
+for at = 2, #ARGV, 3 do
+  local server, run, safe = ARGV[at], ARGV[at + 1], ARGV[at + 2]
+  if redis.call('HGET', known, 'run ' .. server) ~= run then
+    redis.call('HSET', known, 'run ' .. server, run)
+    if not isFirst and safe ~= '1' then lost = 1 end
+  end
+end
+local count = math.max(tonumber(redis.call('HGET', known, 'losses') or '0'), tonumber(ARGV[1])) + lost
+redis.call('HSET', known, 'losses', string.format('%.0f', count))
+return {string.format('%.0f', count), tostring(lost)}`;
+
 const scripts = {
   upchirpCommit: { lua: commit, numberOfKeys: 9 },
   upchirpStale: { lua: stale, numberOfKeys: 2 },
@@ -192,6 +212,7 @@ const scripts = {
   upchirpQueue: { lua: queue, numberOfKeys: 2 },
   upchirpSetCursor: { lua: setCursor, numberOfKeys: 1 },
   upchirpDue: { lua: due },
+  upchirpRuns: { lua: runs, numberOfKeys: 1 },
   upchirpNews: { lua: news, numberOfKeys: 3 },
 } as const;
 

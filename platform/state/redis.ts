@@ -7,6 +7,7 @@ import { StateStoreError } from "./errors.ts";
 import { connected, createClient, createRetry, type RedisConnection, type Retry, warnOfLoss } from "./redis-client.ts";
 import type { RedisContext } from "./redis-context.ts";
 import { createDevices } from "./redis-devices.ts";
+import { type Losses, watchLosses } from "./redis-losses.ts";
 import { type Notices, openNotices } from "./redis-notices.ts";
 import { buffersOf, checkPartition, createKeys, decodeEvent, type Keys, streamPointOf } from "./redis-records.ts";
 import type { RedisClient } from "./redis-scripts.ts";
@@ -41,14 +42,20 @@ export async function openRedisStore(options: RedisStoreOptions): Promise<StateS
   try {
     await connected(client, log, retryMs);
     const keys = createKeys((options.keyPrefix ?? "upchirp:").replace(/[{}]/g, ""));
+    const losses = watchLosses(client, keys.runs, log);
     let saidAtUs = Number.NEGATIVE_INFINITY;
-    const retry = createRetry(clock, retryMs, fault => {
-      metrics?.storeFaults.inc();
-      // While Redis is away every call fails: one line a second says it as well as thousands.
-      if (clock.monotonicUs() - saidAtUs < 1_000_000) return;
-      saidAtUs = clock.monotonicUs();
-      log?.error({ code: fault.code, reason: fault.message }, "the state store failed");
-    });
+    const retry = createRetry(
+      clock,
+      retryMs,
+      fault => {
+        metrics?.storeFaults.inc();
+        // While Redis is away every call fails: one line a second says it as well as thousands.
+        if (clock.monotonicUs() - saidAtUs < 1_000_000) return;
+        saidAtUs = clock.monotonicUs();
+        log?.error({ code: fault.code, reason: fault.message }, "the state store failed");
+      },
+      losses,
+    );
     await checkFormat(client, keys, retry);
     await warnOfLoss(client, log);
     const instance = randomBytes(8).toString("hex");
@@ -56,7 +63,7 @@ export async function openRedisStore(options: RedisStoreOptions): Promise<StateS
       ...{ client, keys, retry, clock, instance, log },
       lookEveryMs: options.lookEveryMs ?? 5000,
     });
-    return createStore(client, keys, retry, notices, metrics);
+    return createStore(client, keys, retry, notices, losses, metrics);
   } catch (error) {
     client.disconnect();
     throw error;
@@ -76,6 +83,7 @@ function createStore(
   keys: Keys,
   retry: Retry,
   notices: Notices,
+  losses: Losses,
   metrics: RedisStoreOptions["metrics"],
 ): StateStore {
   const underWay = new Set<Promise<unknown>>();
@@ -93,7 +101,7 @@ function createStore(
     };
   let tokens = 0;
   const context: RedisContext = {
-    ...{ client, keys, retry, notices, metrics },
+    ...{ client, keys, retry, notices, losses, metrics },
     newToken() {
       tokens += 1;
       return `${notices.instance}${tokens.toString(36)}`;
@@ -128,6 +136,7 @@ function createStore(
     removeGatewayState: guarded(rest.removeGatewayState),
     onEvents: notices.onEvents,
     onEnqueued: notices.onEnqueued,
+    lossCount: losses.count,
     close: () => {
       closing ??= close();
       return closing;

@@ -42,6 +42,12 @@ export interface StateStore {
   putGatewayState(state: GatewayState): Promise<void>;
   removeGatewayState(gatewayId: GatewayId): Promise<void>;
 
+  /**
+   * How often the store has come back from an end that may have cost it the last changes that it had promised. It never
+   * falls, and is 0 for ever where promises survive every end.
+   */
+  lossCount(): number;
+
   /** Waits for what is under way, then lets go of files and connections. */
   close(): Promise<void>;
 }
@@ -59,7 +65,10 @@ export function partitionOf(devEui: DevEui): number {
 
 export interface DeviceDocument {
   readonly devEui: DevEui;
-  /** Starts at 1 and rises by one with each commit; a removed and re-created document starts at 1 again. */
+  /**
+   * Starts at 1 and rises by one with each commit; a removed and re-created document starts at 1 again. What was read
+   * before a loss (see `lossCount`) has no version that a commit could name.
+   */
   readonly version: number;
   readonly value: Uint8Array;
 }

@@ -8,6 +8,7 @@ const otherDevAddr = parseDevAddr("01ab23ce");
 const device = (number: number, version: number, active: Partial<Session> = {}, joined?: Session): LoadedDevice => ({
   devEui: parseDevEui(number.toString(16).padStart(16, "0")),
   version,
+  losses: 0,
   state: { active: someSession(active), ...(joined && { joined }) },
 });
 

@@ -51,6 +51,7 @@ export function createMemoryStore(): StateStore {
     ...gatewayPart(memory, answer),
     onEvents: events.add,
     onEnqueued: enqueued.add,
+    lossCount: () => 0,
     async close() {
       closed = true;
     },
