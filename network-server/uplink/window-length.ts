@@ -6,13 +6,13 @@ export interface WindowLength {
 }
 
 const sampleCount = 512;
-const shortestMs = 20;
+const shortestMs = 5;
 /** Recomputed after this many samples: sorting is not for every frame. */
 const recomputeEvery = 64;
 
 /**
- * Half as long again as nearly all copies needed, between 20 ms and the limit; the limit itself until enough has been
- * seen. A network of one gateway comes down to the shortest.
+ * 5 ms and half as long again as nearly all copies needed, up to the limit; the limit itself until enough has been seen. A
+ * network of one gateway comes down to the shortest.
  */
 export function createWindowLength(longestMs: number): WindowLength {
   const samplesMs = new Float64Array(sampleCount);
@@ -22,7 +22,7 @@ export function createWindowLength(longestMs: number): WindowLength {
   const recompute = (): void => {
     const sorted = samplesMs.slice(0, Math.min(seen, sampleCount)).sort();
     const nearlyAll = sorted[Math.floor(sorted.length * 0.995)] ?? 0;
-    lengthMs = Math.min(longestMs, Math.max(shortestMs, nearlyAll * 1.5 + 10));
+    lengthMs = Math.min(longestMs, shortestMs + nearlyAll * 1.5);
   };
 
   return {
