@@ -185,6 +185,7 @@ function activate(
 /** All devices of the population are alike but for their name. */
 const catalogOfLikes = (first: DeviceConfig): Catalog => ({
   device: async devEui => ({ ...first, devEui }),
+  knownDevice: devEui => ({ ...first, devEui }),
   gateway: async () => undefined,
   onDeviceChanged: () => {},
   onGatewayChanged: () => {},

@@ -94,6 +94,8 @@ export type SourceRule =
 /** Reads the catalog from memory; a miss reads it once and remembers the answer, absence included, until told otherwise. */
 export interface Catalog {
   device(devEui: DevEui): Promise<DeviceConfig | undefined>;
+  /** At once, and only what is in memory; undefined says nothing. */
+  knownDevice(devEui: DevEui): DeviceConfig | undefined;
   gateway(gatewayId: GatewayId): Promise<GatewayConfig | undefined>;
   /** Called when something about it may have changed; the cached copy is gone by then. */
   onDeviceChanged(listener: (devEui: DevEui) => void): void;

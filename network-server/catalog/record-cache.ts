@@ -8,6 +8,8 @@ export interface RecordCacheOptions<Key, Value> {
 
 export interface RecordCache<Key, Value> {
   /** From memory, or read once however many ask at once. Rejects as `read` does; nothing is remembered then. */
+  /** The record if it is in memory. */
+  known(key: Key): Value | undefined;
   get(key: Key): Promise<Value | undefined>;
   forget(key: Key): void;
   /** Gives the keys whose records it dropped. */
@@ -66,14 +68,19 @@ export function createRecordCache<Key, Value>(options: RecordCacheOptions<Key, V
     if (reading !== undefined) reading.outdated = true;
   };
 
+  const known = (key: Key): Value | undefined => {
+    const found = records.get(key);
+    if (found === undefined) return undefined;
+    records.delete(key);
+    records.set(key, found);
+    return found;
+  };
+
   return {
+    known,
     get(key) {
-      const known = records.get(key);
-      if (known !== undefined) {
-        records.delete(key);
-        records.set(key, known);
-        return Promise.resolve(known);
-      }
+      const found = known(key);
+      if (found !== undefined) return Promise.resolve(found);
       if (absent.delete(key)) {
         absent.add(key);
         return Promise.resolve(undefined);

@@ -57,6 +57,7 @@ export async function openSqlCatalog(options: SqlCatalogOptions): Promise<SqlCat
   );
   return {
     device: devEui => state.devices.get(devEui),
+    knownDevice: devEui => state.devices.known(devEui),
     gateway: gatewayId => state.gateways.get(gatewayId),
     onDeviceChanged(listener) {
       state.deviceListeners.push(listener);

@@ -134,22 +134,22 @@ async function completeEarlier(context: NetworkContext, { config, loaded }: Know
 }
 
 async function judge(context: NetworkContext, first: Reception, frame: DataFrame): Promise<Verdict<Known>> {
-  return (await likelyVerdict(context, first, frame)) ?? (await sureVerdict(context, first, frame));
+  return likelyVerdict(context, first, frame) ?? (await sureVerdict(context, first, frame));
 }
 
 /**
  * What the devices in memory say, if it is that the frame is new: then commit 1 stands in for reading the store, because
  * it conflicts when somebody else has changed the device. Any other verdict needs to know what others have written.
  */
-async function likelyVerdict(
+function likelyVerdict(
   { known, catalog }: NetworkContext,
   first: Reception,
   frame: DataFrame,
-): Promise<Verdict<Known> | undefined> {
+): Verdict<Known> | undefined {
   const candidates = known?.byDevAddr(frame.devAddr).map(loaded => ({ device: loaded, state: loaded.state }));
   const match = candidates && matchNewFrame(first.phyPayload, frame, candidates, radioOf(first));
   if (!match) return undefined;
-  const config = await catalog.device(match.device.devEui);
+  const config = catalog.knownDevice(match.device.devEui);
   if (!config || config.disabled) return undefined;
   return { kind: "accepted", ...match, device: { loaded: match.device, config }, reset: false };
 }

@@ -83,6 +83,7 @@ export async function createScenario(options: ScenarioOptions = {}) {
   const gateways = new Map<GatewayId, GatewayConfig>();
   const catalog: Catalog = {
     device: async devEui => devices.get(devEui),
+    knownDevice: devEui => devices.get(devEui),
     gateway: async gatewayId => gateways.get(gatewayId),
     onDeviceChanged: () => {},
     onGatewayChanged: () => {},

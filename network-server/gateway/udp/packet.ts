@@ -102,5 +102,11 @@ export const encodePullAck = (version: ProtocolVersion, token: number): Uint8Arr
 export const encodePullResp = (version: ProtocolVersion, token: number, json: string): Uint8Array =>
   Buffer.concat([header(version, version === 1 ? 0 : token, identifiers.pullResp), Buffer.from(json, "utf8")]);
 
-const header = (version: ProtocolVersion, token: number, identifier: number): Uint8Array =>
-  Buffer.from([version, token >>> 8, token & 0xff, identifier]);
+function header(version: ProtocolVersion, token: number, identifier: number): Uint8Array {
+  const bytes = Buffer.allocUnsafe(4);
+  bytes[0] = version;
+  bytes[1] = token >>> 8;
+  bytes[2] = token & 0xff;
+  bytes[3] = identifier;
+  return bytes;
+}
