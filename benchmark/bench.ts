@@ -2,7 +2,7 @@
 import { cpus, totalmem } from "node:os";
 import { Command, InvalidArgumentError, Option } from "commander";
 import {
-  duration,
+  durationOption,
   flagOption,
   integerBetween,
   numberOption,
@@ -22,6 +22,11 @@ import { type RunOptions, runMode } from "./run-mode.ts";
 
 const terminal = processTerminal();
 const progress = (text: string): void => terminal.writeError(`${text}\n`);
+const interrupted = new Promise<never>((_, reject) => {
+  process.once("SIGINT", () => reject(new Error("interrupted")));
+});
+// Nobody may be waiting for it yet.
+interrupted.catch(() => {});
 const setNames = Object.keys(installationSets);
 const defaults = { seconds: 20, payloadBytes: 16, seed: 1, set: "embedded", microMs: 1000 };
 
@@ -55,6 +60,7 @@ function runOptions(values: OptionValues): RunOptions {
     ...(rate !== undefined && { rate }),
     ...(profileFolder !== undefined && { profileFolder }),
     progress,
+    interrupted,
   };
 }
 
@@ -94,11 +100,7 @@ const program = new Command("npm run bench --")
   .argument("[modes...]", "what to measure; everything when left out", modeNames)
   .addOption(new Option("--set <name>", "what the installation is made of").choices(setNames).default(defaults.set))
   .option("--rate <n>", "uplinks a second; without it the highest rate is searched", integerBetween(1, 1_000_000))
-  .addOption(
-    new Option("--duration <time>", "length of the runs that are reported")
-      .argParser(duration)
-      .default(defaults.seconds * 1000, `${defaults.seconds}s`),
-  )
+  .addOption(durationOption("--duration <time>", "length of the runs that are reported", defaults.seconds * 1000))
   .option("--devices <n>", "devices in the server", integerBetween(1, maxDevices))
   .option("--senders <n>", "how many of them send", integerBetween(1, maxDevices))
   .option("--gateways <n>", "gateways in the server", integerBetween(1, 10_000))
@@ -123,11 +125,7 @@ program
   .command("micro")
   .summary("time single parts of an uplink's way")
   .description("Times frame codec, cryptography, state store, codec sandbox and event JSON, each by itself.")
-  .addOption(
-    new Option("--time <time>", "for each part")
-      .argParser(duration)
-      .default(defaults.microMs, `${defaults.microMs / 1000}s`),
-  )
+  .addOption(durationOption("--time <time>", "for each part", defaults.microMs))
   .option("--json", "print JSON instead of a table")
   .addHelpText("after", "\nExample:\n  npm run bench -- micro --time 3s")
   .action((values: OptionValues) => micro(values));
@@ -136,5 +134,6 @@ try {
   await program.parseAsync();
 } catch (error) {
   terminal.writeError(`error: ${error instanceof ProgramMissing ? error.message : String(error)}\n`);
-  terminal.setExitCode(1);
+  // What an interruption left under way has nothing to work on any more.
+  process.exit(1);
 }

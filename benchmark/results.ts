@@ -1,9 +1,9 @@
+import { loadRow, loadTitles, percentileCell, wholeText } from "../cli/load-table.ts";
 import { renderTable } from "../cli/table.ts";
 import type { Terminal } from "../cli/terminal.ts";
 import type { FloorReport } from "../simulators/load/floor.ts";
 import type { JoinReport, LoadReport } from "../simulators/load/load.ts";
 import { isClean } from "../simulators/load/truth.ts";
-import type { Percentiles } from "../simulators/percentiles.ts";
 import type { MicroResult } from "./micro.ts";
 import type { Result } from "./run-mode.ts";
 
@@ -17,48 +17,23 @@ export const isPassed = ({ report, halfRate, quiet, joins }: Result): boolean =>
   [report, halfRate, quiet].every(each => each === undefined || isClean(each)) &&
   (joins === undefined || (joins.joined === joins.devices && joins.duplicated === 0));
 
-const titles = [
-  "run",
-  "uplinks/s",
-  "frames/s",
-  "lost",
-  "duplicated",
-  "to MQTT p50/p95/p99 ms",
-  "to gateway p50/p95/p99 ms",
-  "CPU us/uplink",
-  "RSS MB",
-  "floor/ours",
+const titles = [...loadTitles, "floor/ours"];
+
+const ratedRow = (name: string, report: LoadReport, floorRatio: number | undefined): readonly string[] => [
+  ...loadRow(name, report),
+  floorRatio === undefined ? "" : floorRatio.toFixed(1),
 ];
-
-const whole = (value: number): string => value.toFixed(0);
-const triple = ({ count, p50, p95, p99 }: Percentiles): string =>
-  count === 0 ? "-" : [p50, p95, p99].map(whole).join(" / ");
-
-function loadRow(name: string, report: LoadReport, floorRatio: number | undefined): readonly string[] {
-  return [
-    name,
-    whole(report.uplinksPerSecond),
-    whole(report.framesPerSecond),
-    report.unanswered === 0 ? whole(report.lost) : `${report.lost} and ${report.unanswered} answers`,
-    whole(report.duplicated),
-    triple(report.latencyMs),
-    triple(report.answerLatencyMs),
-    whole(report.cpuUsPerUplink),
-    whole(report.residentBytes / 1e6),
-    floorRatio === undefined ? "" : floorRatio.toFixed(1),
-  ];
-}
 
 const floorRow = ({ framesPerSecond, lost, cpuUsPerFrame, residentBytes }: FloorReport): readonly string[] => [
   "floor",
   "",
-  whole(framesPerSecond),
-  whole(lost),
+  wholeText(framesPerSecond),
+  wholeText(lost),
   "",
   "-",
   "-",
   `${cpuUsPerFrame.toFixed(1)} a frame`,
-  whole(residentBytes / 1e6),
+  wholeText(residentBytes / 1e6),
   "1.0",
 ];
 
@@ -71,13 +46,13 @@ export const microText = (terminal: Terminal, parts: readonly MicroResult[]): st
       name,
       medianUs.toFixed(2),
       p99Us.toFixed(2),
-      whole(perSecond),
+      wholeText(perSecond),
     ]),
   );
 
 const joinText = (name: string, { devices, joined, rounds, requests, drainSeconds, latencyMs }: JoinReport): string =>
   `${name}: ${joined} of ${devices} devices joined in ${drainSeconds.toFixed(1)} s with ${requests} requests in ${rounds} ` +
-  `rounds; to the join event p50/p95/p99 ${triple(latencyMs)} ms\n`;
+  `rounds; to the join event p50/p95/p99 ${percentileCell(latencyMs)} ms\n`;
 
 /** A line for each run, the floor first, and what is known of each installation. */
 export function resultText(
@@ -88,14 +63,14 @@ export function resultText(
   const rows = results.flatMap(({ mode, set, report, halfRate, quiet, floorRatio }) => {
     const name = set === "embedded" ? mode : `${mode}, ${set}`;
     return [
-      ...(quiet ? [loadRow(`${name}, before`, quiet, undefined)] : []),
-      loadRow(name, report, floorRatio),
-      ...(halfRate ? [loadRow(`${name}, half`, halfRate, undefined)] : []),
+      ...(quiet ? [ratedRow(`${name}, before`, quiet, undefined)] : []),
+      ratedRow(name, report, floorRatio),
+      ...(halfRate ? [ratedRow(`${name}, half`, halfRate, undefined)] : []),
     ];
   });
   const starts = results.map(
     ({ mode, devices, provisionSeconds, startMs }) =>
-      `${mode}: ${devices} devices put in within ${provisionSeconds.toFixed(1)} s; the server starts in ${whole(startMs)} ms\n`,
+      `${mode}: ${devices} devices put in within ${provisionSeconds.toFixed(1)} s; the server starts in ${wholeText(startMs)} ms\n`,
   );
   const joins = results.flatMap(({ mode, joins: report }) => (report ? [joinText(mode, report)] : []));
   return renderTable(terminal, titles, [...(floor ? [floorRow(floor)] : []), ...rows]) + [...starts, ...joins].join("");

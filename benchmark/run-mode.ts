@@ -12,6 +12,8 @@ export interface RunOptions {
   readonly payloadBytes: number;
   readonly profileFolder?: string;
   readonly progress: (text: string) => void;
+  /** Rejects when the user does not want to wait for the end. */
+  readonly interrupted: Promise<never>;
 }
 
 export interface Result extends Measurement {
@@ -49,7 +51,7 @@ export async function runMode(mode: Mode, options: RunOptions): Promise<Result> 
   });
   try {
     const { provisionSeconds, startMs } = installation;
-    const measured = await measure(mode, population, installation, options);
+    const measured = await Promise.race([measure(mode, population, installation, options), options.interrupted]);
     return { mode: mode.name, set, devices, gateways, copies, provisionSeconds, startMs, ...measured };
   } finally {
     await installation.close();

@@ -17,6 +17,8 @@ export interface ApiClient {
   call(method: Method, path: string, request?: ApiRequest): Promise<unknown>;
   /** As `call`, for answers that are one object. */
   record(method: Method, path: string, request?: ApiRequest): Promise<ApiRecord>;
+  /** Makes a record; undefined when there is one with this key already (409). */
+  create(path: string, body: unknown): Promise<ApiRecord | undefined>;
   /** As `record`, and undefined for 404. */
   find(path: string): Promise<ApiRecord | undefined>;
   /** All pages of a list, until there are `limit` items. */
@@ -130,14 +132,15 @@ export function createApiClient({ url, token, interrupted }: ApiAddress): ApiCli
     if (!Value.Check(ObjectAnswer, answer)) throw unexpected(url);
     return answer;
   };
+  const unless = (answered: number) => (error: unknown) => {
+    if (error instanceof RefusedRequest && error.status === answered) return undefined;
+    throw error;
+  };
   return {
     call,
     record,
-    find: path =>
-      record("GET", path).catch((error: unknown) => {
-        if (error instanceof RefusedRequest && error.status === 404) return undefined;
-        throw error;
-      }),
+    create: (path, body) => record("POST", path, { body }).catch(unless(409)),
+    find: path => record("GET", path).catch(unless(404)),
     list: async (path, query, limit) => {
       const items: ApiRecord[] = [];
       let after: string | undefined;

@@ -1,4 +1,4 @@
-import { InvalidArgumentError } from "commander";
+import { InvalidArgumentError, Option } from "commander";
 import { UsageError } from "./errors.ts";
 
 /** Options of a command as the parser gives them. */
@@ -93,6 +93,22 @@ export function duration(text: string): number {
   const factor = unitMs[unit];
   if (factor === undefined) throw new InvalidArgumentError("A duration is expected, like 90s, 15m, 1h or 7d.");
   return Number(amount) * factor;
+}
+
+/** An option with a duration in milliseconds; help shows its default as one would type it. */
+export const durationOption = (flags: string, description: string, defaultMs: number): Option =>
+  new Option(flags, description).argParser(duration).default(defaultMs, `${defaultMs / 1000}s`);
+
+/** Where a server takes Semtech UDP unless it was told otherwise. */
+export const defaultUdp = "127.0.0.1:1700";
+
+/** Of the option `--udp`. */
+export function udpAddress(text: string): { readonly host: string; readonly port: number } {
+  const [, host = "", port = ""] = /^\[?(.+?)\]?:(\d{1,5})$/.exec(text) ?? [];
+  if (host === "" || !(Number(port) > 0 && Number(port) < 65_536)) {
+    throw new UsageError(`--udp: host:port is expected, like ${defaultUdp}`);
+  }
+  return { host, port: Number(port) };
 }
 
 /** Adds `key=value` to those given before. */

@@ -2,6 +2,7 @@ import { Command, CommanderError, type ParseOptions } from "commander";
 import { UpchirpError } from "../lorawan/errors.ts";
 import type { ProgramActions } from "./actions.ts";
 import { addAuditCommands } from "./audit.ts";
+import { addBenchCommand } from "./bench.ts";
 import { addDecodeCommand } from "./decode-command.ts";
 import { UsageError } from "./errors.ts";
 import { addEventsCommand } from "./events.ts";
@@ -94,5 +95,6 @@ export function createProgram(actions: ProgramActions, terminal: Terminal = proc
   program.commandsGroup("Tools:");
   addDecodeCommand(program, terminal);
   addSimulateCommand(program, terminal);
+  addBenchCommand(program, terminal);
   return program;
 }

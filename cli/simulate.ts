@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { regionNames } from "../lorawan/region/region.ts";
 import { macVersions, regionalParametersRevisions } from "../lorawan/version.ts";
@@ -6,22 +5,24 @@ import { ProvisioningFailed } from "../simulators/provision.ts";
 import { type SimulationOptions, type SimulationReport, simulate } from "../simulators/simulate.ts";
 import type { ApiClient } from "./api-client.ts";
 import { addApiOptions, connect, serverOf } from "./api-options.ts";
-import { CommandFailed, UsageError } from "./errors.ts";
+import { CommandFailed } from "./errors.ts";
+import { temporaryMqttUser } from "./mqtt-user.ts";
 import {
   decimal,
+  defaultUdp,
   duration,
   flagOption,
   integerBetween,
   numberOption,
   type OptionValues,
   textOption,
+  udpAddress,
 } from "./option-values.ts";
 import { examplesText, printJson } from "./resources/commands.ts";
 import { tenantOrDefault, textMember } from "./resources/lookup.ts";
 import type { Terminal } from "./terminal.ts";
 
 const defaults = {
-  udp: "127.0.0.1:1700",
   devices: 10,
   gateways: 1,
   seed: 1,
@@ -30,14 +31,6 @@ const defaults = {
 };
 /** What the simulator calls the application that it puts its devices into. */
 const applicationName = "Simulated devices";
-
-function udpAddress(text: string): SimulationOptions["udp"] {
-  const [, host = "", port = ""] = /^\[?(.+?)\]?:(\d{1,5})$/.exec(text) ?? [];
-  if (host === "" || !(Number(port) > 0 && Number(port) < 65_536)) {
-    throw new UsageError(`--udp: host:port is expected, like ${defaults.udp}`);
-  }
-  return { host, port: Number(port) };
-}
 
 function share(text: string): number {
   const value = decimal(text);
@@ -60,7 +53,7 @@ function simulationOf(values: OptionValues): Omit<SimulationOptions, "api" | "mq
   const regionalParameters = regionalParametersRevisions.find(known => known === values.regionalParameters);
   const macVersion = macVersions.find(known => known === values.macVersion);
   return {
-    udp: udpAddress(textOption(values, "udp") ?? defaults.udp),
+    udp: udpAddress(textOption(values, "udp") ?? defaultUdp),
     devices: numberOption(values, "devices") ?? defaults.devices,
     gateways: numberOption(values, "gateways") ?? defaults.gateways,
     seed: numberOption(values, "seed") ?? defaults.seed,
@@ -88,16 +81,8 @@ async function subscription(client: ApiClient, url: string): Promise<Subscriptio
   const application =
     items.find(({ name }) => name === applicationName) ??
     (await client.record("POST", "/applications", { body: { tenantId, name: applicationName } }));
-  const path = `/applications/${textMember(application, "id")}/mqtt-credentials`;
-  const username = `simulate-${randomBytes(6).toString("hex")}`;
-  const { password } = await client.record("POST", path, { body: { username } });
-  if (typeof password !== "string") throw new CommandFailed("unexpected_answer", "the server made no password");
-  return {
-    mqtt: { url, username, password },
-    end: async () => {
-      await client.call("DELETE", `${path}/${username}`);
-    },
-  };
+  const { username, password, end } = await temporaryMqttUser(client, textMember(application, "id"), "simulate");
+  return { mqtt: { url, username, password }, end };
 }
 
 const codesOf = (error: unknown): string => (error instanceof Error && "code" in error ? String(error.code) : "");
@@ -142,7 +127,7 @@ async function run(values: OptionValues, terminal: Terminal): Promise<void> {
 export function addSimulateCommand(program: Command, terminal: Terminal): void {
   const command = program.command("simulate");
   command
-    .option("--udp <host:port>", "where the server takes Semtech UDP", defaults.udp)
+    .option("--udp <host:port>", "where the server takes Semtech UDP", defaultUdp)
     .option("--devices <n>", "how many devices", integerBetween(1, 1_000_000), defaults.devices)
     .option("--gateways <n>", "how many gateways", integerBetween(1, 10_000), defaults.gateways)
     .option("--duration <time>", "like 10m; else until Ctrl+C", duration)
