@@ -58,12 +58,10 @@ export interface LocalSenderOptions {
   readonly schedule: Schedule;
 }
 
-/**
- * Bounds of what a transport says it needs: Semtech's forwarder for the SX1302 refuses a frame less than 42.5 ms ahead, and
- * some forwarders acknowledge only what they have sent.
- */
+/** Semtech's forwarder for the SX1302 refuses a frame less than 42.5 ms ahead. */
 const shortestLeadMs = 45;
-const longestLeadMs = 400;
+/** However slow the way was, RX2 is tried: only a frame tells that the way has become better. */
+const longestLeadMs = 1_500;
 /** A gateway that is busy for longer is left to others. */
 export const longestWaitMs = 3_000;
 
@@ -81,7 +79,10 @@ export function createLocalSender(options: LocalSenderOptions): LocalSender {
     const nowUs = clock.monotonicUs();
     const startUs = reception.receivedAtUs - (reception.lateByUs ?? 0) + window.delayUs;
     const leadMs = (startUs - nowUs) / 1000;
-    if (leadMs < neededLeadMs(gatewayId)) {
+    const neededMs = neededLeadMs(gatewayId);
+    // What a transport needs has the usual way of an uplink in it: that part of the delay is not counted twice.
+    const countedTwiceMs = Math.min((reception.lateByUs ?? 0) / 1000, (neededMs - shortestLeadMs) / 2);
+    if (leadMs + countedTwiceMs < neededMs) {
       metrics.downlinksNotScheduled.inc({ reason: "TOO_LATE" });
       return { kind: "failed", reason: "TOO_LATE" };
     }

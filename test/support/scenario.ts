@@ -262,8 +262,9 @@ interface Faults {
   /** What becomes of a datagram on its way: none is loss, more than one are those that were held before. */
   toGateways?: ((bytes: Uint8Array) => readonly Uint8Array[]) | undefined;
   toServer?: ((bytes: Uint8Array) => readonly Uint8Array[]) | undefined;
-  /** How long datagrams of gateways are on their way. */
+  /** How long datagrams are on their way. */
   toServerMs?: number | undefined;
+  toGatewaysMs?: number | undefined;
 }
 
 type Hub = ReturnType<typeof createHub>;
@@ -276,9 +277,11 @@ function createHub(clock: Clock) {
   const server: DatagramPort = {
     send(bytes, to) {
       if (faults.loseToGateways) return;
-      queueMicrotask(() => {
+      const arrive = () => {
         for (const passed of faults.toGateways?.(bytes) ?? [bytes]) gateways.get(to.port)?.(passed);
-      });
+      };
+      if (faults.toGatewaysMs === undefined) queueMicrotask(arrive);
+      else clock.after(faults.toGatewaysMs, arrive);
     },
     onMessage(listener) {
       deliver = listener;

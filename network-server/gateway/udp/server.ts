@@ -19,7 +19,7 @@ import {
   parsePacket,
   parsePushData,
 } from "./packet.ts";
-import { createPendingAcks, type PendingAcks } from "./pending-acks.ts";
+import { type Answer, createPendingAcks, type PendingAcks } from "./pending-acks.ts";
 import { receptionsOf } from "./rxpk.ts";
 import { statisticsOf } from "./stat.ts";
 import { parseTxAck } from "./tx-ack.ts";
@@ -53,8 +53,12 @@ export const createUdpTransport = (options: UdpTransportOptions): UdpTransport =
 
 /** Forwarders answer once the frame is in their queue, some only once it is sent. */
 const txAckTimeoutMs = 2000;
-/** Semtech's forwarder takes frames until 32.5 ms before their time (jitqueue.c), and some are slower. */
-const forwarderLeadMs = 40;
+/** Semtech's forwarder for the SX1302 takes frames until 42.5 ms before their time (jitqueue.c), and some are slower. */
+const forwarderLeadMs = 45;
+/** A TX_ACK this long before the frame's time is one that did not wait for it. */
+const promptAckMs = 100;
+/** The same for a frame without a time, which leaves within 100 ms and may be acknowledged at its end. */
+const longestUntimedRoundTripMs = 400;
 /** Longer waits than two beacon periods are not scheduled. */
 const maxLeadMs = 300_000;
 
@@ -69,6 +73,8 @@ class SemtechUdp implements UdpTransport {
   readonly #options: UdpTransportOptions;
   readonly #paths = new Map<GatewayId, ReturnPath>();
   readonly #acks: PendingAcks;
+  /** Gateways that have sent a TX_ACK to this process. */
+  readonly #acknowledging = new Set<GatewayId>();
   #takesUplinks = true;
 
   constructor(options: UdpTransportOptions) {
@@ -214,12 +220,14 @@ class SemtechUdp implements UdpTransport {
     const token = this.#acks.freeToken(gatewayId, this.#options.randomUint16());
     if (token === undefined) return { kind: "failed", reason: "QUEUE_FULL" };
     log.debug({ gatewayId, downlinkId: transmission.downlinkId, to: formatSource(path.source) }, "downlink sent");
-    const timeoutMs = txAckTimeoutMs + leadMs(transmission, clock);
-    const hasAnswered = gateways.status(gatewayId)?.roundTripMs !== undefined;
-    const answered = this.#acks.wait(gatewayId, token, timeoutMs, silence(path.version, hasAnswered));
+    const aheadMs = leadMs(transmission, clock);
+    const hasAnswered = this.#acknowledging.has(gatewayId) || gateways.status(gatewayId)?.roundTripMs !== undefined;
+    const otherwise = silence(path.version, hasAnswered);
+    const answered = this.#acks.wait(gatewayId, token, txAckTimeoutMs + aheadMs, otherwise);
     socket.send(encodePullResp(path.version, token, JSON.stringify({ txpk })), path.source);
     const answer = await answered;
-    if (answer.acknowledged) gateways.recordRoundTrip(gatewayId, answer.waitedMs);
+    if (answer.acknowledged) this.#acknowledging.add(gatewayId);
+    if (isRoundTrip(answer, aheadMs)) gateways.recordRoundTrip(gatewayId, answer.waitedMs);
     return answer.outcome;
   }
 
@@ -248,6 +256,13 @@ interface Received {
  */
 const silence = (version: ProtocolVersion, hasAnswered: boolean): TransmissionOutcome =>
   version === 1 || !hasAnswered ? { kind: "sent", warning: "NO_TX_ACK" } : { kind: "failed", reason: "NO_TX_ACK" };
+
+/** Whether the time until the TX_ACK is that of the way and back: some forwarders acknowledge only what they have sent. */
+function isRoundTrip({ acknowledged, outcome, waitedMs }: Answer, aheadMs: number): boolean {
+  if (!acknowledged) return false;
+  // What is refused is refused at once.
+  return outcome.kind === "failed" || waitedMs < (aheadMs > 0 ? aheadMs - promptAckMs : longestUntimedRoundTripMs);
+}
 
 /** How long from now the frame is to leave the gateway; 0 where the transmission does not tell. */
 function leadMs({ timing, answerTo }: Transmission, clock: Clock): number {

@@ -178,7 +178,7 @@ describe("time", () => {
   test.each([
     [0, 955],
     [160, 840],
-    [5_000, 600],
+    [700, 300],
   ])("C40 a gateway that needs %i ms is asked for RX1 until %i ms after the uplink", async (leadMs, lastMs) => {
     const transport = { reaches: () => true, leadMs: () => leadMs, transmit: async () => ({ kind: "sent" }) as const };
     for (const [waitedMs, name] of [
@@ -190,6 +190,16 @@ describe("time", () => {
       await clock.advance(waitedMs);
       expect(await answer({ receptions })).toMatchObject({ window: { name } });
     }
+  });
+
+  test("C40 a gateway that is said to need 5 s is asked for RX2 all the same", async () => {
+    const transport = { reaches: () => true, leadMs: () => 5_000, transmit: async () => ({ kind: "sent" }) as const };
+    const { answer, clock, reception } = bench([], { transport });
+    const receptions = [reception(near)];
+    await clock.advance(500);
+    expect(await answer({ receptions })).toMatchObject({ window: { name: "RX2" } });
+    await clock.advance(1);
+    expect((await answer({ receptions })).kind).toBe("failed");
   });
 
   test("C40 a reception that was long on its way counts from when it was heard", async () => {

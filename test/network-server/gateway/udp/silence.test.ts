@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { gpsMsOf } from "../../../../lorawan/gps-time.ts";
 import type { Transmission } from "../../../../network-server/gateway/types.ts";
 import { createUdpTransport } from "../../../../network-server/gateway/udp/server.ts";
 import { createVirtualNetwork, type VirtualPeer } from "../../../support/virtual-datagrams.ts";
@@ -33,7 +34,7 @@ async function connectedGateway() {
   const peer: VirtualPeer = network.peer("192.0.2.1", 40_000);
   peer.send(datagram(pullData, gatewayA));
   await base.clock.settle();
-  return { ...base, transport, acknowledge: () => peer.send(datagram(txAck, gatewayA, "", { token: 7 })) };
+  return { ...base, transport, acknowledge: (body = "") => peer.send(datagram(txAck, gatewayA, body, { token: 7 })) };
 }
 
 test("a gateway that has never sent a TX_ACK is believed to send; one that has is not", async () => {
@@ -51,10 +52,24 @@ test("a gateway that has never sent a TX_ACK is believed to send; one that has i
 
 test("a downlink must leave the earlier the longer the measured round trip is", async () => {
   const { transport, clock, acknowledge } = await connectedGateway();
-  expect(transport.leadMs?.(gatewayA)).toBe(40);
+  expect(transport.leadMs?.(gatewayA)).toBe(45);
   const outcome = transport.transmit(transmission);
   await clock.advance(120);
   acknowledge();
   await outcome;
-  expect(transport.leadMs?.(gatewayA)).toBe(160);
+  expect(transport.leadMs?.(gatewayA)).toBe(165);
+});
+
+test.each([
+  ["long before the frame's time is a round trip", 600, "", 645],
+  ["at the frame's time may have waited for it", 950, "", 45],
+  ["is a round trip where it refuses the frame", 950, '{"txpk_ack":{"error":"TOO_LATE"}}', 995],
+])("a TX_ACK %s", async (_, afterMs, body, expectedLeadMs) => {
+  const { transport, clock, acknowledge } = await connectedGateway();
+  const timing = { kind: "at-gps-time", gpsTimeMs: gpsMsOf(clock.nowMs()) + 1000 } as const;
+  const outcome = transport.transmit({ ...transmission, timing });
+  await clock.advance(afterMs);
+  acknowledge(body);
+  await outcome;
+  expect(transport.leadMs?.(gatewayA)).toBe(expectedLeadMs);
 });
