@@ -60,7 +60,7 @@ export async function startInstallation(
     ...roleFaults(config, roles),
   ]);
   prepareDataFolder(config.dataFolder);
-  const { masterKeys, appSKeyKek, vault, auditKeys } = installationKeys(config);
+  const { masterKeys, appSKeyKek, vault, auditKeys, loginKey } = installationKeys(config);
   const metrics = createMetrics();
   metrics.watchProcess();
   const lifecycle = createLifecycle({ log, clock });
@@ -180,6 +180,7 @@ export async function startInstallation(
         vault,
         auditKeys,
         mqttFolder: join(config.dataFolder, "mqtt"),
+        loginKey,
         http: http().app,
         clock,
         log,

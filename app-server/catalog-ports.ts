@@ -238,11 +238,35 @@ export interface Users {
   removeMember(tenantId: TenantId, userId: UserId): Promise<boolean>;
 }
 
+/** Where a login was made from. */
+export interface LoginOrigin {
+  readonly address: string;
+  readonly userAgent: string;
+}
+
+export interface LoginSession extends LoginOrigin {
+  readonly id: string;
+  readonly createdAt: string;
+  readonly lastUsedAt: string;
+  readonly expiresAt: string;
+  /** It is the one that asks. */
+  readonly isCurrent: boolean;
+}
+
 export interface LoginSessions {
   /** The token is only here; its hash is what is kept. */
-  create(userId: UserId, lifetimeMs: number): Promise<{ readonly token: string; readonly expiresAt: string }>;
+  create(
+    userId: UserId,
+    lifetimeMs: number,
+    origin: LoginOrigin,
+  ): Promise<{ readonly token: string; readonly expiresAt: string }>;
   /** The active user of a token that has not expired. */
   find(token: string): Promise<User | undefined>;
+  /** The last used first. */
+  list(userId: UserId, currentToken?: string): Promise<readonly LoginSession[]>;
+  end(userId: UserId, id: string): Promise<boolean>;
+  /** How many were ended. */
+  endAll(userId: UserId): Promise<number>;
   remove(token: string): Promise<boolean>;
   removeExpired(): Promise<number>;
 }

@@ -37,6 +37,8 @@ export interface AppServerOptions {
   readonly auditKeys: AuditKeys;
   /** Of the broker inside, for sessions and messages that survive the process. */
   readonly mqttFolder: string;
+  /** What cookies of known browsers are signed with. */
+  readonly loginKey: Uint8Array;
   /** Gets the API; not listening yet. */
   readonly http: FastifyInstance;
   readonly clock: Clock;
@@ -104,6 +106,7 @@ async function startParts(
     createApi({
       repositories: createRepositories(sql, clock),
       auditLog: createAuditLog(sql, clock, options.auditKeys),
+      loginKey: options.loginKey,
       control: network,
       rootKeys: options.rootKeys,
       queue,

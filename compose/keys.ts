@@ -26,6 +26,7 @@ export interface InstallationKeys {
   readonly appSKeyKek: KeyEncryptionKey;
   readonly vault: AppSKeyVault;
   readonly auditKeys: AuditKeys;
+  readonly loginKey: Uint8Array;
 }
 
 export function installationKeys(config: Config): InstallationKeys {
@@ -36,6 +37,7 @@ export function installationKeys(config: Config): InstallationKeys {
     masterKeys,
     appSKeyKek,
     vault: createAppSKeyVault({ ...appSKeyKek, others }),
+    loginKey: deriveKey(masterKeys.current, "known browsers", 32),
     auditKeys: { current: auditKeyOf(masterKeys.current), older: masterKeys.older.map(auditKeyOf) },
   };
 }

@@ -16,6 +16,7 @@ import { eventRoutes } from "./events.ts";
 import { gatewayRoutes } from "./gateways.ts";
 import { addIdempotency } from "./idempotency.ts";
 import { loginRoutes } from "./login.ts";
+import { loginSessionRoutes } from "./login-sessions.ts";
 import { mqttCredentialRoutes } from "./mqtt-credentials.ts";
 import { describeApi, openApiRoutes } from "./openapi.ts";
 import { Problem, problemOf } from "./problem.ts";
@@ -110,6 +111,7 @@ export function addRules(scope: FastifyInstance, deps: ApiDependencies): void {
 function addRoutes(scope: FastifyInstance, deps: ApiDependencies): void {
   const api = scope.withTypeProvider<TypeBoxTypeProvider>();
   loginRoutes(api, deps);
+  loginSessionRoutes(api, deps);
   userRoutes(api, deps);
   memberRoutes(api, deps);
   tenantRoutes(api, deps);

@@ -18,6 +18,8 @@ export interface ApiDependencies {
   readonly feed: EventFeed;
   readonly clock: Clock;
   readonly log: Log;
+  /** 32 bytes that cookies of known browsers are signed with. */
+  readonly loginKey: Uint8Array;
   /** How long a login holds. */
   readonly loginLifetimeMs: number;
   /** Comments keep idle event streams open through proxies, and find out that a client or its right is gone. */

@@ -6,6 +6,7 @@ import { anyone, signedIn } from "./access.ts";
 import { createAttemptLimit } from "./attempt-limit.ts";
 import { callerOf, sessionCookie, tokenOf } from "./authentication.ts";
 import type { Api, ApiDependencies } from "./dependencies.ts";
+import { createKnownBrowsers } from "./known-browser.ts";
 import { Refusal } from "./refusal.ts";
 import { NoContent, strict, Time, Uuid } from "./schemas.ts";
 import { Password } from "./users.ts";
@@ -42,16 +43,21 @@ const setCookie = (request: FastifyRequest, reply: FastifyReply, token: string, 
   });
 
 /** Passwords are checked here only: each check is slow on purpose, so that guesses are counted before. */
-function createPasswordGate({ clock, repositories }: ApiDependencies) {
+function createPasswordGate({ clock, repositories, loginKey }: ApiDependencies) {
   const addresses = createAttemptLimit(clock, addressLimit);
   const accounts = createAttemptLimit(clock, accountLimit);
-  return async (address: string, email: string, password: string) => {
+  const browsers = createKnownBrowsers(loginKey);
+  return async (request: FastifyRequest, reply: FastifyReply, email: string, password: string) => {
     const account = email.toLowerCase();
-    if (!addresses.attempt(address) || !accounts.attempt(account)) {
+    const browser = browsers.of(request, account);
+    const counted = browser === undefined ? `account ${account}` : `browser ${browser}`;
+    if (!addresses.attempt(request.ip) || !accounts.attempt(counted)) {
       throw new Refusal("too_many_attempts", "Too many attempts to log in; wait a minute.");
     }
     const user = await repositories.users.verify(email, password);
-    if (user !== undefined) accounts.forgive(account);
+    if (user === undefined) return undefined;
+    accounts.forgive(counted);
+    if (browser === undefined) browsers.remember(request, reply, account);
     return user;
   };
 }
@@ -67,10 +73,11 @@ export function loginRoutes(api: Api, deps: ApiDependencies): void {
       schema: { summary: "Log in", body: LoginBody, response: { 200: LoginAnswer } },
     },
     async (request, reply) => {
-      const user = await checkPassword(request.ip, request.body.email, request.body.password);
+      const user = await checkPassword(request, reply, request.body.email, request.body.password);
       if (user === undefined) throw new Refusal("unauthenticated", "Email or password is wrong.");
       await repositories.loginSessions.removeExpired();
-      const session = await repositories.loginSessions.create(user.id, deps.loginLifetimeMs);
+      const origin = { address: request.ip, userAgent: request.headers["user-agent"] ?? "" };
+      const session = await repositories.loginSessions.create(user.id, deps.loginLifetimeMs, origin);
       setCookie(request, reply, session.token, Math.floor(deps.loginLifetimeMs / 1000));
       return session;
     },
@@ -115,7 +122,7 @@ export function loginRoutes(api: Api, deps: ApiDependencies): void {
     async (request, reply) => {
       const caller = callerOf(request);
       if (caller.kind !== "user") throw new Refusal("forbidden", "An API key has no password.");
-      const user = await checkPassword(request.ip, caller.name, request.body.currentPassword);
+      const user = await checkPassword(request, reply, caller.name, request.body.currentPassword);
       if (user === undefined)
         throw new Refusal("invalid_value", "The current password is wrong.", "/body/currentPassword");
       await repositories.users.update(parseUserId(caller.id), { password: request.body.newPassword });

@@ -199,6 +199,7 @@ export async function startTestApi(given: Partial<ApiDependencies> = {}): Promis
     version: "0.0.0",
     repositories,
     auditLog,
+    loginKey: randomBytes(32),
     control,
     rootKeys,
     queue,

@@ -24,11 +24,15 @@ const table: readonly (readonly [string, readonly ApiKeyRole[], 404 | 403 | "own
   ["GET /api/me", everyone, "own"],
   ["POST /api/logout", everyone, "own"],
   ["PUT /api/me/password", [], 403],
+  ["GET /api/me/sessions", [], 403],
+  ["DELETE /api/me/sessions/{sessionId}", [], 403],
   ["GET /api/users", administrator, 403],
   ["POST /api/users", administrator, 403],
   ["GET /api/users/{userId}", administrator, 403],
   ["PATCH /api/users/{userId}", administrator, 403],
   ["DELETE /api/users/{userId}", administrator, 403],
+  ["GET /api/users/{userId}/sessions", administrator, 403],
+  ["DELETE /api/users/{userId}/sessions", administrator, 403],
   ["GET /api/tenants", everyone, "own"],
   ["POST /api/tenants", administrator, 403],
   ["GET /api/tenants/{tenantId}", everyone, 404],
@@ -132,6 +136,7 @@ async function freshIds(): Promise<Readonly<Record<string, string>>> {
     userId: nobody,
     username: "none",
     itemId: "none",
+    sessionId: nobody,
   };
 }
 

@@ -18,7 +18,7 @@ const logIn = (name: string, given = password) =>
   api.call("POST", "/api/login", { email: `${name}@example.org`, password: given }, {});
 
 async function cookieOf(name: string): Promise<string> {
-  const [cookie] = (await logIn(name)).cookies;
+  const cookie = (await logIn(name)).cookies.find(given => given.name === "upchirp_session");
   return `${cookie?.name}=${cookie?.value}`;
 }
 
@@ -28,9 +28,9 @@ describe("a login", () => {
     expect(answer.statusCode).toBe(200);
     expect(answer.headers["cache-control"]).toBe("no-store");
     const { token } = answer.json<{ token: string }>();
-    expect(answer.cookies).toMatchObject([
-      { name: "upchirp_session", value: token, httpOnly: true, sameSite: "Strict", path: "/" },
-    ]);
+    expect(answer.cookies).toContainEqual(
+      expect.objectContaining({ name: "upchirp_session", value: token, httpOnly: true, sameSite: "Strict", path: "/" }),
+    );
     const me = await api.call("GET", "/api/me", undefined, { authorization: `Bearer ${token}` });
     expect(me.json()).toMatchObject({ kind: "user", name: "ann@example.org", isAdministrator: true, memberships: [] });
   });
@@ -75,6 +75,39 @@ describe("a login", () => {
   });
 });
 
+describe("logins", () => {
+  const sessionsOf = async (headers: Readonly<Record<string, string>>) =>
+    (await api.call("GET", "/api/me/sessions", undefined, headers)).json<{
+      items: { id: string; isCurrent: boolean }[];
+    }>().items;
+  const bearer = async (name: string) => ({
+    authorization: `Bearer ${(await logIn(name)).json<{ token: string }>().token}`,
+  });
+
+  test("are listed with where they were made, and ended one by one", async () => {
+    const [first, second] = [await bearer("cleo"), await bearer("cleo")];
+    const listed = await sessionsOf(second);
+    expect(listed.filter(session => session.isCurrent)).toMatchObject([
+      { address: "127.0.0.1", userAgent: "lightMyRequest" },
+    ]);
+    const [other] = (await sessionsOf(first)).filter(session => session.isCurrent);
+    expect((await api.call("DELETE", `/api/me/sessions/${other?.id}`, undefined, second)).statusCode).toBe(204);
+    expect((await api.call("GET", "/api/me", undefined, first)).statusCode).toBe(401);
+    expect((await api.call("GET", "/api/me", undefined, second)).statusCode).toBe(200);
+  });
+
+  test("of somebody else are not one's own to end, but an administrator's", async () => {
+    const [ann, cleo] = [await bearer("ann"), await bearer("cleo")];
+    const [session] = (await sessionsOf(cleo)).filter(listed => listed.isCurrent);
+    expect((await api.call("DELETE", `/api/me/sessions/${session?.id}`, undefined, ann)).statusCode).toBe(404);
+    const { id } = (await api.call("GET", "/api/me", undefined, cleo)).json<{ id: string }>();
+    const listed = await api.call("GET", `/api/users/${id}/sessions`, undefined, ann);
+    expect(listed.json<{ items: object[] }>().items).toContainEqual(expect.objectContaining({ id: session?.id }));
+    expect((await api.call("DELETE", `/api/users/${id}/sessions`, undefined, ann)).statusCode).toBe(204);
+    expect((await api.call("GET", "/api/me", undefined, cleo)).statusCode).toBe(401);
+  });
+});
+
 describe("a change with the cookie", () => {
   const change = (headers: Record<string, string>) => api.call("POST", "/api/tenants", { name: "forged" }, headers);
 
@@ -110,6 +143,24 @@ describe("attempts to log in", () => {
     expect((await logIn("bob")).statusCode).toBe(200);
     await api.clock.advance(60_000);
     expect((await logIn("cleo")).statusCode).toBe(200);
+  });
+
+  test("by strangers do not lock out a browser that the account has logged in from", async () => {
+    await api.clock.advance(60_000);
+    const browser = (await logIn("bob")).cookies.find(given => given.name === "upchirp_browser");
+    const cookie = `${browser?.name}=${browser?.value}`;
+    for (let attempt = 0; attempt < 10; attempt += 1) await logIn("bob", "wrong");
+    expect((await logIn("bob")).statusCode).toBe(429);
+    const from = (name: string, given: string) =>
+      api.call("POST", "/api/login", { email: `${name}@example.org`, password: given }, { cookie });
+    expect((await from("bob", password)).statusCode).toBe(200);
+    for (let attempt = 0; attempt < 10; attempt += 1) await from("bob", "wrong");
+    expect((await from("bob", password)).statusCode).toBe(429);
+    await api.clock.advance(60_000);
+    // It is this account's browser and no other's.
+    for (let attempt = 0; attempt < 10; attempt += 1) await logIn("cleo", "wrong");
+    expect((await from("cleo", password)).statusCode).toBe(429);
+    await api.clock.advance(60_000);
   });
 
   test("are limited per address, whatever the accounts", async () => {

@@ -18,6 +18,7 @@ beforeAll(async () => {
 });
 afterAll(() => end());
 
+const origin = { address: "127.0.0.1", userAgent: "test" };
 const newUser = (email: string) => ({
   email,
   password: "a good password",
@@ -208,11 +209,11 @@ describe("users", () => {
   test("lose their logins with a new password or when deactivated", async () => {
     const { users, loginSessions } = repositories;
     const user = await users.create(newUser("dora@example.org"));
-    const first = await loginSessions.create(user.id, 60_000);
+    const first = await loginSessions.create(user.id, 60_000, origin);
     expect(await loginSessions.find(first.token)).toMatchObject({ id: user.id });
     await users.update(user.id, { password: "a better password" });
     expect(await loginSessions.find(first.token)).toBeUndefined();
-    const second = await loginSessions.create(user.id, 60_000);
+    const second = await loginSessions.create(user.id, 60_000, origin);
     await users.update(user.id, { isActive: false });
     expect(await loginSessions.find(second.token)).toBeUndefined();
     expect(await users.verify("dora@example.org", "a better password")).toBeUndefined();
@@ -224,7 +225,7 @@ describe("tokens", () => {
     const { users, loginSessions, apiKeys } = repositories;
     const { tenant } = await setUp();
     const user = await users.create(newUser("erin@example.org"));
-    const login = await loginSessions.create(user.id, 60_000);
+    const login = await loginSessions.create(user.id, 60_000, origin);
     const expiresAt = new Date(clock.nowMs() + 60_000).toISOString();
     const key = await apiKeys.create({ tenantId: tenant.id, name: "key", role: "viewer", expiresAt });
     expect(key.token).toMatch(/^upc_/);
@@ -239,7 +240,7 @@ describe("tokens", () => {
     const { users, loginSessions, apiKeys, mqttCredentials } = repositories;
     const { tenant, application } = await setUp();
     const user = await users.create(newUser("fred@example.org"));
-    const { token: login } = await loginSessions.create(user.id, 60_000);
+    const { token: login } = await loginSessions.create(user.id, 60_000, origin);
     const { token: key } = await apiKeys.create({ tenantId: tenant.id, name: "key", role: "admin", expiresAt: null });
     await mqttCredentials.create(application.id, "fred", "a good password");
     const Row = Type.Object({ text: Type.String() });

@@ -1,0 +1,69 @@
+import Type from "typebox";
+import { parseUserId, type UserId } from "../../lorawan/ids.ts";
+import { administrators, signedIn } from "./access.ts";
+import { callerOf, tokenOf } from "./authentication.ts";
+import type { Api, ApiDependencies } from "./dependencies.ts";
+import { found, notFound, Refusal } from "./refusal.ts";
+import { listOf, NoContent, Time, Uuid } from "./schemas.ts";
+
+const Session = Type.Object({
+  id: Uuid,
+  address: Type.String(),
+  userAgent: Type.String(),
+  createdAt: Time,
+  lastUsedAt: Time,
+  expiresAt: Time,
+  isCurrent: Type.Boolean({ description: "It is the login that asks." }),
+});
+const Sessions = Type.Object({ items: listOf(Session) });
+const SessionParams = Type.Object({ sessionId: Uuid });
+const UserParams = Type.Object({ userId: Uuid });
+
+/** The user who is calling. Throws Refusal for an API key, which has no logins. */
+function userOf(request: Parameters<typeof callerOf>[0]): UserId {
+  const { kind, id } = callerOf(request);
+  if (kind !== "user") throw new Refusal("forbidden", "An API key has no logins.");
+  return parseUserId(id);
+}
+
+export function loginSessionRoutes(api: Api, { repositories: { loginSessions, users } }: ApiDependencies): void {
+  api.get(
+    "/me/sessions",
+    { config: { access: signedIn }, schema: { summary: "List one's own logins", response: { 200: Sessions } } },
+    async request => ({ items: await loginSessions.list(userOf(request), tokenOf(request)?.token) }),
+  );
+  api.delete(
+    "/me/sessions/:sessionId",
+    {
+      config: { access: signedIn },
+      schema: { summary: "End one of one's own logins", params: SessionParams, response: { 204: NoContent } },
+    },
+    async (request, reply) => {
+      if (!(await loginSessions.end(userOf(request), request.params.sessionId))) throw notFound("login");
+      return reply.code(204).send(null);
+    },
+  );
+  api.get(
+    "/users/:userId/sessions",
+    {
+      config: { access: administrators },
+      schema: { summary: "List a user's logins", params: UserParams, response: { 200: Sessions } },
+    },
+    async request => {
+      const { id } = found(await users.get(parseUserId(request.params.userId)), "user");
+      return { items: await loginSessions.list(id, tokenOf(request)?.token) };
+    },
+  );
+  api.delete(
+    "/users/:userId/sessions",
+    {
+      config: { access: administrators },
+      schema: { summary: "End every login of a user", params: UserParams, response: { 204: NoContent } },
+    },
+    async (request, reply) => {
+      const { id } = found(await users.get(parseUserId(request.params.userId)), "user");
+      await loginSessions.endAll(id);
+      return reply.code(204).send(null);
+    },
+  );
+}
