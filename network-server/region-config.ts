@@ -25,13 +25,16 @@ export function defaultRegionConfig(region: RegionName): RegionConfig {
   };
 }
 
+/** The part of a profile that tells where its devices are at home. */
+export type RegionChoice = Pick<DeviceProfileConfig, "region" | "regionConfigId" | "regionalParameters" | "mac">;
+
 /**
  * The configuration that a device's profile names, else the first of its region, else the region's default; what the
  * profile and then the device itself wish goes before it.
  */
 export function regionConfigFor(
   configs: readonly RegionConfig[],
-  profile: DeviceProfileConfig,
+  profile: RegionChoice,
   device: Pick<DeviceConfig, "mac"> = {},
 ): RegionConfig {
   const config =
@@ -55,23 +58,24 @@ function hasMembers(wishes: MacWishes | undefined): boolean {
   return false;
 }
 
-export const regionForProfile = (profile: DeviceProfileConfig): Region =>
-  regionOf(profile.region, profile.regionalParameters);
+export const regionForProfile = ({ region, regionalParameters }: RegionChoice): Region =>
+  regionOf(region, regionalParameters);
 
 /**
- * The profile with what the device's session settled: the configuration, where the profile leaves that to the gateways,
+ * The profile's choice with what the device's session settled: the configuration, where the profile leaves that to the gateways,
  * and the region. In CN470 a device chooses among the plans by the channel that it joins on; a session in any other region
  * is one from before the profile was changed.
  */
 export function profileOfSession(
-  profile: DeviceProfileConfig,
+  profile: RegionChoice,
   session: { readonly region: RegionName; readonly regionConfigId?: string },
-): DeviceProfileConfig {
+): RegionChoice {
+  const { regionalParameters, mac, regionConfigId = session.regionConfigId } = profile;
   const isChosen = regionForProfile(profile).joinChannels.some(channel => channel.region === session.region);
-  const regionConfigId = profile.regionConfigId ?? session.regionConfigId;
   return {
-    ...profile,
-    ...(isChosen && { region: session.region }),
+    region: isChosen ? session.region : profile.region,
+    regionalParameters,
+    ...(mac && { mac }),
     ...(regionConfigId !== undefined && { regionConfigId }),
   };
 }

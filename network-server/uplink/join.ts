@@ -5,11 +5,12 @@ import type { JoinChannel, Region } from "../../lorawan/region/region.ts";
 import { isVersion11 } from "../../lorawan/version.ts";
 import type { NetworkContext } from "../context.ts";
 import { joinAcceptWindows } from "../downlink/windows.ts";
-import type { DeviceConfig, DeviceProfileConfig } from "../ports.ts";
+import type { DeviceConfig } from "../ports.ts";
 import {
   type NetworkParameters,
   networkParameters,
   profileOfSession,
+  type RegionChoice,
   regionConfigFor,
   regionForProfile,
 } from "../region-config.ts";
@@ -143,7 +144,7 @@ const wrongChannel = ({ profile }: DeviceConfig, frequencyHz: number): Misheard 
     "check the region of the device profile",
 });
 
-const otherConfiguration = ({ regionConfigId }: DeviceProfileConfig, heardBy: readonly string[]): Misheard => ({
+const otherConfiguration = ({ regionConfigId }: RegionChoice, heardBy: readonly string[]): Misheard => ({
   refused: "other_configuration",
   text:
     `The Join-Request was heard by gateways of the region configuration ${heardBy.join(", ")} alone; ` +
