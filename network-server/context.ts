@@ -1,4 +1,4 @@
-import type { DevEui, NetId } from "../lorawan/ids.ts";
+import type { DevEui, GatewayId, NetId } from "../lorawan/ids.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Log } from "../platform/log.ts";
 import type { Metrics } from "../platform/metrics.ts";
@@ -20,6 +20,8 @@ export interface NetworkContext extends DeviceDocuments {
   readonly adrScripts: AdrScripts;
   readonly transmitter: Transmitter;
   readonly immediate: ImmediateTransmitter;
+  /** How long a frame that this gateway heard is usually on its way here; 0 where nobody knows. */
+  readonly usualWayMs: (gatewayId: GatewayId) => number;
   readonly alarms: Alarms;
   /** The other network servers of the installation. */
   readonly peers: Peers;

@@ -80,6 +80,7 @@ export async function startNetworkServer(options: NetworkServerOptions): Promise
   const context = contextOf(options, work, {
     transmitter: createTransmitter({ sender }),
     immediate: createImmediateTransmitter({ sender, clock }),
+    usualWayMs: gatewayId => (gateways.roundTripMs(gatewayId) ?? 0) / 2,
   });
   const network = createNetwork(context, options.config.deduplicationWindowMs);
   await network.completeAbandoned();
@@ -103,7 +104,7 @@ export async function startNetworkServer(options: NetworkServerOptions): Promise
 function contextOf(
   options: NetworkServerOptions,
   work: Background,
-  transmitters: Pick<NetworkContext, "transmitter" | "immediate">,
+  towardsGateways: Pick<NetworkContext, "transmitter" | "immediate" | "usualWayMs">,
 ): NetworkContext {
   const { config, catalog, store, joinServer, vault, adrScripts, peers, clock, log, metrics } = options;
   return {
@@ -113,7 +114,7 @@ function contextOf(
     joinServer,
     vault,
     adrScripts,
-    ...transmitters,
+    ...towardsGateways,
     alarms: createAlarms(clock),
     peers,
     frames: createSharedFrames(peers, clock),

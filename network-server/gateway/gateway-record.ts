@@ -26,6 +26,8 @@ export interface GatewayRecord {
   returnPath: GatewayStatus["returnPath"];
   location: GatewayStatus["location"];
   roundTripsMs: number[];
+  /** Median of the above. */
+  roundTripMs: number | undefined;
   uplinks: number;
   downlinks: number;
   downlinkFailures: number;
@@ -55,6 +57,7 @@ export function newRecord(gatewayId: GatewayId, source: SourceAddress, nowMs: nu
     returnPath: undefined,
     location: undefined,
     roundTripsMs: [],
+    roundTripMs: undefined,
     uplinks: 0,
     downlinks: 0,
     downlinkFailures: 0,
@@ -69,6 +72,7 @@ export function newRecord(gatewayId: GatewayId, source: SourceAddress, nowMs: nu
 export function addRoundTrip(record: GatewayRecord, milliseconds: number): void {
   record.roundTripsMs.push(milliseconds);
   if (record.roundTripsMs.length > keptRoundTrips) record.roundTripsMs.shift();
+  record.roundTripMs = median(record.roundTripsMs);
   record.dirty = true;
 }
 
@@ -80,7 +84,7 @@ function median(values: readonly number[]): number | undefined {
 }
 
 export function statusOf(record: GatewayRecord, online: boolean): GatewayStatus {
-  const roundTripMs = median(record.roundTripsMs);
+  const { roundTripMs } = record;
   const location = record.config?.location ?? record.location;
   return {
     gatewayId: record.gatewayId,
@@ -155,6 +159,7 @@ export function restoredRecord(status: GatewayStatus, nowUs: number): GatewayRec
     returnPath: status.returnPath,
     location: status.location,
     roundTripsMs: status.roundTripMs === undefined ? [] : [status.roundTripMs],
+    roundTripMs: status.roundTripMs,
     ...status.counts,
     lastStatistics: status.lastStatistics,
     dirty: false,

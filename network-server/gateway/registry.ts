@@ -27,6 +27,8 @@ export interface GatewayRegistry {
   recordUplinks(gatewayId: GatewayId, uplinks: number): void;
   recordDownlink(gatewayId: GatewayId, sent: boolean): void;
   recordRoundTrip(gatewayId: GatewayId, milliseconds: number): void;
+  /** Median of those recorded last. */
+  roundTripMs(gatewayId: GatewayId): number | undefined;
   recordStatistics(
     gatewayId: GatewayId,
     values: NonNullable<GatewayStatus["lastStatistics"]>,
@@ -188,6 +190,8 @@ class Registry implements GatewayRegistry {
     const record = this.#find(gatewayId);
     return record && this.#statusOf(record);
   }
+
+  roundTripMs = (gatewayId: GatewayId): number | undefined => this.#find(gatewayId)?.roundTripMs;
 
   async releaseAddress(gatewayId: GatewayId): Promise<boolean> {
     const record = this.#find(gatewayId);

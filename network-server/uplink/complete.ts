@@ -80,7 +80,7 @@ async function complete(
   const heard = receptions.length > 0 ? { ...open, receptions: receptions.map(summaryOf) } : open;
   const region = regionOfSession(active);
   const regionConfig = regionConfigFor(context.regionConfigs, profileOfSession(device.profile, active), device);
-  const facts = factsOf(heard, receptions);
+  const facts = factsOf(heard, receptions, context.usualWayMs);
   const read = readUplink(active, frame, facts, region, regionConfig, device.profile);
   const adrDecision = await decideAdr(context.adrScripts, device, read.session, read.adrInput);
   const applied = applyUplink(read, adrDecision, facts, region, regionConfig);
@@ -117,8 +117,15 @@ function airtimeMsOf(open: OpenUplink, region: Region): number {
 
 const summaryOf = (reception: Reception) => ({ rxInfo: reception.rxInfo, snrDb: reception.snrDb });
 
-function factsOf(open: OpenUplink, receptions: readonly Reception[]): UplinkFacts {
+function factsOf(
+  open: OpenUplink,
+  receptions: readonly Reception[],
+  usualWayMs: NetworkContext["usualWayMs"],
+): UplinkFacts {
   const gpsTimeMs = receptions.find(reception => reception.gpsTimeMs !== undefined)?.gpsTimeMs;
+  // How much later than the quickest frames of its gateway it came, or the half of a round trip if that is more.
+  const heardAtMs = ({ gatewayId, receivedAtMs, lateByUs = 0 }: Reception): number =>
+    receivedAtMs - Math.max(lateByUs / 1000, usualWayMs(gatewayId));
   return {
     fCnt: open.fCnt,
     dataRate: open.dataRate,
@@ -130,9 +137,6 @@ function factsOf(open: OpenUplink, receptions: readonly Reception[]): UplinkFact
     ...(gpsTimeMs !== undefined && { gpsTimeMs }),
   };
 }
-
-/** A frame that was longer on its way than others of its gateway was heard as much earlier. */
-const heardAtMs = ({ receivedAtMs, lateByUs = 0 }: Reception): number => receivedAtMs - lateByUs / 1000;
 
 const gatewayCountOf = ({ receptions }: OpenUplink): number =>
   receptions.length === 1 ? 1 : new Set(receptions.map(({ rxInfo }) => rxInfo.gatewayId)).size;

@@ -4,7 +4,8 @@ import { regionOf } from "../../lorawan/region/regions.ts";
 import type { RegionConfig } from "../../network-server/config.ts";
 import { defaultRegionConfig } from "../../network-server/region-config.ts";
 import type { LogCode, LogEvent, NetworkEvent } from "../../platform/state/network-event.ts";
-import { joinedLife, type LifeOptions, personalisedLife } from "../support/radio-life.ts";
+import { joinedLife, type LifeOptions, lifeOf, personalisedLife } from "../support/radio-life.ts";
+import { createScenario } from "../support/scenario.ts";
 
 const eu868 = (changes: Partial<RegionConfig> = {}): RegionConfig => ({
   ...defaultRegionConfig("EU868"),
@@ -265,6 +266,21 @@ describe("requests of the device and of the network", () => {
     const [answer] = life.eventsOfKind("device-time");
     const endMs = startMs + (life.eventsOfKind("uplink-ended").at(-1)?.endUs ?? 0) / 1000;
     expect(Math.abs((answer?.gpsTimeMs ?? 0) - gpsMsOf(endMs) - aheadMs)).toBeLessThan(1000 / 256 + 1);
+  });
+
+  test("C49 a way that is slow at all times is half of the round trip", async () => {
+    const scenario = await createScenario();
+    const startMs = scenario.clock.nowMs() - scenario.clock.monotonicUs() / 1000;
+    Object.assign(scenario.faults, { toServerMs: 250, toGatewaysMs: 250 });
+    const gateway = await scenario.addGateway();
+    const life = lifeOf(scenario, [gateway], await scenario.addDevice());
+    life.device.device.start();
+    await life.clock.advance(15_000);
+    life.device.device.request("DeviceTimeReq");
+    await life.send();
+    const [answer] = life.eventsOfKind("device-time");
+    const endMs = startMs + (life.eventsOfKind("uplink-ended").at(-1)?.endUs ?? 0) / 1000;
+    expect(Math.abs((answer?.gpsTimeMs ?? 0) - gpsMsOf(endMs))).toBeLessThan(1000 / 256 + 1);
   });
 
   test.each([

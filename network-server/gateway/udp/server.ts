@@ -93,7 +93,7 @@ class SemtechUdp implements UdpTransport {
 
   leadMs(gatewayId: GatewayId): number {
     // The whole round trip: the uplink was one way old when its time was taken here, and the downlink has the other to go.
-    return forwarderLeadMs + (this.#options.gateways.status(gatewayId)?.roundTripMs ?? 0);
+    return forwarderLeadMs + (this.#options.gateways.roundTripMs(gatewayId) ?? 0);
   }
 
   async transmit(transmission: Transmission): Promise<TransmissionOutcome> {
@@ -221,7 +221,7 @@ class SemtechUdp implements UdpTransport {
     if (token === undefined) return { kind: "failed", reason: "QUEUE_FULL" };
     log.debug({ gatewayId, downlinkId: transmission.downlinkId, to: formatSource(path.source) }, "downlink sent");
     const aheadMs = leadMs(transmission, clock);
-    const hasAnswered = this.#acknowledging.has(gatewayId) || gateways.status(gatewayId)?.roundTripMs !== undefined;
+    const hasAnswered = this.#acknowledging.has(gatewayId) || gateways.roundTripMs(gatewayId) !== undefined;
     const otherwise = silence(path.version, hasAnswered);
     const answered = this.#acks.wait(gatewayId, token, txAckTimeoutMs + aheadMs, otherwise);
     socket.send(encodePullResp(path.version, token, JSON.stringify({ txpk })), path.source);
