@@ -29,7 +29,7 @@ export const startUpchirp = ({ folder, name, httpPort, args, environment }: Upch
       ...[process.execPath, upchirp, "start", "--http-port", `${httpPort}`, "--set", "http.bind=127.0.0.1"],
       // Gateways of this load answer more than Europe's rules let one transmit.
       ...["--set", "networkServer.udp.bind=127.0.0.1", "--set", "networkServer.enforceDutyCycle=false"],
-      ...["--set", "appServer.mqtt.broker.enabled=false", ...args],
+      ...args,
     ],
     logFile: join(folder, `${name}.log`),
     ready: () => answers(`http://127.0.0.1:${httpPort}/readyz`),

@@ -11,23 +11,28 @@ export interface Victim {
   /** In sentences. */
   readonly text: string;
   kill(signal: "SIGKILL" | "SIGTERM"): Promise<void>;
+  /** Its number, if it is one of several servers that take frames. */
+  readonly server?: number;
   /** All its processes. */
   pids(): Promise<readonly number[]>;
 }
 
-export const victimOf = (name: string, text: string, program: Program): Victim => ({
+export const victimOf = (name: string, text: string, program: Program, server?: number): Victim => ({
   name,
   text,
+  ...(server !== undefined && { server }),
   kill: program.kill,
   pids: () => familyOf(program.pid()),
 });
 
+const ofServer = ({ server }: Victim) => (server === undefined ? {} : { server });
 const between = (from: number, to: number, share: number): number => from + (to - from) * share;
 
 export const kill = (victim: Victim, mayLose: MayLose): Fault => ({
   kind: `${victim.name}-kill`,
   text: `kill -9 of ${victim.text}`,
   mayLose,
+  ...ofServer(victim),
   strike: () => victim.kill("SIGKILL"),
 });
 
@@ -35,6 +40,7 @@ export const killTwice = (victim: Victim, mayLose: MayLose): Fault => ({
   kind: `${victim.name}-kill-twice`,
   text: `kill -9 of ${victim.text}, and again while it starts`,
   mayLose,
+  ...ofServer(victim),
   async strike(share) {
     await victim.kill("SIGKILL");
     await pause(between(150, 3000, share));
@@ -46,6 +52,7 @@ export const stop = (victim: Victim, mayLose: MayLose): Fault => ({
   kind: `${victim.name}-stop`,
   text: `SIGTERM to ${victim.text}`,
   mayLose,
+  ...ofServer(victim),
   strike: () => victim.kill("SIGTERM"),
 });
 
@@ -53,6 +60,7 @@ export const freeze = (victim: Victim, mayLose: MayLose): Fault => ({
   kind: `${victim.name}-freeze`,
   text: `${victim.text} frozen (SIGSTOP)`,
   mayLose,
+  ...ofServer(victim),
   async strike(share) {
     const pids = await victim.pids();
     for (const pid of pids) sendSignal(pid, "SIGSTOP");

@@ -17,7 +17,8 @@ export interface Cells {
 export interface CellsOptions {
   readonly seed: number;
   readonly region: Region;
-  readonly udpPort: number;
+  /** Of each server; the gateways of a cell send to different ones. */
+  readonly udpPorts: readonly number[];
   readonly uplinksPerSecond: number;
   /** Devices of every fourth cell join within this time, one after another; the others at once. */
   readonly lateJoinSeconds: number;
@@ -30,8 +31,15 @@ const devicesPerCell = 6;
 const gatewaysPerCell = 2;
 
 export function createCells(options: CellsOptions): Cells {
-  const { seed, region, recorder, udpPort, uplinksPerSecond, lateJoinSeconds } = options;
+  const { seed, region, recorder, udpPorts, uplinksPerSecond, lateJoinSeconds } = options;
   const count = Math.max(1, Math.round((uplinksPerSecond * intervalSeconds) / devicesPerCell));
+  const servers = new Map<string, number>();
+  const connect = (gatewayId: string): DatagramPort => {
+    const server = servers.size % udpPorts.length;
+    servers.set(gatewayId, server);
+    const port = openUdpPort({ host: "127.0.0.1", port: udpPorts[server] ?? 0 });
+    return repeating(port, seedOf(seed, gatewayId));
+  };
   const fleets: readonly Fleet[] = Array.from({ length: count }, (_, number) => {
     const cellSeed = seedOf(seed, `cell ${number}`);
     return createFleet({
@@ -41,14 +49,14 @@ export function createCells(options: CellsOptions): Cells {
       clock: systemClock,
       region,
       macVersion: "1.0.4",
-      connect: gatewayId => repeating(openUdpPort({ host: "127.0.0.1", port: udpPort }), seedOf(cellSeed, gatewayId)),
+      connect,
       intervalSeconds,
       startWithinSeconds: number % 4 === 3 ? lateJoinSeconds : 5,
       confirmedShare: 0.5,
       // Near enough that no device is out of reach at its first data rate.
       radiusM: 200,
       listener: recorder.device,
-      gatewayListener: recorder.gateway,
+      gatewayListener: (gatewayId, event) => recorder.gateway(gatewayId, servers.get(gatewayId) ?? 0, event),
     });
   });
   return {

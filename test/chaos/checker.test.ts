@@ -20,7 +20,7 @@ const uplink = (fCnt: number, overrides: Partial<SentUplink> = {}): SentUplink =
   fPort: 2,
   data: "AQI=",
   confirmed: false,
-  hearings: [{ gatewayId: "gateway", atMs: 1000 * fCnt, pushAckedAtMs: 1000 * fCnt + 1 }],
+  hearings: [{ gatewayId: "gateway", server: 0, atMs: 1000 * fCnt, pushAckedAtMs: 1000 * fCnt + 1 }],
   ...overrides,
 });
 
@@ -55,7 +55,7 @@ const fault = (overrides: Partial<StruckFault> = {}): StruckFault => ({
 });
 
 const judged = (truth: Truth, deliveries: readonly Delivery[], faults: readonly StruckFault[]) =>
-  judge(truth, { deliveries, commands: [], accounted: new Set() }, faults);
+  judge(truth, { deliveries: new Map([["reader", deliveries]]), commands: [], accounted: new Set() }, faults);
 const kinds = (...given: Parameters<typeof judged>): readonly string[] =>
   judged(...given).violations.map(({ kind }) => kind);
 
@@ -63,13 +63,13 @@ describe("uplinks", () => {
   test("pass when each arrives once and in order", () => {
     const { counts, violations } = judged(truth(), all, []);
     expect(violations).toEqual([]);
-    expect(counts).toMatchObject({ uplinksHeard: 3, delivered: 3, duplicates: 0, notAccepted: 0 });
+    expect(counts).toMatchObject({ uplinksHeard: 3, delivered: 3, duplicates: { reader: 0 }, notAccepted: 0 });
   });
 
   test("one that was heard while nothing was broken is lost when it does not arrive", () => {
     const found = judged(truth(), [delivery(1), delivery(3)], []).violations;
     expect(found).toMatchObject([{ kind: "lost", devEui, atMs: 2000 }]);
-    expect(found[0]?.detail).toBe("FCntUp 2 of 00000001 never arrived: heard at 2.000 s with PUSH_ACK");
+    expect(found[0]?.detail).toBe("FCntUp 2 of 00000001 never arrived at reader: heard at 2.000 s with PUSH_ACK");
   });
 
   test("one that was not committed when the server died is not lost, and is counted", () => {
@@ -93,7 +93,7 @@ describe("uplinks", () => {
 
   test("one that was heard again after the fault is lost", () => {
     const [first] = uplink(2).hearings;
-    const again = { gatewayId: "gateway", atMs: 5000, pushAckedAtMs: 5001 };
+    const again = { gatewayId: "gateway", server: 0, atMs: 5000, pushAckedAtMs: 5001 };
     const uplinks = [uplink(1), uplink(2, { hearings: first ? [first, again] : [] }), uplink(3)];
     expect(kinds(truth({ uplinks }), [delivery(1), delivery(3)], [fault()])).toEqual(["lost"]);
   });
@@ -101,9 +101,23 @@ describe("uplinks", () => {
   test("a fault that costs only what was not acknowledged excuses nothing else", () => {
     const stopped = fault({ mayLose: "unacknowledged" });
     expect(kinds(truth(), [delivery(1), delivery(3)], [stopped])).toEqual(["lost"]);
-    const uplinks = [uplink(1), uplink(2, { hearings: [{ gatewayId: "gateway", atMs: 2000 }] }), uplink(3)];
+    const uplinks = [uplink(1), uplink(2, { hearings: [{ gatewayId: "gateway", server: 0, atMs: 2000 }] }), uplink(3)];
     expect(kinds(truth({ uplinks }), [delivery(1), delivery(3)], [stopped])).toEqual([]);
     expect(kinds(truth({ uplinks }), [delivery(1), delivery(3)], [fault({ mayLose: "nothing" })])).toEqual(["lost"]);
+  });
+
+  test("one that one subscriber got has to arrive at the others", () => {
+    const deliveries = new Map([
+      ["first", all],
+      ["second", [delivery(1), delivery(3)]],
+    ]);
+    const { violations } = judge(truth(), { deliveries, commands: [], accounted: new Set() }, [fault()]);
+    expect(violations).toMatchObject([{ kind: "lost", detail: expect.stringContaining("at second:") }]);
+  });
+
+  test("a fault of one server excuses nothing that another one was sent", () => {
+    expect(kinds(truth(), [delivery(1), delivery(3)], [fault({ server: 0 })])).toEqual([]);
+    expect(kinds(truth(), [delivery(1), delivery(3)], [fault({ server: 1 })])).toEqual(["lost"]);
   });
 
   test("one that no gateway heard need not arrive", () => {
@@ -114,7 +128,7 @@ describe("uplinks", () => {
   test("a second copy is counted under the same deduplicationId and found under another", () => {
     const { counts, violations } = judged(truth(), [...all, delivery(2)], []);
     expect(violations).toEqual([]);
-    expect(counts.duplicates).toBe(1);
+    expect(counts.duplicates).toEqual({ reader: 1 });
     expect(kinds(truth(), [...all, delivery(2, { deduplicationId: "id 9" })], [])).toEqual([
       "foreign-deduplication-id",
     ]);
@@ -195,7 +209,7 @@ test("a command that was kept has to be heard, to be reported or to wait", () =>
       { devEui: "another", data: "Aw==" },
     ],
   });
-  const told = { deliveries: all, commands, accounted: new Set(["reported"]) };
+  const told = { deliveries: new Map([["reader", all]]), commands, accounted: new Set(["reported"]) };
   const { counts, violations } = judge(heard, told, []);
   expect(counts.commands).toBe(3);
   expect(violations).toMatchObject([{ kind: "command-lost", devEui, detail: expect.stringMatching(/^lost /) }]);

@@ -24,9 +24,10 @@ export interface ChaosCounts {
   readonly uplinksHeard: number;
   /** For sure, because a downlink answered them. */
   readonly uplinksAnswered: number;
+  /** To every subscriber. */
   readonly delivered: number;
-  /** Second copies with the first one's deduplicationId. */
-  readonly duplicates: number;
+  /** Second copies with the first one's deduplicationId, for each subscriber. */
+  readonly duplicates: Readonly<Record<string, number>>;
   /** Heard and not delivered, each within a fault that may cost it. */
   readonly notAccepted: number;
   /** Of those, the ones that some datagram was acknowledged for. */
@@ -58,17 +59,15 @@ const nameOf = ({ devAddr, fCnt }: Pick<Delivery, "devAddr" | "fCnt">): string =
 
 /** Holds what applications were told, and what gateways were asked to send, against what really happened. */
 export function judge(truth: Truth, told: Told, faults: readonly StruckFault[]): ChaosVerdict {
-  const { deliveries } = told;
-  const arrivals = judgeArrivals(truth.uplinks, deliveries);
-  const losses = judgeLosses(truth.uplinks, arrivals.first, faults);
+  const arrivals = [...told.deliveries].map(([name, deliveries]) => judgeArrivals(truth.uplinks, name, deliveries));
+  const losses = judgeLosses(truth.uplinks, arrivals, faults);
   const heard = truth.uplinks.filter(({ hearings }) => hearings.length > 0);
   return {
     counts: {
       uplinksSent: truth.uplinks.length,
       uplinksHeard: heard.length,
       uplinksAnswered: heard.filter(({ answeredAtMs }) => answeredAtMs !== undefined).length,
-      delivered: heard.filter(uplink => arrivals.first.has(keyOf(uplink))).length,
-      duplicates: arrivals.duplicates,
+      duplicates: Object.fromEntries(arrivals.map(({ subscriber, duplicates }) => [subscriber, duplicates])),
       downlinks: truth.downlinks.length,
       joinAccepts: truth.joinAccepts.length,
       commands: told.commands.length,
@@ -76,8 +75,7 @@ export function judge(truth: Truth, told: Told, faults: readonly StruckFault[]):
     },
     violations: [
       ...losses.violations,
-      ...arrivals.violations,
-      ...orderViolations(truth.uplinks, deliveries),
+      ...arrivals.flatMap(({ violations }) => violations),
       ...counterViolations(truth),
       ...nonceViolations(truth),
       ...commandViolations(truth, told),
@@ -86,14 +84,16 @@ export function judge(truth: Truth, told: Told, faults: readonly StruckFault[]):
   };
 }
 
+/** At one subscriber. */
 interface Arrivals {
+  readonly subscriber: string;
   readonly first: ReadonlyMap<string, Delivery>;
   readonly duplicates: number;
   readonly violations: readonly ChaosViolation[];
 }
 
 /** Each event is of an uplink that was sent, as it was sent; copies carry the first one's deduplicationId and nobody else's. */
-function judgeArrivals(uplinks: readonly SentUplink[], deliveries: readonly Delivery[]): Arrivals {
+function judgeArrivals(uplinks: readonly SentUplink[], subscriber: string, deliveries: readonly Delivery[]): Arrivals {
   const sent = new Map(uplinks.map(uplink => [keyOf(uplink), uplink]));
   const first = new Map<string, Delivery>();
   const owners = new Map<string, string>();
@@ -102,7 +102,8 @@ function judgeArrivals(uplinks: readonly SentUplink[], deliveries: readonly Deli
   for (const delivery of deliveries) {
     const key = keyOf(delivery);
     const report = (kind: ChaosViolation["kind"], detail: string): void => {
-      violations.push({ kind, devEui: delivery.devEui, atMs: delivery.atMs, detail: `${nameOf(delivery)}: ${detail}` });
+      const { devEui, atMs } = delivery;
+      violations.push({ kind, devEui, atMs, detail: `${nameOf(delivery)}: ${detail} (${subscriber})` });
     };
     const uplink = sent.get(key);
     if (uplink === undefined) report("never-sent", "no device has sent this");
@@ -118,56 +119,68 @@ function judgeArrivals(uplinks: readonly SentUplink[], deliveries: readonly Deli
     owners.set(deduplicationId, owner);
     if (owner !== key) report("shared-deduplication-id", `${deduplicationId} is that of ${owner} as well`);
   }
-  return { first, duplicates, violations };
+  violations.push(...orderViolations(uplinks, subscriber, deliveries));
+  return { subscriber, first, duplicates, violations };
 }
 
-/** An uplink that was accepted for sure has to arrive, and so has each that was heard while nothing was broken. */
-function judgeLosses(
-  uplinks: readonly SentUplink[],
-  delivered: ReadonlyMap<string, Delivery>,
-  faults: readonly StruckFault[],
-) {
+/**
+ * An uplink that was accepted for sure has to arrive everywhere: one that was answered, that another subscriber got, or that
+ * was heard while nothing was broken.
+ */
+function judgeLosses(uplinks: readonly SentUplink[], arrivals: readonly Arrivals[], faults: readonly StruckFault[]) {
   const notAcceptedByFault: Record<number, number> = {};
   const violations: ChaosViolation[] = [];
-  let notAccepted = 0;
-  let notAcceptedAfterPushAck = 0;
-  let longestUncommittedMs = 0;
+  const counts = { delivered: 0, notAccepted: 0, notAcceptedAfterPushAck: 0, longestUncommittedMs: 0 };
   for (const uplink of uplinks) {
-    if (delivered.has(keyOf(uplink))) continue;
-    const excuses = uplink.hearings.map(hearing => excuseOf(hearing, faults));
+    const missing = arrivals.filter(({ first }) => !first.has(keyOf(uplink)));
     const last = uplink.hearings.at(-1);
     if (last === undefined) continue;
-    const excuse = excuses.at(-1);
-    if (uplink.answeredAtMs !== undefined || excuse === undefined || excuses.includes(undefined)) {
-      violations.push({ kind: "lost", devEui: uplink.devEui, atMs: last.atMs, detail: lossDetail(uplink) });
+    if (missing.length === 0) {
+      counts.delivered += 1;
       continue;
     }
-    notAccepted += 1;
-    longestUncommittedMs = Math.max(longestUncommittedMs, excuse.fromMs - last.atMs);
-    if (uplink.hearings.some(({ pushAckedAtMs }) => pushAckedAtMs !== undefined)) notAcceptedAfterPushAck += 1;
+    const excuses = uplink.hearings.map(hearing => excuseOf(hearing, faults));
+    const excuse = excuses.at(-1);
+    const accepted = uplink.answeredAtMs !== undefined || missing.length < arrivals.length;
+    if (accepted || excuse === undefined || excuses.includes(undefined)) {
+      const detail = lossDetail(
+        uplink,
+        missing.map(({ subscriber }) => subscriber),
+      );
+      violations.push({ kind: "lost", devEui: uplink.devEui, atMs: last.atMs, detail });
+      continue;
+    }
+    counts.notAccepted += 1;
+    counts.longestUncommittedMs = Math.max(counts.longestUncommittedMs, excuse.fromMs - last.atMs);
+    if (uplink.hearings.some(({ pushAckedAtMs }) => pushAckedAtMs !== undefined)) counts.notAcceptedAfterPushAck += 1;
     notAcceptedByFault[excuse.number] = (notAcceptedByFault[excuse.number] ?? 0) + 1;
   }
-  return { violations, counts: { notAccepted, notAcceptedAfterPushAck, notAcceptedByFault, longestUncommittedMs } };
+  return { violations, counts: { ...counts, notAcceptedByFault } };
 }
 
 /** The fault that may have cost this copy. */
 const excuseOf = (hearing: Hearing, faults: readonly StruckFault[]): StruckFault | undefined =>
-  faults.find(({ mayLose, fromMs, toMs }) => {
+  faults.find(({ mayLose, server, fromMs, toMs }) => {
+    if (server !== undefined && server !== hearing.server) return false;
     if (hearing.atMs < fromMs - beforeFaultMs || hearing.atMs > toMs + afterFaultMs) return false;
     return mayLose === "uncommitted" || (mayLose === "unacknowledged" && hearing.pushAckedAtMs === undefined);
   });
 
-function lossDetail(uplink: SentUplink): string {
+function lossDetail(uplink: SentUplink, subscribers: readonly string[]): string {
   const seconds = (ms: number): string => `${(ms / 1000).toFixed(3)} s`;
   const heard = uplink.hearings.map(
     ({ atMs, pushAckedAtMs }) => `${seconds(atMs)}${pushAckedAtMs === undefined ? "" : " with PUSH_ACK"}`,
   );
   const answered = uplink.answeredAtMs === undefined ? "" : `, answered at ${seconds(uplink.answeredAtMs)}`;
-  return `${nameOf(uplink)} never arrived: heard at ${heard.join(", ")}${answered}`;
+  return `${nameOf(uplink)} never arrived at ${subscribers.join(", ")}: heard at ${heard.join(", ")}${answered}`;
 }
 
 /** What arrives for the first time is newer than all that this device's events have told before. */
-function orderViolations(uplinks: readonly SentUplink[], deliveries: readonly Delivery[]): readonly ChaosViolation[] {
+function orderViolations(
+  uplinks: readonly SentUplink[],
+  subscriber: string,
+  deliveries: readonly Delivery[],
+): readonly ChaosViolation[] {
   const turns = new Map(uplinks.map((uplink, turn) => [keyOf(uplink), turn]));
   const newest = new Map<string, { readonly turn: number; readonly delivery: Delivery }>();
   const seen = new Set<string>();
@@ -181,7 +194,7 @@ function orderViolations(uplinks: readonly SentUplink[], deliveries: readonly De
     const before = newest.get(devEui);
     if (before === undefined || turn > before.turn) newest.set(devEui, { turn, delivery });
     else {
-      const detail = `${nameOf(delivery)} arrived after ${nameOf(before.delivery)}`;
+      const detail = `${nameOf(delivery)} arrived after ${nameOf(before.delivery)} (${subscriber})`;
       violations.push({ kind: "out-of-order", devEui, atMs, detail });
     }
   }

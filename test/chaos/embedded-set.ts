@@ -10,11 +10,12 @@ import { createSmallDisk } from "./full-disk.ts";
 import type { Installation, SetOptions } from "./installation.ts";
 import { NotReady, type Program, pause } from "./program.ts";
 
-/** One server with everything inside but the broker, which is Mosquitto. */
+/** One server with everything inside, and Mosquitto beside its own broker. */
 export async function startEmbeddedSet({ folder }: SetOptions): Promise<Installation> {
   const dataFolder = join(folder, "data");
   await mkdir(dataFolder, { mode: 0o700 });
-  const [httpPort, brokerPort, udpPort] = [await freePort(), await freePort(), await freeUdpPort()];
+  const [httpPort, brokerPort, ownBrokerPort] = [await freePort(), await freePort(), await freePort()];
+  const udpPort = await freeUdpPort();
   const apiUrl = `http://127.0.0.1:${httpPort}`;
   const disk = await createSmallDisk(dataFolder, { consumerPid: () => broker.pid(), apiUrl });
   const clock = await createMovableClock(folder);
@@ -23,15 +24,21 @@ export async function startEmbeddedSet({ folder }: SetOptions): Promise<Installa
   const brokerUrl = `appServer.mqtt.external.url=mqtt://127.0.0.1:${brokerPath.port}`;
   const server = startUpchirp({
     ...{ folder, name: "server", httpPort, environment: clock.environment },
-    args: ["--data", dataFolder, "--udp-port", `${udpPort}`, "--set", brokerUrl],
+    args: [
+      ...["--data", dataFolder, "--udp-port", `${udpPort}`, "--mqtt-port", `${ownBrokerPort}`],
+      ...["--set", "appServer.mqtt.broker.bind=127.0.0.1", "--set", brokerUrl],
+    ],
   });
   const whole = victimOf("server", "the server", server);
   const postgres = embeddedPostgres(join(dataFolder, "postgres", "postgres"), server);
   const itsBroker = victimOf("broker", "the MQTT broker", broker);
   return {
     apiUrl,
-    udpPort,
-    brokerUrl: `mqtt://127.0.0.1:${brokerPort}`,
+    udpPorts: [udpPort],
+    brokers: [
+      { name: "Mosquitto", url: `mqtt://127.0.0.1:${brokerPort}`, asksForLogin: false },
+      { name: "the broker inside", url: `mqtt://127.0.0.1:${ownBrokerPort}`, asksForLogin: true },
+    ],
     faults: [
       kill(whole, "uncommitted"),
       killTwice(whole, "uncommitted"),

@@ -6,9 +6,9 @@ import type { StruckFault } from "./truth.ts";
 /** Running programs that make a server of the one or the other kind, on free ports of the loopback interface. */
 export interface Installation {
   readonly apiUrl: string;
-  readonly udpPort: number;
-  /** Of the broker itself, past what stands between it and the server. */
-  readonly brokerUrl: string;
+  /** Of each server that takes frames. */
+  readonly udpPorts: readonly number[];
+  readonly brokers: readonly Broker[];
   /** What can be done to it. */
   readonly faults: readonly Fault[];
   /** Faults that cannot be tried here, each with the reason. */
@@ -23,7 +23,15 @@ export interface Installation {
   close(): Promise<void>;
 }
 
-export interface Fault extends Pick<StruckFault, "kind" | "mayLose"> {
+/** Where events are to be had; past what stands between it and the server. */
+export interface Broker {
+  readonly name: string;
+  readonly url: string;
+  /** It knows applications by their own logins, which the API makes. */
+  readonly asksForLogin: boolean;
+}
+
+export interface Fault extends Pick<StruckFault, "kind" | "mayLose" | "server"> {
   readonly text: string;
   /** `share`, 0 to 1, decides what is left open. Resolves when the blow has been dealt and nothing holds it on. */
   strike(share: number): Promise<void>;

@@ -7,7 +7,8 @@ import type { DeviceFinding, HeardCommand, Hearing, SeenDownlink, SeenJoinAccept
 
 export interface Recorder {
   device(device: FleetDevice, event: DeviceEvent): void;
-  gateway(gatewayId: string, event: GatewayEvent): void;
+  /** `server` is the number of the one that the gateway sends to. */
+  gateway(gatewayId: string, server: number, event: GatewayEvent): void;
   isJoined(devEui: string): boolean;
   truth(): Truth;
 }
@@ -53,12 +54,12 @@ export function createRecorder(nowMs: () => number): Recorder {
     uplinksByFrame.set(hex(phyPayload), uplink);
   };
 
-  const heard = (gatewayId: string, event: Extract<GatewayEvent, { kind: "heard" }>): void => {
+  const heard = (gatewayId: string, server: number, event: Extract<GatewayEvent, { kind: "heard" }>): void => {
     const phyPayload = hex(event.phyPayload);
     const uplink = uplinksByFrame.get(phyPayload);
     heardByCounter.set(`${gatewayId} ${event.counterUs}`, { phyPayload, uplink });
     if (uplink === undefined) return;
-    const hearing = { gatewayId, atMs: nowMs() };
+    const hearing = { gatewayId, server, atMs: nowMs() };
     uplink.hearings.push(hearing);
     lastHearings.set(`${gatewayId} ${phyPayload}`, hearing);
   };
@@ -110,8 +111,8 @@ export function createRecorder(nowMs: () => number): Recorder {
         deviceFindings.push({ atMs: nowMs(), devEui, violation: event.violation, detail: event.detail });
       }
     },
-    gateway(gatewayId, event) {
-      if (event.kind === "heard") heard(gatewayId, event);
+    gateway(gatewayId, server, event) {
+      if (event.kind === "heard") heard(gatewayId, server, event);
       else if (event.kind === "downlink") asked(gatewayId, event);
       else {
         for (const phyPayload of event.phyPayloads) {

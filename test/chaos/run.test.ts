@@ -42,6 +42,6 @@ test.skipIf(noScaledSet !== undefined)(
     expectPromisesKept({
       set: "scaled",
       seed: 12,
-      kinds: ["network-server-kill", "app-server-kill", "redis-kill", "redis-cut", "postgres-kill", "broker-kill"],
+      kinds: ["network-server-1-kill", "app-server-2-kill", "redis-kill", "redis-cut", "postgres-kill", "broker-kill"],
     }),
 );

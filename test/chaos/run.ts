@@ -11,8 +11,8 @@ import { planFaults } from "./plan.ts";
 import { NotReady, pause } from "./program.ts";
 import { createRecorder, type Recorder } from "./recorder.ts";
 import { startScaledSet } from "./scaled-set.ts";
-import { type Subscriber, startSubscriber } from "./subscriber.ts";
-import type { Delivery, StruckFault, Truth } from "./truth.ts";
+import { makeLogin, type Subscriber, startSubscriber } from "./subscriber.ts";
+import type { StruckFault, Told } from "./truth.ts";
 
 export const sets = { embedded: startEmbeddedSet, scaled: startScaledSet };
 export type SetName = keyof typeof sets;
@@ -63,14 +63,9 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
   let passed = false;
   try {
     await installation.untilReady();
-    const subscriber = await startSubscriber(installation.brokerUrl, nowMs);
-    try {
-      const report = await strikeAndJudge(options, { installation, subscriber, folder, nowMs });
-      passed = report.passed;
-      return passed && !options.keepFolder ? report : { ...report, folder };
-    } finally {
-      await subscriber.close();
-    }
+    const report = await strikeAndJudge(options, { installation, folder, nowMs });
+    passed = report.passed;
+    return passed && !options.keepFolder ? report : { ...report, folder };
   } finally {
     await installation.close();
     if (passed && !options.keepFolder) await remove();
@@ -89,58 +84,81 @@ function wantedFaults({ kinds }: ChaosOptions, { faults, impossible }: Installat
 
 interface Scene {
   readonly installation: Installation;
-  readonly subscriber: Subscriber;
   readonly folder: string;
   nowMs(): number;
 }
 
+/** Who sends and who listens. */
+interface Cast {
+  readonly recorder: Recorder;
+  readonly cells: Cells;
+  readonly subscribers: ReadonlyMap<string, Subscriber>;
+  readonly commander: Commander;
+}
+
 async function strikeAndJudge(options: ChaosOptions, scene: Scene): Promise<ChaosReport> {
-  const { installation, subscriber, folder } = scene;
-  const { set, seed, progress } = options;
-  const recorder = createRecorder(scene.nowMs);
-  const cells = await startCells(options, installation, recorder);
-  const commander = await startCommands(options, scene, cells, recorder);
+  const cast = await startCast(options, scene);
+  const { cells, commander, recorder, subscribers } = cast;
   const struck: StruckFault[] = [];
   const stuck: ChaosViolation[] = [];
   try {
     await within(joinWithinMs, () => cells.joined() >= cells.devices.length / 2, "half of the devices to join");
-    stuck.push(
-      ...(await strikeAll(options, scene, fault => {
-        struck.push({ ...fault, number: struck.length + 1 });
-        progress(progressText(struck, subscriber, cells, recorder));
-      })),
-    );
+    const note = (fault: Omit<StruckFault, "number">): void => {
+      struck.push({ ...fault, number: struck.length + 1 });
+      options.progress(progressText(struck, cast));
+    };
+    stuck.push(...(await strikeAll(options, scene, subscribers, note)));
     await commander.stop();
     await pause(calmMs);
+    cells.stop();
+    options.progress("waiting for what is on its way");
+    const waiting = stuck.length > 0 ? [] : await commander.waiting();
+    const verdict = await settled(() => judge(recorder.truth(), toldTo(cast, waiting), struck));
+    const report = reportOf(options, scene, cast, struck, {
+      ...verdict,
+      violations: [...stuck, ...verdict.violations],
+    });
+    if (!report.passed) await writeEvidence(scene.folder, report, cast);
+    return report;
   } finally {
     await commander.stop();
     cells.stop();
+    await Promise.all([...subscribers.values()].map(subscriber => subscriber.close()));
   }
-  progress("waiting for what is on its way");
-  const waiting = stuck.length > 0 ? [] : await commander.waiting();
-  const { counts, violations: broken } = await settled(() => {
-    const accounted = new Set([...subscriber.endedCommands, ...waiting]);
-    const told = { deliveries: subscriber.deliveries, commands: commander.accepted, accounted };
-    return judge(recorder.truth(), told, struck);
-  });
-  const { unreadable, deliveries } = subscriber;
-  const violations = [...stuck, ...broken];
-  const passed = violations.length === 0 && unreadable.length === 0;
-  const report = {
-    ...{ set, seed, counts, violations, passed, struck, unreadable },
+}
+
+function toldTo({ subscribers, commander }: Cast, waiting: readonly string[]): Told {
+  const ended = [...subscribers.values()].flatMap(({ endedCommands }) => [...endedCommands]);
+  return {
+    deliveries: new Map([...subscribers].map(([name, { deliveries }]) => [name, deliveries])),
+    commands: commander.accepted,
+    accounted: new Set([...ended, ...waiting]),
+  };
+}
+
+function reportOf(
+  { set, seed }: ChaosOptions,
+  { installation }: Scene,
+  { cells, subscribers }: Cast,
+  struck: readonly StruckFault[],
+  { counts, violations }: ChaosVerdict,
+): ChaosReport {
+  const unreadable = [...subscribers.values()].flatMap(subscriber => subscriber.unreadable);
+  return {
+    ...{ set, seed, counts, violations, struck, unreadable },
     devices: cells.devices.length,
     devicesJoined: cells.joined(),
     impossible: installation.impossible,
     exits: installation.unasked(),
+    passed: violations.length === 0 && unreadable.length === 0,
   };
-  if (!passed) await writeEvidence(folder, report, recorder.truth(), deliveries);
-  return report;
 }
 
 /** Until the time is over, or something does not come back, which is what it then gives. */
 async function strikeAll(
   options: ChaosOptions,
-  { installation, subscriber, nowMs }: Scene,
+  { installation, nowMs }: Scene,
+  subscribers: ReadonlyMap<string, Subscriber>,
   struck: (fault: Omit<StruckFault, "number">) => void,
 ): Promise<readonly ChaosViolation[]> {
   const untilMs = nowMs() + options.durationMs;
@@ -152,64 +170,62 @@ async function strikeAll(
     await pause(pauseMs);
     const fromMs = nowMs();
     if (fromMs >= untilMs) break;
-    const { kind, mayLose, strike } = item;
+    const { kind, mayLose, server, strike } = item;
+    const cause = { kind, mayLose, fromMs, ...(server !== undefined && { server }) };
     try {
       await strike(share);
       await installation.untilReady();
-      await within(joinWithinMs, subscriber.connected, "the subscriber to connect");
+      for (const { connected } of subscribers.values()) {
+        await within(joinWithinMs, connected, "a subscriber to connect");
+      }
     } catch (error) {
       if (!(error instanceof NotReady)) throw error;
-      struck({ kind, mayLose, fromMs, toMs: nowMs() });
+      struck({ ...cause, toMs: nowMs() });
       return [{ kind: "not-recovered", devEui: "", atMs: nowMs(), detail: error.message }];
     }
-    struck({ kind, mayLose, fromMs, toMs: nowMs() });
+    struck({ ...cause, toMs: nowMs() });
   }
   return [];
 }
 
 /** Everything that is known of the devices that something went wrong with. */
-async function writeEvidence(
-  folder: string,
-  report: ChaosReport,
-  { uplinks, downlinks, joinAccepts, commandsHeard }: Truth,
-  deliveries: readonly Delivery[],
-): Promise<void> {
+async function writeEvidence(folder: string, report: ChaosReport, { recorder, subscribers }: Cast): Promise<void> {
+  const { uplinks, downlinks, joinAccepts, commandsHeard } = recorder.truth();
   const devEuis = new Set(report.violations.map(({ devEui }) => devEui));
   const isOfThem = ({ devEui }: { readonly devEui: string }): boolean => devEuis.has(devEui);
   const sent = uplinks.filter(isOfThem);
   const devAddrs = new Set([...devEuis, ...sent.map(({ devAddr }) => devAddr)]);
+  const got = [...subscribers].map(([name, { deliveries }]) => [name, deliveries.filter(isOfThem)] as const);
   const evidence = {
     report,
     uplinks: sent,
     downlinks: downlinks.filter(({ devAddr }) => devAddrs.has(devAddr)),
     joinAccepts: joinAccepts.filter(isOfThem),
     commandsHeard: commandsHeard.filter(isOfThem),
-    deliveries: deliveries.filter(isOfThem),
+    deliveries: Object.fromEntries(got),
   };
   await writeFile(join(folder, "evidence.json"), JSON.stringify(evidence, undefined, 1));
 }
 
-async function startCells(options: ChaosOptions, installation: Installation, recorder: Recorder): Promise<Cells> {
+async function startCast(options: ChaosOptions, { installation, nowMs }: Scene): Promise<Cast> {
   const region = regionOf("EU868", "RP002-1.0.4");
   const { seed, uplinksPerSecond, durationMs } = options;
+  const { udpPorts, apiUrl } = installation;
+  const recorder = createRecorder(nowMs);
   const lateJoinSeconds = durationMs / 1000;
-  const { udpPort, apiUrl } = installation;
-  const cells = createCells({ seed, region, udpPort, uplinksPerSecond, lateJoinSeconds, recorder });
-  const access = { token: await installation.token() };
+  const cells = createCells({ seed, region, udpPorts, uplinksPerSecond, lateJoinSeconds, recorder });
+  const token = await installation.token();
   const { devices, gateways } = cells;
-  await provision({ apiUrl, access, devices, gateways, region, macVersion: "1.0.4" });
+  const shape = { apiUrl, access: { token }, devices, gateways, region, macVersion: "1.0.4" } as const;
+  const { applicationId } = await provision(shape);
+  const subscribers = new Map<string, Subscriber>();
+  for (const { name, url, asksForLogin } of installation.brokers) {
+    const login = asksForLogin ? await makeLogin(apiUrl, token, applicationId) : undefined;
+    subscribers.set(name, await startSubscriber(url, login, applicationId, nowMs));
+  }
   cells.start();
-  return cells;
-}
-
-async function startCommands(
-  { seed }: ChaosOptions,
-  { installation, nowMs }: Scene,
-  { devices }: Cells,
-  { isJoined }: Recorder,
-): Promise<Commander> {
-  const { apiUrl } = installation;
-  return startCommander({ apiUrl, token: await installation.token(), seed, devices, isJoined, nowMs });
+  const commander = startCommander({ apiUrl, token, seed, devices, isJoined: recorder.isJoined, nowMs });
+  return { recorder, cells, subscribers, commander };
 }
 
 async function settled(verdict: () => ChaosVerdict): Promise<ChaosVerdict> {
@@ -228,18 +244,14 @@ async function within(ms: number, condition: () => boolean, what: string): Promi
   }
 }
 
-function progressText(
-  struck: readonly StruckFault[],
-  subscriber: Subscriber,
-  cells: Cells,
-  recorder: Recorder,
-): string {
+function progressText(struck: readonly StruckFault[], { recorder, cells, subscribers }: Cast): string {
   const last = struck.at(-1);
+  const delivered = [...subscribers.values()].map(({ deliveries }) => deliveries.length);
   return [
     `${Math.round((last?.toMs ?? 0) / 1000)} s`,
     `joined ${cells.joined()}/${cells.devices.length}`,
     `uplinks ${recorder.truth().uplinks.length}`,
-    `delivered ${subscriber.deliveries.length}`,
+    `delivered ${delivered.join(" and ")}`,
     `faults ${struck.length}`,
     ...(last ? [`last ${last.kind}, ${last.toMs - last.fromMs} ms`] : []),
   ].join("  ");

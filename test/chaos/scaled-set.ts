@@ -12,55 +12,63 @@ import type { Program } from "./program.ts";
 const hex = (bytes: number): string => randomBytes(bytes).toString("hex");
 const set = (assignments: readonly string[]): readonly string[] => assignments.flatMap(each => ["--set", each]);
 
-/** Each role in a process of its own, on PostgreSQL, Redis and Mosquitto. */
+/** Two network servers, two application servers and a Join Server, on PostgreSQL, Redis and Mosquitto. */
 export async function startScaledSet({ folder }: SetOptions): Promise<Installation> {
   const backing = await startBacking(folder);
   const clock = await createMovableClock(folder);
   const { redis, postgres, broker } = backing;
-  const ports = { network: await freePort(), join: await freePort(), applications: await freePort() };
-  const udpPort = await freeUdpPort();
   const token = hex(16);
   const shared = [
     ...["--postgres-url", `postgresql://${postgresUser}@127.0.0.1:${postgres.path.port}/postgres`],
-    ...set([`keyEncryptionKeys=${hex(4)}:${hex(32)}`]),
+    ...set([`keyEncryptionKeys=${hex(4)}:${hex(32)}`, "appServer.mqtt.broker.enabled=false"]),
   ];
   const state = set([`state.redis.url=redis://127.0.0.1:${redis.path.port}`]);
-  const start = (name: string, httpPort: number, args: readonly string[]): Program =>
+  const start = (name: string, role: string, httpPort: number, args: readonly string[]): Program =>
     startUpchirp({
       ...{ folder, name, httpPort, environment: clock.environment },
-      args: ["--role", name, "--data", join(folder, name), ...shared, ...args],
+      args: ["--role", role, "--data", join(folder, name), ...shared, ...args],
     });
+  const startApplications = async (name: string) => {
+    const httpPort = await freePort();
+    const external = `appServer.mqtt.external.url=mqtt://127.0.0.1:${broker.path.port}`;
+    return { httpPort, program: start(name, "app-server", httpPort, [...state, ...set([external])]) };
+  };
+  const joinPort = await freePort();
+  const startNetwork = async (name: string) => {
+    const udpPort = await freeUdpPort();
+    const url = `networkServer.joinServer.url=http://127.0.0.1:${joinPort}/ts002`;
+    const args = [...state, "--udp-port", `${udpPort}`, ...set([url, `networkServer.joinServer.token=${token}`])];
+    return { udpPort, program: start(name, "network-server", await freePort(), args) };
+  };
   await Promise.all([redis, postgres, broker].map(({ program }) => program.untilReady()));
-  const applications = start("app-server", ports.applications, [
-    ...state,
-    ...set([`appServer.mqtt.external.url=mqtt://127.0.0.1:${broker.path.port}`]),
-  ]);
+  const applications = [await startApplications("app-server-1")];
   // It makes the tables that the others read.
-  await applications.untilReady();
+  await applications[0]?.program.untilReady();
+  applications.push(await startApplications("app-server-2"));
   const clients = `joinServer.clients=${JSON.stringify([{ netId: "000000", token }])}`;
-  const joins = start("join-server", ports.join, set([clients]));
-  const network = start("network-server", ports.network, [
-    ...state,
-    ...["--udp-port", `${udpPort}`],
-    ...set([
-      `networkServer.joinServer.url=http://127.0.0.1:${ports.join}/ts002`,
-      `networkServer.joinServer.token=${token}`,
-    ]),
-  ]);
-  const programs = [applications, joins, network, redis.program, postgres.program, broker.program];
+  const joins = start("join-server", "join-server", joinPort, set([clients]));
+  const networks = [await startNetwork("network-server-1"), await startNetwork("network-server-2")];
+  const roles = [...applications, ...networks].map(({ program }) => program).concat(joins);
+  const programs = [...roles, redis.program, postgres.program, broker.program];
   return {
-    apiUrl: `http://127.0.0.1:${ports.applications}`,
-    udpPort,
-    brokerUrl: `mqtt://127.0.0.1:${broker.port}`,
-    faults: [...roleFaults({ applications, joins, network }), ...backingFaults(backing), ...clock.faults],
+    apiUrl: `http://127.0.0.1:${applications[0]?.httpPort}`,
+    udpPorts: networks.map(({ udpPort }) => udpPort),
+    brokers: [{ name: "Mosquitto", url: `mqtt://127.0.0.1:${broker.port}`, asksForLogin: false }],
+    faults: [
+      ...networks.flatMap(({ program }, number) => networkFaults(program, number)),
+      ...applications.flatMap(({ program }, number) => applicationFaults(program, number)),
+      ...joinFaults(joins),
+      ...backingFaults(backing),
+      ...clock.faults,
+    ],
     impossible: clock.impossible,
-    token: async () => (await readFile(join(folder, "app-server", "command-line-token"), "utf8")).trim(),
+    token: async () => (await readFile(join(folder, "app-server-1", "command-line-token"), "utf8")).trim(),
     async untilReady() {
       await Promise.all(programs.map(program => program.untilReady()));
     },
     unasked: () => programs.reduce((sum, program) => sum + program.unasked(), 0),
     async close() {
-      await Promise.all([applications.stop(), joins.stop(), network.stop()]);
+      await Promise.all(roles.map(program => program.stop()));
       await Promise.all([redis, postgres, broker].map(({ path }) => path.close()));
       await Promise.all([redis, postgres, broker].map(({ program }) => program.stop()));
     },
@@ -82,22 +90,24 @@ async function startBacking(folder: string): Promise<Readonly<Record<"redis" | "
   return { redis: await behind(startRedis), postgres: await behind(startPostgres), broker: await behind(startBroker) };
 }
 
-function roleFaults(programs: Readonly<Record<"applications" | "joins" | "network", Program>>): readonly Fault[] {
-  const network = victimOf("network-server", "the network server", programs.network);
-  const applications = victimOf("app-server", "the application server", programs.applications);
-  const joins = victimOf("join-server", "the Join Server", programs.joins);
+function networkFaults(program: Program, number: number): readonly Fault[] {
+  const victim = victimOf(`network-server-${number + 1}`, `network server ${number + 1}`, program, number);
   return [
-    kill(network, "uncommitted"),
-    killTwice(network, "uncommitted"),
-    stop(network, "unacknowledged"),
-    freeze(network, "unacknowledged"),
-    kill(applications, "nothing"),
-    killTwice(applications, "nothing"),
-    stop(applications, "nothing"),
-    freeze(applications, "nothing"),
-    kill(joins, "nothing"),
-    freeze(joins, "nothing"),
+    kill(victim, "uncommitted"),
+    killTwice(victim, "uncommitted"),
+    stop(victim, "unacknowledged"),
+    freeze(victim, "unacknowledged"),
   ];
+}
+
+function applicationFaults(program: Program, number: number): readonly Fault[] {
+  const victim = victimOf(`app-server-${number + 1}`, `application server ${number + 1}`, program);
+  return [kill, killTwice, stop, freeze].map(blow => blow(victim, "nothing"));
+}
+
+function joinFaults(program: Program): readonly Fault[] {
+  const victim = victimOf("join-server", "the Join Server", program);
+  return [kill(victim, "nothing"), freeze(victim, "nothing")];
 }
 
 function backingFaults(backing: Awaited<ReturnType<typeof startBacking>>): readonly Fault[] {

@@ -34,11 +34,16 @@ const parsed = (text: string): unknown => {
 };
 
 /** Subscribed when it resolves; from then on the client connects again by itself. */
-export async function startSubscriber(url: string, nowMs: () => number): Promise<Subscriber> {
+export async function startSubscriber(
+  url: string,
+  login: Login | undefined,
+  applicationId: string,
+  nowMs: () => number,
+): Promise<Subscriber> {
   const deliveries: Delivery[] = [];
   const endedCommands = new Set<string>();
   const unreadable: string[] = [];
-  const options = { clientId: "chaos-reader", clean: false, reconnectPeriod: 100, resubscribe: true };
+  const options = { clientId: "chaos-reader", clean: false, reconnectPeriod: 100, resubscribe: true, ...login };
   const client: MqttClient = await connectAsync(url, options, false);
   // Without a listener an error would end the process; the client goes on by itself.
   client.on("error", () => {});
@@ -58,7 +63,7 @@ export async function startSubscriber(url: string, nowMs: () => number): Promise
     if (fPort === 0) return;
     deliveries.push({ atMs: nowMs(), devEui: deviceInfo.devEui, devAddr, fCnt, fPort, data, deduplicationId });
   });
-  const filters = ["up", "ack"].map(kind => `application/+/device/+/event/${kind}`);
+  const filters = ["up", "ack"].map(kind => `application/${applicationId}/device/+/event/${kind}`);
   await client.subscribeAsync(filters, { qos: 1 });
   return {
     deliveries,
@@ -67,4 +72,22 @@ export async function startSubscriber(url: string, nowMs: () => number): Promise
     connected: () => client.connected,
     close: () => client.endAsync(true),
   };
+}
+
+export interface Login {
+  readonly username: string;
+  readonly password: string;
+}
+
+const passwordSchema = Type.Object({ password: Type.String() });
+
+/** A user of one application at the broker inside. */
+export async function makeLogin(apiUrl: string, token: string, applicationId: string): Promise<Login> {
+  const username = "chaos-reader";
+  const response = await fetch(`${apiUrl}/api/applications/${applicationId}/mqtt-credentials`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
+    body: JSON.stringify({ username }),
+  });
+  return { username, password: Value.Parse(passwordSchema, await response.json()).password };
 }

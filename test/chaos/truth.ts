@@ -26,6 +26,8 @@ export interface SentUplink {
 
 export interface Hearing {
   readonly gatewayId: string;
+  /** Number of the server that the gateway sends to, from 0. */
+  readonly server: number;
   readonly atMs: number;
   /** The datagram was acknowledged. */
   readonly pushAckedAtMs?: number;
@@ -74,7 +76,8 @@ export interface AcceptedCommand extends HeardCommand {
 
 /** What applications were told. */
 export interface Told {
-  readonly deliveries: readonly Delivery[];
+  /** By the names of the subscribers: each has to get everything. */
+  readonly deliveries: ReadonlyMap<string, readonly Delivery[]>;
   readonly commands: readonly AcceptedCommand[];
   /** Commands that an `ack` event has told the end of, or that the queue still shows; by their ids. */
   readonly accounted: ReadonlySet<string>;
@@ -101,6 +104,8 @@ export interface StruckFault {
   readonly number: number;
   readonly kind: string;
   readonly mayLose: MayLose;
+  /** It may cost only what was sent to this one of several servers. */
+  readonly server?: number;
   readonly fromMs: number;
   /** Everything answered again. */
   readonly toMs: number;
