@@ -142,25 +142,6 @@ describe("channels", () => {
     life.expectAllHeard();
   });
 
-  test("two configurations of one band serve their devices side by side", async () => {
-    const one = eu868({ id: "town", extraChannels: channels.slice(0, 2), rx1DelaySeconds: 2 });
-    const other = eu868({ id: "valley", extraChannels: channels.slice(3, 6), rx1DelaySeconds: 4, rx2DataRate: 2 });
-    for (const [config, count] of [
-      [one, 5],
-      [other, 6],
-    ] as const) {
-      const life = await joinedLife({
-        network: { regions: [one, other] },
-        profile: { regionConfigId: config.id },
-      });
-      await life.sendMany(8, { confirmed: true });
-      expect(life.parameters().rx1DelaySeconds).toBe(config.rx1DelaySeconds);
-      expect(life.parameters().enabledChannels).toHaveLength(count);
-      expect((await life.eventsOf(life.device.devEui)).at(-1)).toMatchObject({ regionConfigId: config.id });
-      life.expectAllHeard();
-    }
-  });
-
   test("a configuration that changes reaches devices that have joined before", async () => {
     const regions = [eu868()];
     const life = await joinedLife({ network: { regions } });
