@@ -13,7 +13,7 @@ export interface DeviceCache {
   forget(devEui: DevEui): void;
 }
 
-const none: readonly LoadedDevice[] = [];
+const none: readonly DevEui[] = [];
 
 /** Keeps the `maxDevices` devices that were put last. */
 export function createDeviceCache(maxDevices: number): DeviceCache {
@@ -33,7 +33,14 @@ export function createDeviceCache(maxDevices: number): DeviceCache {
   }
 
   return {
-    byDevAddr: devAddr => addresses.get(devAddr)?.flatMap(devEui => devices.get(devEui) ?? []) ?? none,
+    byDevAddr(devAddr) {
+      const found: LoadedDevice[] = [];
+      for (const devEui of addresses.get(devAddr) ?? none) {
+        const device = devices.get(devEui);
+        if (device) found.push(device);
+      }
+      return found;
+    },
     put(device) {
       const before = devices.get(device.devEui);
       // A read that began before a commit ends after it.

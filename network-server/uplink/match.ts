@@ -54,7 +54,7 @@ export function matchDataFrame<Device>(
   radio: UplinkRadio,
 ): Verdict<Device> {
   if (candidates.length === 0) return { kind: "unknown-device" };
-  const sessions = mostLikelyFirst(candidates, frame);
+  const sessions = sessionsOf(candidates, frame);
   const isNew = findNew(phyPayload, frame, sessions, radio);
   if (isNew) return { kind: "accepted", ...isNew, reset: false };
   for (const entry of sessions) {
@@ -77,7 +77,7 @@ export const matchNewFrame = <Device>(
   frame: DataFrame,
   candidates: readonly SessionHolder<Device>[],
   radio: UplinkRadio,
-): NewFrame<Device> | undefined => findNew(phyPayload, frame, mostLikelyFirst(candidates, frame), radio);
+): NewFrame<Device> | undefined => findNew(phyPayload, frame, sessionsOf(candidates, frame), radio);
 
 function findNew<Device>(
   phyPayload: Uint8Array,
@@ -85,22 +85,24 @@ function findNew<Device>(
   sessions: readonly SessionEntry<SessionHolder<Device>>[],
   radio: UplinkRadio,
 ): NewFrame<Device> | undefined {
-  for (const { candidate, slot, session, nextFCnt, acceptable } of sessions) {
-    if (acceptable && signed(phyPayload, frame, session, nextFCnt, radio, session.confFCntDown)) {
-      return { device: candidate.device, slot, fCnt: nextFCnt };
-    }
-  }
-  return undefined;
+  const isOf = ({ acceptable, session, nextFCnt }: SessionEntry<SessionHolder<Device>>): boolean =>
+    acceptable && signed(phyPayload, frame, session, nextFCnt, radio, session.confFCntDown);
+  const [first] = sessions;
+  if (!first) return undefined;
+  // Mostly it is the likeliest of all, and the others need not be put in order.
+  const likeliest = sessions.reduce((best, entry) => (likelier(entry, best) < 0 ? entry : best), first);
+  const found = isOf(likeliest)
+    ? likeliest
+    : sessions.toSorted(likelier).find(entry => entry !== likeliest && isOf(entry));
+  return found && { device: found.candidate.device, slot: found.slot, fCnt: found.nextFCnt };
 }
 
-/** The smallest step of the counter comes first: a hundred devices on one address then cost hardly more than one. */
-function mostLikelyFirst<Holder extends SessionHolder<unknown>>(
-  candidates: readonly Holder[],
-  frame: DataFrame,
-): readonly SessionEntry<Holder>[] {
-  const sessions = candidates.flatMap(candidate => sessionsOf(candidate, frame));
-  return sessions.sort((left, right) => left.step - right.step);
-}
+/**
+ * The smallest step of the counter comes first, and among those the device that has been silent for longest, since most
+ * send at intervals: a hundred devices on one address then cost hardly more than one.
+ */
+const likelier = (left: SessionEntry<unknown>, right: SessionEntry<unknown>): number =>
+  left.step - right.step || (left.session.lastUplinkAtMs ?? 0) - (right.session.lastUplinkAtMs ?? 0);
 
 interface SessionEntry<Holder> {
   readonly candidate: Holder;
@@ -112,18 +114,22 @@ interface SessionEntry<Holder> {
   readonly acceptable: boolean;
 }
 
+const slots: readonly SessionSlot[] = ["active", "joined"];
+
 function sessionsOf<Holder extends SessionHolder<unknown>>(
-  candidate: Holder,
+  candidates: readonly Holder[],
   frame: DataFrame,
 ): readonly SessionEntry<Holder>[] {
   const entries: SessionEntry<Holder>[] = [];
-  for (const slot of ["active", "joined"] as const) {
-    const session = candidate.state[slot];
-    if (session?.devAddr !== frame.devAddr) continue;
-    const step = (frame.fCnt16 - session.fCntUp) & 0xffff;
-    const nextFCnt = session.fCntUp + step;
-    const gapAllowed = !hasGapRule(session.macVersion) || step <= maxFCntGap;
-    entries.push({ candidate, slot, session, nextFCnt, step, acceptable: gapAllowed && nextFCnt < counterLimit });
+  for (const candidate of candidates) {
+    for (const slot of slots) {
+      const session = candidate.state[slot];
+      if (session?.devAddr !== frame.devAddr) continue;
+      const step = (frame.fCnt16 - session.fCntUp) & 0xffff;
+      const nextFCnt = session.fCntUp + step;
+      const gapAllowed = !hasGapRule(session.macVersion) || step <= maxFCntGap;
+      entries.push({ candidate, slot, session, nextFCnt, step, acceptable: gapAllowed && nextFCnt < counterLimit });
+    }
   }
   return entries;
 }

@@ -97,6 +97,35 @@ describe("devices", () => {
     expect(matchDataFrame(phyPayload, frame, candidates, radio)).toMatchObject({ kind: "accepted", device: "ours" });
   });
 
+  test("of a hundred devices on one address that send by turns, the one whose turn it is is tried first", () => {
+    // In 1.1 each try asks for the data rate, which the MIC is made with.
+    let tries = 0;
+    const counted = {
+      ...radio,
+      dataRate: () => {
+        tries += 1;
+        return 0;
+      },
+    };
+    const { phyPayload, frame } = someUplink({ version11: true, fCnt: 7 });
+    const turn = 40;
+    const candidates = Array.from({ length: 100 }, (_, index) => {
+      const hasSent = index < turn;
+      const keys = index === turn ? {} : { fNwkSIntKey: index.toString(16).padStart(32, "a") };
+      const session = {
+        macVersion: "1.1.0",
+        fCntUp: hasSent ? 8 : 7,
+        lastUplinkAtMs: (hasSent ? 100 : 0) + index,
+      } as const;
+      return candidate(someSession({ ...session, ...keys }), { device: `${index}` });
+    });
+    expect(matchDataFrame(phyPayload, frame, candidates.reverse(), counted)).toMatchObject({
+      kind: "accepted",
+      device: `${turn}`,
+    });
+    expect(tries).toBe(1);
+  });
+
   test("C31 the old and the new session of a device are both tried", () => {
     const { phyPayload, frame } = someUplink({ fCnt: 0 });
     const old = someSession({ fNwkSIntKey: "ff0102030405060708090a0b0c0d0e0f", fCntUp: 40 });
