@@ -54,6 +54,7 @@ function runOptions(values: OptionValues): RunOptions {
   const set = textOption(values, "set");
   return {
     set: isSet(set) ? set : "embedded",
+    networkServers: numberOption(values, "networkServers") ?? 1,
     seed: numberOption(values, "seed") ?? defaults.seed,
     seconds: (numberOption(values, "duration") ?? defaults.seconds * 1000) / 1000,
     payloadBytes: numberOption(values, "payloadBytes") ?? defaults.payloadBytes,
@@ -99,6 +100,7 @@ const program = new Command("npm run bench --")
   )
   .argument("[modes...]", "what to measure; everything when left out", modeNames)
   .addOption(new Option("--set <name>", "what the installation is made of").choices(setNames).default(defaults.set))
+  .option("--network-servers <n>", "processes with that role in the set roles", integerBetween(1, 16), 1)
   .option("--rate <n>", "uplinks a second; without it the highest rate is searched", integerBetween(1, 1_000_000))
   .addOption(durationOption("--duration <time>", "length of the runs that are reported", defaults.seconds * 1000))
   .option("--devices <n>", "devices in the server", integerBetween(1, maxDevices))

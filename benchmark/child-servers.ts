@@ -65,7 +65,7 @@ async function start(
   throw new Error(`${program} does not answer`);
 }
 
-export async function freePort(): Promise<number> {
+async function freePort(): Promise<number> {
   const server = createServer();
   server.listen(0, "127.0.0.1");
   await once(server, "listening");

@@ -9,7 +9,7 @@ import { systemClock } from "../platform/clock.ts";
 import { loadConfig } from "../platform/config.ts";
 import { startEmbeddedPostgres } from "../platform/embedded-postgres.ts";
 import { createLog } from "../platform/log.ts";
-import { freePort, startMosquitto, startRedis } from "./child-servers.ts";
+import { startMosquitto, startRedis } from "./child-servers.ts";
 import { type ProvisionedGroup, provision } from "./provision.ts";
 import { type ServerProcess, startServer } from "./server-process.ts";
 
@@ -23,7 +23,8 @@ export type InstallationSet = keyof typeof installationSets;
 
 /** A server of its own with everything it needs, in a temporary folder. */
 export interface Installation {
-  readonly udpPort: number;
+  /** Of each network server. */
+  readonly udpPorts: readonly number[];
   /** Of each process of the server. */
   readonly httpUrls: readonly string[];
   readonly mqttUrl: string;
@@ -36,6 +37,8 @@ export interface Installation {
 
 export interface InstallationOptions {
   readonly set: InstallationSet;
+  /** Processes with the network-server role; more than one only with the set `roles`. */
+  readonly networkServers: number;
   readonly groups: readonly ProvisionedGroup[];
   /** Where the server's processes leave CPU profiles when they end. */
   readonly profileFolder?: string;
@@ -71,12 +74,12 @@ async function startAll(
     ...(await stateConfig(folder, options.set, cleanUps)),
     ...(await catalogConfig(folder, options.set, cleanUps)),
   };
-  const fileOf = (name: string, changes: object): string => {
+  const fileOf = (name: string): string => {
     const file = join(folder, `${name}.toml`);
-    writeFileSync(file, stringify({ ...shared, dataFolder: join(folder, name), ...changes }));
+    writeFileSync(file, stringify({ ...shared, dataFolder: join(folder, name) }));
     return file;
   };
-  const processes = await processesOf(options.set, fileOf);
+  const processes = processesOf(options, fileOf);
   const beganAtMs = performance.now();
   const [first] = processes;
   if (first === undefined) throw new Error("no process is to be started");
@@ -90,7 +93,7 @@ async function startAll(
     servers.push(server);
   }
   return {
-    udpPort: servers.find(({ udpPort }) => udpPort !== undefined)?.udpPort ?? 0,
+    udpPorts: servers.flatMap(({ udpPort }) => udpPort ?? []),
     httpUrls: servers.map(({ httpUrl }) => httpUrl),
     mqttUrl: broker.url,
     provisionSeconds: (provisionedAtMs - beganAtMs) / 1000,
@@ -137,16 +140,19 @@ interface ServerPlan {
   readonly roles: readonly Role[];
 }
 
-async function processesOf(
-  set: InstallationSet,
-  fileOf: (name: string, changes: object) => string,
-): Promise<readonly ServerPlan[]> {
-  if (set !== "roles") return [{ configFile: fileOf("server", {}), roles: [] }];
+function processesOf(
+  { set, networkServers }: InstallationOptions,
+  fileOf: (name: string) => string,
+): readonly ServerPlan[] {
+  if (set !== "roles") return [{ configFile: fileOf("server"), roles: [] }];
+  const numbers = Array.from({ length: networkServers }, (_, number) => number + 1);
   return [
-    {
-      configFile: fileOf("network-server", { http: { bind: "127.0.0.1", port: await freePort() } }),
-      roles: ["network-server", "join-server"],
-    },
-    { configFile: fileOf("app-server", {}), roles: ["app-server"] },
+    ...numbers.map(
+      (number): ServerPlan => ({
+        configFile: fileOf(`network-server-${number}`),
+        roles: ["network-server", "join-server"],
+      }),
+    ),
+    { configFile: fileOf("app-server"), roles: ["app-server"] },
   ];
 }

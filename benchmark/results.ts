@@ -60,8 +60,9 @@ export function resultText(
   floor: FloorReport | undefined,
   results: readonly RatedResult[],
 ): string {
-  const rows = results.flatMap(({ mode, set, report, halfRate, quiet, floorRatio }) => {
-    const name = set === "embedded" ? mode : `${mode}, ${set}`;
+  const rows = results.flatMap(({ mode, set, networkServers, report, halfRate, quiet, floorRatio }) => {
+    const parts = networkServers > 1 ? `${set} x ${networkServers}` : set;
+    const name = set === "embedded" ? mode : `${mode}, ${parts}`;
     return [
       ...(quiet ? [ratedRow(`${name}, before`, quiet, undefined)] : []),
       ratedRow(name, report, floorRatio),

@@ -5,6 +5,7 @@ import type { Mode } from "./modes.ts";
 
 export interface RunOptions {
   readonly set: InstallationSet;
+  readonly networkServers: number;
   readonly seed: number;
   /** Uplinks a second; the highest rate is searched when absent. */
   readonly rate?: number;
@@ -19,6 +20,7 @@ export interface RunOptions {
 export interface Result extends Measurement {
   readonly mode: string;
   readonly set: InstallationSet;
+  readonly networkServers: number;
   readonly devices: number;
   readonly gateways: number;
   readonly copies: number;
@@ -33,7 +35,7 @@ export interface Result extends Measurement {
 
 /** Starts an installation, measures one mode on it and takes it away. */
 export async function runMode(mode: Mode, options: RunOptions): Promise<Result> {
-  const { set, seed, progress, profileFolder } = options;
+  const { set, networkServers, seed, progress, profileFolder } = options;
   const { devices, devicesPerAddress, gateways, copies } = mode;
   const population = { seed, devices, devicesPerAddress };
   const groups = [
@@ -45,6 +47,7 @@ export async function runMode(mode: Mode, options: RunOptions): Promise<Result> 
   progress(`${mode.name}: ${mode.description} (${set}, ${devices} devices, ${gateways} gateways)`);
   const installation = await openInstallation({
     set,
+    networkServers,
     groups,
     progress,
     ...(profileFolder !== undefined && { profileFolder }),
@@ -52,7 +55,7 @@ export async function runMode(mode: Mode, options: RunOptions): Promise<Result> 
   try {
     const { provisionSeconds, startMs } = installation;
     const measured = await Promise.race([measure(mode, population, installation, options), options.interrupted]);
-    return { mode: mode.name, set, devices, gateways, copies, provisionSeconds, startMs, ...measured };
+    return { mode: mode.name, set, networkServers, devices, gateways, copies, provisionSeconds, startMs, ...measured };
   } finally {
     await installation.close();
   }
@@ -73,7 +76,7 @@ async function measure(
   const { senders, gateways, copies, confirmed, firstRate, joinRate } = mode;
   const { payloadBytes, rate, seconds, progress } = options;
   const common = {
-    server: { host: "127.0.0.1", port: installation.udpPort },
+    servers: installation.udpPorts.map(port => ({ host: "127.0.0.1", port })),
     httpUrls: installation.httpUrls,
     mqtt: { url: installation.mqttUrl },
     applicationId: "+",

@@ -43,7 +43,7 @@ function loadOptions(values: OptionValues) {
   const devices = numberOption(values, "devices") ?? defaults.devices;
   const copies = numberOption(values, "copies") ?? defaults.copies;
   return {
-    server: udpAddress(textOption(values, "udp") ?? defaultUdp),
+    servers: [udpAddress(textOption(values, "udp") ?? defaultUdp)],
     population: { seed: numberOption(values, "seed") ?? defaults.seed, devices, devicesPerAddress: 1 },
     senders: devices,
     gateways: Math.max(copies, numberOption(values, "gateways") ?? defaults.gateways),

@@ -12,7 +12,8 @@ const population = Type.Object({
 const nothing = Type.Object({});
 
 const generatorOptions = Type.Object({
-  server: address,
+  /** Gateways are spread over them. */
+  servers: Type.Array(address, { minItems: 1 }),
   population,
   gateways: Type.Integer(),
   /** Gateways that hear each uplink. */
@@ -45,6 +46,8 @@ const generatorReport = Type.Object({
   /** How far the generator fell behind its own schedule. */
   worstLagMs: Type.Number(),
   elapsedSeconds: Type.Number(),
+  /** Of the generator's process since it began to send. */
+  cpuUs: Type.Number(),
 });
 export type GeneratorReport = Static<typeof generatorReport>;
 
@@ -67,18 +70,22 @@ export type SubscriberOptions = Static<typeof subscriberOptions>;
 const expectation = Type.Object({ run: Type.Integer(), kind: frameKind, devices: numbers });
 export type Expectation = Static<typeof expectation>;
 
-const arrived = Type.Object({
+const arrivals = Type.Object({
   arrivedAtUs: numbers,
   duplicated: Type.Integer(),
   outOfOrder: Type.Integer(),
   unexpected: Type.Integer(),
+  /** Of the subscriber's process since the run was expected. */
+  cpuUs: Type.Number(),
 });
+
+export type Arrivals = Static<typeof arrivals>;
 
 export const openSubscriber = defineCall("open", subscriberOptions, nothing);
 export const expectRun = defineCall("expect", expectation, nothing);
 /** Resolves when everything expected is here, or nothing has come for so long. */
 export const awaitRun = defineCall("await", Type.Object({ silenceMs: Type.Integer() }), nothing);
-export const reportArrivals = defineCall("report", nothing, arrived);
+export const reportArrivals = defineCall("report", nothing, arrivals);
 
 export const openFloor = defineCall("open", nothing, Type.Object({ port: Type.Integer() }));
 export const readFloor = defineCall(

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { identifiers } from "../gwmp.ts";
 import * as calls from "./calls.ts";
 import { handler, serveCalls } from "./process-calls.ts";
+import { cpuTimeUs } from "./shared-time.ts";
 
 // What a server in this runtime cannot do without: receive, parse JSON and base64, acknowledge.
 
@@ -48,8 +49,5 @@ async function open(): Promise<number> {
 
 serveCalls([
   handler(calls.openFloor, async () => ({ port: await open() })),
-  handler(calls.readFloor, () => {
-    const { user, system } = process.cpuUsage();
-    return { frames, cpuUs: user + system, residentBytes: process.memoryUsage.rss() };
-  }),
+  handler(calls.readFloor, () => ({ frames, cpuUs: cpuTimeUs(), residentBytes: process.memoryUsage.rss() })),
 ]);

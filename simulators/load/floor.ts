@@ -33,11 +33,11 @@ export async function openFloor(options: FloorOptions): Promise<Floor> {
   };
   try {
     const { port } = await receiver.call(calls.openFloor, {});
-    const server = { host: "127.0.0.1", port };
+    const servers = [{ host: "127.0.0.1", port }];
     await generator.call(calls.openGenerator, {
       ...options,
       population: floorPopulation,
-      server,
+      servers,
       copies: 1,
       confirmed: false,
     });

@@ -7,7 +7,8 @@ import { gatewayIdOf, type Population } from "./population.ts";
 import { sharedUs } from "./shared-time.ts";
 
 export interface GatewaysOptions {
-  readonly server: UdpAddress;
+  /** Gateways are spread over them. */
+  readonly servers: readonly UdpAddress[];
   readonly population: Population;
   readonly gateways: number;
   /** A frame to send; late ones are refused as a forwarder does. */
@@ -91,7 +92,9 @@ function writerOf({ number, gatewayId, writers }: Gateway, frameBytes: number): 
   return made;
 }
 
-async function open(number: number, { server, population }: GatewaysOptions): Promise<Gateway> {
+async function open(number: number, { servers, population }: GatewaysOptions): Promise<Gateway> {
+  const server = servers[number % servers.length];
+  if (server === undefined) throw new RangeError("there is no server");
   const type = server.host.includes(":") ? "udp6" : "udp4";
   const socket = createSocket({ type, recvBufferSize: receiveBufferBytes });
   // Connection refused and the like are what a gateway sees of a server that is down.

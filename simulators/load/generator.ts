@@ -4,7 +4,7 @@ import { channelsHz } from "./datagrams.ts";
 import { openGateways } from "./gateways.ts";
 import { markedPayload } from "./payload.ts";
 import { describeDevices, groupOfDevAddr } from "./population.ts";
-import { sharedUs } from "./shared-time.ts";
+import { cpuTimeUs, sharedUs } from "./shared-time.ts";
 
 /** Sends frames of a population through gateways of its own, at a rate that no answer slows down. */
 export interface Generator {
@@ -25,6 +25,7 @@ interface Run {
   readonly answers: AnswerLog;
   worstLagUs: number;
   elapsedUs: number;
+  cpuBeforeUs: number;
 }
 
 /** Sent without a look at what came in meanwhile. */
@@ -50,7 +51,8 @@ export async function openGenerator(options: GeneratorOptions): Promise<Generato
       frames.write(compileFrame(plan, number, device).toString("base64"), number * digits, "latin1");
     }
     const answers = createAnswerLog(count, population.devices);
-    return { plan, frameBytes, frames, sentAtUs: new Float64Array(count), answers, worstLagUs: 0, elapsedUs: 0 };
+    const sentAtUs = new Float64Array(count);
+    return { plan, frameBytes, frames, sentAtUs, answers, worstLagUs: 0, elapsedUs: 0, cpuBeforeUs: 0 };
   }
 
   function sendOne(run: Run, number: number): void {
@@ -72,16 +74,18 @@ export async function openGenerator(options: GeneratorOptions): Promise<Generato
     },
     send() {
       const run = prepared(current);
+      run.cpuBeforeUs = cpuTimeUs();
       return new Promise(resolve => openLoop(run, number => sendOne(run, number), resolve));
     },
     report() {
-      const { sentAtUs, answers, worstLagUs, elapsedUs } = prepared(current);
+      const { sentAtUs, answers, worstLagUs, elapsedUs, cpuBeforeUs } = prepared(current);
       return {
         sentAtUs,
         ...answers.report(),
         ...gateways.counts(),
         worstLagMs: worstLagUs / 1000,
         elapsedSeconds: elapsedUs / 1e6,
+        cpuUs: cpuTimeUs() - cpuBeforeUs,
       };
     },
     close: () => gateways.close(),

@@ -8,8 +8,8 @@ import { readServerMetrics, type ServerMetrics } from "./server-metrics.ts";
 import { answersOf, judge, type Verdict } from "./truth.ts";
 
 export interface LoadOptions {
-  /** Where the server takes Semtech UDP. */
-  readonly server: UdpAddress;
+  /** Where the server takes Semtech UDP; gateways are spread over several. */
+  readonly servers: readonly UdpAddress[];
   /** Of each of the server's processes, for example http://127.0.0.1:8080. */
   readonly httpUrls: readonly string[];
   readonly mqtt: { readonly url: string; readonly username?: string; readonly password?: string };
@@ -46,8 +46,12 @@ export interface LoadReport extends Verdict {
   readonly cpuUsPerUplink: number;
   /** Of the server's processes at the end of the run. */
   readonly residentBytes: number;
+  /** The same at ten or so moments of the run: flat, or a leak. */
+  readonly residentBytesMeanwhile: readonly number[];
   /** How far the generator fell behind its own schedule. */
   readonly generatorLagMs: number;
+  /** What generator and subscriber take from the machine that they share with the server. */
+  readonly loadCpuUsPerUplink: number;
 }
 
 export interface JoinReport {
@@ -89,7 +93,7 @@ export const startFloor = (): CalledProcess => startProcess(programOf("floor"));
 
 /** A generator and a subscriber, each in a process of its own, for a server that knows the population. */
 export async function openLoad(options: LoadOptions): Promise<Load> {
-  const { server, population, senders, gateways, copies, payloadBytes, confirmed, mqtt, applicationId } = options;
+  const { servers, population, senders, gateways, copies, payloadBytes, confirmed, mqtt, applicationId } = options;
   const generator = startGenerator();
   const subscriber = startProcess(programOf("subscriber"));
   const close = async (): Promise<void> => {
@@ -98,7 +102,10 @@ export async function openLoad(options: LoadOptions): Promise<Load> {
   const filters = ["up", "join"].map(kind => `application/${applicationId}/device/+/event/${kind}`);
   try {
     await subscriber.call(calls.openSubscriber, { ...mqtt, filters, population });
-    await generator.call(calls.openGenerator, { server, population, gateways, copies, payloadBytes, confirmed });
+    const addresses = servers.map(({ host, port }) => ({ host, port }));
+    await generator.call(calls.openGenerator, {
+      ...{ servers: addresses, population, gateways, copies, payloadBytes, confirmed },
+    });
   } catch (error) {
     await close();
     throw error;
@@ -119,9 +126,11 @@ export async function openLoad(options: LoadOptions): Promise<Load> {
       nextSender = (first + count) % senders;
       const devices = Float64Array.from({ length: count }, (_, number) => sender(first + number));
       const before = await readServerMetrics(options.httpUrls);
-      const outcome = await sendAll(processes, { run: nextRun(), kind: "uplink", devices, ratePerSecond });
+      const memory = watchMemory(options.httpUrls, (seconds * 1000) / memorySamples);
+      const plan = { run: nextRun(), kind: "uplink" as const, devices, ratePerSecond };
+      const outcome = await sendAll(processes, plan).finally(memory.stop);
       const after = await readServerMetrics(options.httpUrls);
-      return reportOf(outcome, { ratePerSecond, confirmed, before, after });
+      return reportOf(outcome, { ratePerSecond, confirmed, before, after, residentBytesMeanwhile: memory.samples });
     },
     join: ratePerSecond =>
       joinAll(processes, {
@@ -140,7 +149,7 @@ interface Processes {
 
 interface Outcome {
   readonly sent: calls.GeneratorReport;
-  readonly arrived: Parameters<typeof judge>[1];
+  readonly arrived: calls.Arrivals;
 }
 
 async function sendAll({ generator, subscriber }: Processes, plan: calls.RunPlan): Promise<Outcome> {
@@ -159,11 +168,28 @@ interface Circumstances {
   readonly confirmed: boolean;
   readonly before: ServerMetrics;
   readonly after: ServerMetrics;
+  readonly residentBytesMeanwhile: readonly number[];
+}
+
+const memorySamples = 10;
+/** More often it would be work for the server. */
+const leastMemoryIntervalMs = 1_000;
+
+function watchMemory(httpUrls: readonly string[], intervalMs: number) {
+  const samples: number[] = [];
+  const look = async (): Promise<void> => {
+    // A server that is too busy for this once tells it the next time, or at the end.
+    const metrics = await readServerMetrics(httpUrls).catch(() => undefined);
+    if (metrics) samples.push(metrics.residentBytes);
+  };
+  const timer = setInterval(() => void look(), Math.max(leastMemoryIntervalMs, intervalMs));
+  return { samples, stop: () => clearInterval(timer) };
 }
 
 const latestOf = (timesUs: Float64Array): number => timesUs.reduce((latest, atUs) => Math.max(latest, atUs), 0);
 
-function reportOf({ sent, arrived }: Outcome, { ratePerSecond, confirmed, before, after }: Circumstances): LoadReport {
+function reportOf({ sent, arrived }: Outcome, circumstances: Circumstances): LoadReport {
+  const { ratePerSecond, confirmed, before, after, residentBytesMeanwhile } = circumstances;
   const verdict = judge(sent, arrived);
   const untilLastUs = latestOf(arrived.arrivedAtUs) - (sent.sentAtUs[0] ?? 0);
   const elapsedSeconds = Math.max(sent.elapsedSeconds, untilLastUs / 1e6);
@@ -182,7 +208,9 @@ function reportOf({ sent, arrived }: Outcome, { ratePerSecond, confirmed, before
     answerLatencyMs: answers,
     cpuUsPerUplink: ((after.cpuSeconds - before.cpuSeconds) * 1e6) / Math.max(1, verdict.delivered),
     residentBytes: after.residentBytes,
+    residentBytesMeanwhile,
     generatorLagMs: sent.worstLagMs,
+    loadCpuUsPerUplink: (sent.cpuUs + arrived.cpuUs) / verdict.sent,
   };
 }
 

@@ -1,9 +1,10 @@
 import { connectAsync } from "mqtt";
 import * as calls from "./calls.ts";
 import { handler, serveCalls } from "./process-calls.ts";
-import { sharedUs } from "./shared-time.ts";
+import { cpuTimeUs, sharedUs } from "./shared-time.ts";
 import { type ArrivalLog, createArrivalLog } from "./subscriber.ts";
 
+let cpuBeforeUs = 0;
 let opened: ArrivalLog | undefined;
 
 const log = (): ArrivalLog => {
@@ -55,11 +56,12 @@ serveCalls([
   }),
   handler(calls.expectRun, expectation => {
     log().expect(expectation);
+    cpuBeforeUs = cpuTimeUs();
     return {};
   }),
   handler(calls.awaitRun, async ({ silenceMs }) => {
     await settled(log(), silenceMs);
     return {};
   }),
-  handler(calls.reportArrivals, () => log().report()),
+  handler(calls.reportArrivals, () => ({ ...log().report(), cpuUs: cpuTimeUs() - cpuBeforeUs })),
 ]);

@@ -3,8 +3,9 @@ import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import Type from "typebox";
 import Value from "typebox/value";
-import { describe, expect, test, vi } from "vitest";
+import { expect, test, vi } from "vitest";
 import { mosquittoMissing } from "../app-server/support/mosquitto.ts";
+import { whyNoInstallation } from "../support/installation.ts";
 
 // Whole programs start here; wait for them as long as a busy machine needs.
 vi.setConfig({ testTimeout: 180_000 });
@@ -43,31 +44,31 @@ const outputSchema = Type.Object({
   ),
 });
 
-const missing = mosquittoMissing();
-describe.skipIf(missing !== undefined)(
-  `the benchmark against a server of its own${missing ? ` (${missing})` : ""}`,
-  () => {
-    test("counts every uplink, every answer and every join at a fixed rate", async () => {
-      const { output, errors, code } = await bench(
-        ...["three-gateways", "downlinks", "joins", "--rate", "40", "--duration", "3s", "--devices", "40"],
-        ...["--gateways", "40", "--no-floor", "--json"],
-      );
-      expect(code, errors).toBe(0);
-      const { results } = Value.Parse(outputSchema, JSON.parse(output));
-      expect(results.map(({ mode }) => mode)).toEqual(["three-gateways", "downlinks", "joins"]);
-      for (const [index, copies] of [3, 1, 1].entries()) {
-        const report = results[index]?.report;
-        expect(report).toMatchObject({ sent: 120, lost: 0, duplicated: 0, unanswered: 0, datagrams: 120 * copies });
-        expect(report?.acknowledged).toBe(120 * copies);
-        expect(report?.latencyMs.count).toBe(120);
-        expect(report?.cpuUsPerUplink).toBeGreaterThan(0);
-      }
-      expect(results[0]?.report.answerLatencyMs.count).toBe(0);
-      expect(results[1]?.report.answerLatencyMs.count).toBe(120);
-      expect(results[2]?.joins).toMatchObject({ devices: 40, joined: 40 });
-    });
-  },
-);
+/** Small, and everything of it. */
+async function measured(...args: readonly string[]) {
+  const small = ["--rate", "40", "--duration", "3s", "--devices", "40", "--gateways", "40", "--no-floor", "--json"];
+  const { output, errors, code } = await bench(...args, ...small);
+  expect(code, errors).toBe(0);
+  const { results } = Value.Parse(outputSchema, JSON.parse(output));
+  for (const { report } of results) {
+    expect(report).toMatchObject({ sent: 120, lost: 0, duplicated: 0, unanswered: 0, acknowledged: 120 });
+    expect(report.latencyMs.count).toBe(120);
+    expect(report.cpuUsPerUplink).toBeGreaterThan(0);
+  }
+  return results;
+}
+
+test.skipIf(mosquittoMissing() !== undefined)("counts every uplink, every answer and every join", async () => {
+  const [downlinks, joins] = await measured("downlinks", "joins");
+  expect(downlinks?.report.answerLatencyMs.count).toBe(120);
+  expect(joins?.report.answerLatencyMs.count).toBe(0);
+  expect(joins?.joins).toMatchObject({ devices: 40, joined: 40 });
+});
+
+test.skipIf(whyNoInstallation !== undefined)("counts every uplink through two network servers", async () => {
+  const [uplinks] = await measured("uplinks", "--set", "roles", "--network-servers", "2");
+  expect(uplinks?.mode).toBe("uplinks");
+});
 
 test("a mode that is not there is wrong usage", async () => {
   const { errors, code } = await bench("sidelinks");
