@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { regionNames } from "../lorawan/region/region.ts";
-import { macVersions, regionalParametersRevisions } from "../lorawan/version.ts";
+import { type MacVersion, macVersions, regionalParametersRevisions } from "../lorawan/version.ts";
 import { ProvisioningFailed } from "../simulators/provision.ts";
 import { type SimulationOptions, type SimulationReport, simulate } from "../simulators/simulate.ts";
 import type { ApiClient } from "./api-client.ts";
@@ -51,7 +51,7 @@ function simulationOf(values: OptionValues): Omit<SimulationOptions, "api" | "mq
   const subBand = numberOption(values, "subBand");
   const stateFile = textOption(values, "stateFile");
   const regionalParameters = regionalParametersRevisions.find(known => known === values.regionalParameters);
-  const macVersion = macVersions.find(known => known === values.macVersion);
+  const macVersion = macVersions.find(known => known === (values.macVersion ?? values.lorawan));
   return {
     udp: udpAddress(textOption(values, "udp") ?? defaultUdp),
     devices: numberOption(values, "devices") ?? defaults.devices,
@@ -66,6 +66,7 @@ function simulationOf(values: OptionValues): Omit<SimulationOptions, "api" | "mq
     ...(stateFile !== undefined && { stateFile }),
     ...(regionalParameters !== undefined && { regionalParameters }),
     ...(macVersion !== undefined && { macVersion }),
+    ...(flagOption(values, "abp") && { abp: true }),
   };
 }
 
@@ -84,6 +85,14 @@ async function subscription(client: ApiClient, url: string): Promise<Subscriptio
   const { username, password, end } = await temporaryMqttUser(client, textMember(application, "id"), "simulate");
   return { mqtt: { url, username, password }, end };
 }
+
+function lorawanVersion(text: string): MacVersion {
+  const version = macVersions.find(known => known === text) ?? shortVersions[text];
+  if (version === undefined) throw new InvalidArgumentError(`Allowed are 1.0, 1.1, ${macVersions.join(", ")}.`);
+  return version;
+}
+
+const shortVersions: Readonly<Record<string, MacVersion>> = { "1.0": "1.0.4", "1.1": "1.1.0" };
 
 const codesOf = (error: unknown): string => (error instanceof Error && "code" in error ? String(error.code) : "");
 
@@ -143,6 +152,8 @@ export function addSimulateCommand(program: Command, terminal: Terminal): void {
     .addOption(new Option("--region <region>", "radio plan").choices(regionNames).default(defaults.region))
     .addOption(new Option("--regional-parameters <revision>", "of the region").choices(regionalParametersRevisions))
     .addOption(new Option("--mac-version <version>", "LoRaWAN version of the devices").choices(macVersions))
+    .option("--lorawan <version>", "the same, in short: 1.0 is 1.0.4, 1.1 is 1.1.0", lorawanVersion)
+    .option("--abp", "devices are activated by personalization and do not join")
     .option("--sub-band <n>", "sub-band of a fixed channel plan", integerBetween(1, 12))
     .option("--state-file <file>", "keeps the devices' sessions from one run to the next; holds keys")
     .option("--no-provision", "devices and gateways of this seed are in the server already")

@@ -1,10 +1,12 @@
 import type { Region } from "../lorawan/region/region.ts";
 import type { AirReception } from "./air.ts";
 import type { DeviceEvent, ViolationKind } from "./device-events.ts";
+import { openDownlink } from "./device-frames.ts";
 import { answerMacCommands, type MacReport } from "./device-mac.ts";
 import type { DeviceSession } from "./device-state.ts";
 import type { WindowName } from "./device-windows.ts";
-import { type DownlinkFields, openDownlink } from "./frames.ts";
+import type { DownlinkFields } from "./frames.ts";
+import type { Counter11 } from "./frames11.ts";
 
 export interface DownlinkContext {
   readonly region: Region;
@@ -12,6 +14,8 @@ export interface DownlinkContext {
   readonly adr: boolean;
   /** The device waits for the ACK of a confirmed uplink. */
   readonly ackExpected: boolean;
+  /** Counter of the uplink that an ACK would be for. */
+  readonly acknowledgeable: number;
   /** Class C. */
   readonly alwaysListens: boolean;
 }
@@ -46,23 +50,23 @@ export function receiveDownlink(
     acknowledged: false,
     answerSoon: false,
   });
-  const opened = openDownlink(reception.transmission.phyPayload, session, session.lastFCntDown);
+  const opened = openDownlink(session, reception.transmission.phyPayload, context.acknowledgeable);
   switch (opened.kind) {
     case "not-mine":
       return refused();
     case "bad-mic":
       return refused({ kind: "bad-mic", window });
     case "repeated":
-      return refused(violation("counter-reused", `FCntDown ${opened.fCnt} after ${session.lastFCntDown}`));
+      return refused(violation("counter-reused", `FCntDown ${opened.fCnt} (${opened.counter}) again`));
     case "downlink":
       break;
   }
-  const { downlink } = opened;
+  const { downlink, counter } = opened;
   // C5: such a frame is discarded.
   if (downlink.fPort === 0 && downlink.fOpts.length > 0) {
     return refused(violation("f-opts-with-port-0", `FCntDown ${downlink.fCnt}`));
   }
-  return accept(reception, window, session, context, downlink);
+  return accept(reception, window, session, context, downlink, counter);
 }
 
 function accept(
@@ -71,9 +75,14 @@ function accept(
   session: DeviceSession,
   context: DownlinkContext,
   downlink: DownlinkFields,
+  counter: Counter11,
 ): DownlinkOutcome {
   const commands = downlink.fPort === 0 ? downlink.payload : downlink.fOpts;
-  const mac = answerMacCommands(commands, session.parameters, { ...context, snrDb: reception.snrDb });
+  const mac = answerMacCommands(commands, session.parameters, {
+    ...context,
+    snrDb: reception.snrDb,
+    version11: session.version11 !== undefined,
+  });
   // C58: only a downlink in a window of class A shows that the answers arrived.
   const kept = session.answers.filter(({ sticky }) => !sticky || window === "RXC");
   const { fOpts: _, ...fields } = downlink;
@@ -82,7 +91,7 @@ function accept(
   return {
     session: {
       ...session,
-      lastFCntDown: downlink.fCnt,
+      ...counted(session, downlink, counter, mac.confirmed),
       adrAckCounter: 0,
       ackOwed: session.ackOwed || downlink.confirmed,
       parameters: mac.parameters,
@@ -97,6 +106,27 @@ function accept(
     acknowledged: downlink.ack && context.ackExpected,
     // TS001-1.0.4 4.3.1.4: FPending asks a device for an uplink that must open windows first; class C listens anyway.
     answerSoon: downlink.confirmed || (downlink.fPending && !context.alwaysListens),
+  };
+}
+
+/** The counter that the frame has used, and what it confirms or wants confirmed in LoRaWAN 1.1. */
+function counted(
+  { version11 }: DeviceSession,
+  { fCnt, confirmed }: DownlinkFields,
+  counter: Counter11,
+  confirmedCids: readonly number[],
+): Partial<DeviceSession> {
+  const used = counter === "network" ? { lastFCntDown: fCnt } : {};
+  if (version11 === undefined) return used;
+  const { indications, ...keys } = version11;
+  return {
+    ...used,
+    version11: {
+      ...keys,
+      ...(counter === "application" && { lastAFCntDown: fCnt }),
+      ...(confirmed && { confFCnt: fCnt & 0xffff }),
+      indications: indications.filter(bytes => !confirmedCids.includes(Number.parseInt(bytes.slice(0, 2), 16))),
+    },
   };
 }
 

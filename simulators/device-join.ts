@@ -4,10 +4,11 @@ import type { Clock } from "../platform/clock.ts";
 import type { AirReception } from "./air.ts";
 import { lowestDataRate } from "./device-adr.ts";
 import type { DeviceEvent } from "./device-events.ts";
+import { openJoinAccept } from "./device-frames.ts";
 import type { DeviceRadio } from "./device-radio.ts";
 import { type DeviceSession, joinedSession } from "./device-state.ts";
 import { joinWindowParameters, type WindowName } from "./device-windows.ts";
-import { encodeJoinRequest, type JoinAcceptFields, type JoinCredentials, openJoinAccept } from "./frames.ts";
+import { encodeJoinRequest, type JoinAcceptFields, type JoinCredentials } from "./frames.ts";
 import type { Random } from "./random.ts";
 
 export interface DeviceJoinOptions {
@@ -47,7 +48,7 @@ export class DeviceJoin {
 
   constructor(options: DeviceJoinOptions, counters: JoinCounters) {
     this.#options = options;
-    this.#counts = options.macVersion === "1.0.4";
+    this.#counts = options.macVersion === "1.0.4" || options.macVersion === "1.1.0";
     this.#nextDevNonce = counters.devNonce;
     this.#lastJoinNonce = counters.lastJoinNonce;
   }

@@ -7,6 +7,8 @@ export interface MacOutcome {
   /** In the order of the requests. */
   readonly answers: readonly MacAnswer[];
   readonly reports: readonly MacReport[];
+  /** CIDs of indications that the network has confirmed (LoRaWAN 1.1). */
+  readonly confirmed: readonly number[];
 }
 
 export type MacReport =
@@ -26,6 +28,8 @@ export interface MacContext {
   /** SNR of this downlink. */
   readonly snrDb: number;
   readonly adr: boolean;
+  /** LoRaWAN 1.1 was agreed on; false by default. */
+  readonly version11?: boolean;
 }
 
 /** Bytes after the CID, from the network to the device. */
@@ -44,6 +48,19 @@ const requestLengths: ReadonlyMap<number, number> = new Map([
   [0x11, 4],
   [0x13, 3],
 ]);
+
+/** What LoRaWAN 1.1 adds. ForceRejoinReq (0x0e) is heard and not obeyed. */
+const requestLengths11: ReadonlyMap<number, number> = new Map([
+  ...requestLengths,
+  [0x01, 1],
+  [0x0b, 1],
+  [0x0c, 1],
+  [0x0e, 2],
+  [0x0f, 1],
+  [0x20, 1],
+]);
+/** ResetConf, RekeyConf and DeviceModeConf. */
+const confirmations: readonly number[] = [0x01, 0x0b, 0x20];
 
 interface Request {
   readonly cid: number;
@@ -67,12 +84,15 @@ const eirpTableDbm = [8, 10, 12, 13, 14, 16, 18, 20, 21, 24, 26, 27, 29, 30, 33,
 /** A value of 15 in LinkADRReq leaves data rate or power as it is. */
 const unchanged = 15;
 
-function parse(bytes: Uint8Array): { readonly requests: readonly Request[]; readonly report?: MacReport } {
+function parse(
+  bytes: Uint8Array,
+  lengths: ReadonlyMap<number, number>,
+): { readonly requests: readonly Request[]; readonly report?: MacReport } {
   const requests: Request[] = [];
   let at = 0;
   while (at < bytes.length) {
     const cid = bytes[at] ?? 0;
-    const length = requestLengths.get(cid);
+    const length = lengths.get(cid);
     if (length === undefined) return { requests, report: { kind: "unknown-command", cid } };
     if (at + 1 + length > bytes.length) return { requests, report: { kind: "truncated-command", cid } };
     requests.push({ cid, body: bytes.subarray(at + 1, at + 1 + length) });
@@ -83,7 +103,7 @@ function parse(bytes: Uint8Array): { readonly requests: readonly Request[]; read
 
 /** Pure: parameters and commands in, parameters and answers out. */
 export function answerMacCommands(bytes: Uint8Array, current: RadioParameters, context: MacContext): MacOutcome {
-  const { requests, report } = parse(bytes);
+  const { requests, report } = parse(bytes, context.version11 ? requestLengths11 : requestLengths);
   let parameters = current;
   const answers: MacAnswer[] = [];
   const reports: MacReport[] = [];
@@ -103,7 +123,8 @@ export function answerMacCommands(bytes: Uint8Array, current: RadioParameters, c
     if (step.answer !== undefined) answers.push({ bytes: step.answer, sticky: step.sticky ?? false });
     if (step.report) reports.push(step.report);
   }
-  return { parameters, answers, reports: report ? [...reports, report] : reports };
+  const confirmed = requests.map(({ cid }) => cid).filter(cid => confirmations.includes(cid));
+  return { parameters, answers, reports: report ? [...reports, report] : reports, confirmed };
 }
 
 function answerOne(request: Request, parameters: RadioParameters, context: MacContext): Step {
@@ -127,6 +148,11 @@ function answerOne(request: Request, parameters: RadioParameters, context: MacCo
       return txParamSetup(first, parameters, context.region);
     case 0x0a:
       return dlChannel(body, parameters, context.region);
+    // ADRParamSetupReq: taken note of, and RejoinParamSetupReq likewise, its time included.
+    case 0x0c:
+      return { answer: hexOf(cid) };
+    case 0x0f:
+      return { answer: hexOf(cid, 0x01) };
     case 0x0d: {
       const seconds = (u24(body, 0) | ((body[3] ?? 0) << 24)) >>> 0;
       return { report: { kind: "device-time", gpsTimeMs: seconds * 1000 + ((body[4] ?? 0) * 1000) / 256 } };

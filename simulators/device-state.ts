@@ -1,7 +1,7 @@
 import Type, { type Static } from "typebox";
 import Value from "typebox/value";
 import type { ChannelPlan, Region } from "../lorawan/region/region.ts";
-import type { JoinAcceptFields } from "./frames.ts";
+import type { JoinAcceptFields, SessionKeys } from "./frames.ts";
 
 const channelSchema = Type.Object({
   uplinkFrequencyHz: Type.Integer(),
@@ -55,6 +55,18 @@ const sessionSchema = Type.Object({
   ackOwed: Type.Boolean(),
   /** Uplinks since the last downlink. */
   adrAckCounter: Type.Integer(),
+  /** LoRaWAN 1.1: `nwkSKey` is FNwkSIntKey then, and `lastFCntDown` the counter of frames without application payload. */
+  version11: Type.Optional(
+    Type.Object({
+      sNwkSIntKey: Type.String(),
+      nwkSEncKey: Type.String(),
+      lastAFCntDown: Type.Optional(Type.Integer()),
+      /** Counter of the last confirmed downlink. */
+      confFCnt: Type.Integer(),
+      /** RekeyInd, ResetInd and DeviceModeInd, hex: in every uplink until the network confirms them. */
+      indications: Type.Array(Type.String()),
+    }),
+  ),
 });
 
 /** What a device keeps over a restart. Holds session keys: a file with it is a secret. */
@@ -113,11 +125,11 @@ export function joinedSession(
   enabled: ReadonlySet<number>,
   rx2FrequencyHz: number = region.rx2.frequencyHz,
 ): DeviceSession {
-  const { devAddr, nwkSKey, appSKey } = accept;
+  const { devAddr, nwkSKey, appSKey, version11 } = accept;
   const defaults = defaultParameters(region, dataRate, enabled);
   const listed = accept.cfList === undefined ? undefined : region.applyCfList(accept.cfList);
   return {
-    ...freshSession({ devAddr, nwkSKey, appSKey }, defaults),
+    ...freshSession({ devAddr, nwkSKey, appSKey, ...(version11 && { version11 }) }, defaults, [rekeyInd]),
     parameters: {
       ...defaults,
       rx1DelaySeconds: accept.rxDelaySeconds,
@@ -129,9 +141,15 @@ export function joinedSession(
   };
 }
 
+/** Version 1 of LoRaWAN 1.1. */
+const rekeyInd = "0b01";
+const resetInd = "0101";
+
+/** A session that has just begun; `indications` are for LoRaWAN 1.1 alone. */
 export const freshSession = (
-  keys: Pick<DeviceSession, "devAddr" | "nwkSKey" | "appSKey">,
+  { version11, ...keys }: SessionKeys & { readonly devAddr: string },
   parameters: RadioParameters,
+  indications: string[] = [resetInd],
 ): DeviceSession => ({
   ...keys,
   fCntUp: 0,
@@ -139,4 +157,5 @@ export const freshSession = (
   answers: [],
   ackOwed: false,
   adrAckCounter: 0,
+  ...(version11 && { version11: { ...version11, confFCnt: 0, indications } }),
 });

@@ -5,6 +5,7 @@ import type { Air, AirReception } from "./air.ts";
 import { adrOfUplink } from "./device-adr.ts";
 import { receiveDownlink } from "./device-downlink.ts";
 import type { DeviceEvent, DeviceListener } from "./device-events.ts";
+import { sealUplink } from "./device-frames.ts";
 import { DeviceJoin } from "./device-join.ts";
 import { DeviceRadio } from "./device-radio.ts";
 import {
@@ -15,7 +16,7 @@ import {
   freshSession,
 } from "./device-state.ts";
 import type { WindowName } from "./device-windows.ts";
-import { encodeUplink, type JoinCredentials, type SessionKeys } from "./frames.ts";
+import type { JoinCredentials, SessionKeys } from "./frames.ts";
 import type { Position } from "./propagation.ts";
 import { createRandom, type Random } from "./random.ts";
 
@@ -63,7 +64,8 @@ interface PreparedUplink {
   readonly confirmed: boolean;
   readonly fPort?: number;
   readonly payload: Uint8Array;
-  readonly phyPayload: Uint8Array;
+  /** The frame for a transmission at this data rate on this channel. */
+  readonly seal: (dataRate: number, channel: number) => Uint8Array;
   attempt: number;
   acknowledged: boolean;
 }
@@ -72,7 +74,16 @@ const maxQueued = 16;
 const maxFOpts = 15;
 const none = new Uint8Array(0);
 
-/** A LoRaWAN 1.0.x end device of class A or C. */
+/** TS001-1.1 5.13: a device of class C says so with DeviceModeInd. */
+const deviceModeInd = "2002";
+
+function withDeviceMode(session: DeviceSession, deviceClass: DeviceOptions["deviceClass"]): DeviceSession {
+  const { version11 } = session;
+  if (deviceClass !== "C" || version11 === undefined) return session;
+  return { ...session, version11: { ...version11, indications: [...version11.indications, deviceModeInd] } };
+}
+
+/** An end device of class A or C; it speaks LoRaWAN 1.1 where its credentials have a NwkKey, and else 1.0.x. */
 export class Device {
   readonly devEui: string;
   readonly #options: DeviceOptions;
@@ -110,7 +121,7 @@ export class Device {
     this.#session = state?.session;
     if (this.#session === undefined && personalization !== undefined) {
       const parameters = defaultParameters(region, options.dataRate ?? region.maxAdrDataRate, options.channels);
-      this.#session = freshSession(personalization, parameters);
+      this.#session = withDeviceMode(freshSession(personalization, parameters), options.deviceClass);
     }
   }
 
@@ -129,7 +140,7 @@ export class Device {
     this.#current = undefined;
     this.#session = undefined;
     this.#join.start(session => {
-      this.#session = session;
+      this.#session = withDeviceMode(session, this.#options.deviceClass);
       this.#next();
     });
   }
@@ -209,9 +220,9 @@ export class Device {
     const content = this.#contentOf(session);
     const fields = { ...session, ...content, adr, adrAckReq, ack: session.ackOwed, fCnt: session.fCntUp };
     const { confirmed, payload, fCnt } = fields;
-    const phyPayload = encodeUplink(fields);
     const port = fields.fPort === undefined ? {} : { fPort: fields.fPort };
-    this.#current = { fCnt, confirmed, payload, phyPayload, attempt: 0, acknowledged: false, ...port };
+    const seal = (dataRate: number, channel: number) => sealUplink(session, fields, dataRate, channel);
+    this.#current = { fCnt, confirmed, payload, seal, attempt: 0, acknowledged: false, ...port };
     // Counted before it is sent, so that a device that is restored never uses a counter twice.
     this.#session = {
       ...session,
@@ -225,7 +236,9 @@ export class Device {
 
   /** Commands go into FOpts if they fit, else into a frame of their own on FPort 0 (C6). */
   #contentOf(session: DeviceSession): { fOpts: Uint8Array; fPort?: number; payload: Uint8Array; confirmed: boolean } {
-    const commands = Uint8Array.from(Buffer.from(session.answers.map(({ bytes }) => bytes).join(""), "hex"));
+    const indications = session.version11?.indications ?? [];
+    const parts = [...indications, ...session.answers.map(({ bytes }) => bytes)];
+    const commands = Uint8Array.from(Buffer.from(parts.join(""), "hex"));
     const { dataRate, uplinkDwellTime } = session.parameters;
     const limits = { direction: "up", dwellTime: uplinkDwellTime, repeater: false } as const;
     const most = this.#options.region.maxPayload(dataRate, limits);
@@ -251,14 +264,15 @@ export class Device {
     const { parameters } = session;
     const { dataRate } = parameters;
     const channels = channelPlanOf(parameters);
-    const enabled = parameters.enabledChannels.flatMap(number => channels[number] ?? []);
-    const carries = (channel: Channel): boolean => region.carries(channel, dataRate);
-    const fitting = enabled.filter(carries);
+    const carries = (channel: Channel | undefined): boolean =>
+      channel !== undefined && region.carries(channel, dataRate);
+    const fitting = parameters.enabledChannels.filter(number => carries(channels[number]));
     // After a step back no enabled channel may carry the data rate; a default one does.
-    const usable =
-      fitting.length > 0 ? fitting : region.defaultChannels.filter(known => known !== undefined).filter(carries);
-    const { uplinkFrequencyHz } = this.#random.pick(usable);
-    const { phyPayload, fCnt, confirmed, payload } = uplink;
+    const defaults = [...region.defaultChannels.keys()].filter(number => carries(region.defaultChannels[number]));
+    const number = this.#random.pick(fitting.length > 0 ? fitting : defaults);
+    const uplinkFrequencyHz = (channels[number] ?? region.defaultChannels[number])?.uplinkFrequencyHz ?? 0;
+    const { fCnt, confirmed, payload } = uplink;
+    const phyPayload = uplink.seal(dataRate, number);
     uplink.attempt += 1;
     const port = uplink.fPort === undefined ? {} : { fPort: uplink.fPort };
     const { attempt } = uplink;
@@ -313,6 +327,7 @@ export class Device {
       battery,
       adr,
       ackExpected,
+      acknowledgeable: this.#current?.fCnt ?? session.fCntUp - 1,
       alwaysListens: deviceClass === "C",
     });
     this.#session = outcome.session;

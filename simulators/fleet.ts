@@ -9,7 +9,7 @@ import type { DatagramPort } from "./datagram.ts";
 import { Device } from "./device.ts";
 import type { DeviceEvent } from "./device-events.ts";
 import { deviceStateSchema } from "./device-state.ts";
-import type { JoinCredentials } from "./frames.ts";
+import type { JoinCredentials, SessionKeys } from "./frames.ts";
 import {
   createUdpGateway,
   type GatewayEvent,
@@ -29,6 +29,8 @@ export interface FleetOptions {
   readonly gateways: number;
   readonly region: Region;
   readonly macVersion: MacVersion;
+  /** Devices are activated by personalization, and never join; false by default. */
+  readonly abp?: boolean;
   /** A path to the server for each gateway. */
   connect(gatewayId: string): DatagramPort;
   /** Between uplinks of one device; each sensor's own by default. */
@@ -61,8 +63,12 @@ export const parseFleetState = (value: unknown): FleetState => Value.Parse(fleet
 export interface FleetDevice {
   readonly name: string;
   readonly credentials: JoinCredentials;
+  /** Present when the device is activated by personalization. */
+  readonly personalization?: Personalization;
   readonly sensor: Sensor;
 }
+
+export type Personalization = SessionKeys & { readonly devAddr: string };
 
 export interface FleetGateway {
   readonly name: string;
@@ -112,24 +118,47 @@ const derived = (seed: number, kind: string, number: number, bytes: number): str
     .digest("hex")
     .slice(0, 2 * bytes);
 
-export function describeFleet(options: Pick<FleetOptions, "seed" | "devices" | "gateways">): {
+type FleetSize = Pick<FleetOptions, "seed" | "devices" | "gateways">;
+
+export function describeFleet(options: FleetSize & Partial<Pick<FleetOptions, "macVersion" | "abp">>): {
   readonly devices: readonly FleetDevice[];
   readonly gateways: readonly FleetGateway[];
 } {
-  const { seed } = options;
+  const { seed, abp = false } = options;
+  const version11 = options.macVersion === "1.1.0";
+  // A device that a server knows under another version or way of activation would not be let in.
+  const devEuis = `DevEUI${version11 ? " 1.1" : ""}${abp ? " ABP" : ""}`;
   const joinEui = derived(seed, "JoinEUI", 0, 8);
   const devices = Array.from({ length: options.devices }, (_, number): FleetDevice => {
     const sensor = sensors[number % sensors.length];
     if (sensor === undefined) throw new RangeError("there are no sensors");
-    const devEui = derived(seed, "DevEUI", number, 8);
+    const devEui = derived(seed, devEuis, number, 8);
     const appKey = derived(seed, "AppKey", number, 16);
-    return { name: `${sensor.name} ${number + 1}`, credentials: { devEui, joinEui, appKey }, sensor };
+    const nwkKey = derived(seed, "NwkKey", number, 16);
+    return {
+      name: `${sensor.name} ${number + 1}`,
+      credentials: { devEui, joinEui, appKey, ...(version11 && { nwkKey }) },
+      ...(abp && { personalization: personalizationOf(seed, number, version11) }),
+      sensor,
+    };
   });
   const gateways = Array.from({ length: options.gateways }, (_, number) => ({
     name: `Simulated gateway ${number + 1}`,
     gatewayId: derived(seed, "gateway", number, 8),
   }));
   return { devices, gateways };
+}
+
+/** An address of NetID 000000, and keys. */
+function personalizationOf(seed: number, number: number, version11: boolean): Personalization {
+  const key = (name: string): string => derived(seed, name, number, 16);
+  const address = Number.parseInt(derived(seed, "DevAddr", number, 4), 16) & 0x01ff_ffff;
+  return {
+    devAddr: address.toString(16).padStart(8, "0"),
+    nwkSKey: key("NwkSKey"),
+    appSKey: key("AppSKey"),
+    ...(version11 && { version11: { sNwkSIntKey: key("SNwkSIntKey"), nwkSEncKey: key("NwkSEncKey") } }),
+  };
 }
 
 /** N devices and M gateways on one air, with a schedule that depends on the seed alone. */
@@ -230,6 +259,7 @@ class SimulatedFleet implements Fleet {
     const device = new Device({
       air: this.#air,
       credentials: description.credentials,
+      ...(description.personalization && { personalization: description.personalization }),
       region,
       macVersion,
       position: this.#place(devEui, 2),

@@ -9,11 +9,16 @@ export interface JoinCredentials {
   readonly devEui: string;
   readonly joinEui: string;
   readonly appKey: string;
+  /** Of LoRaWAN 1.1 devices alone. */
+  readonly nwkKey?: string;
 }
 
 export interface SessionKeys {
+  /** FNwkSIntKey in LoRaWAN 1.1. */
   readonly nwkSKey: string;
   readonly appSKey: string;
+  /** LoRaWAN 1.1 alone. */
+  readonly version11?: { readonly sNwkSIntKey: string; readonly nwkSEncKey: string };
 }
 
 export interface JoinAcceptFields extends SessionKeys {
@@ -25,7 +30,7 @@ export interface JoinAcceptFields extends SessionKeys {
   readonly cfList?: Uint8Array;
 }
 
-export interface UplinkFields extends SessionKeys {
+export interface UplinkFields extends Pick<SessionKeys, "nwkSKey" | "appSKey"> {
   readonly devAddr: string;
   readonly confirmed: boolean;
   readonly adr: boolean;
@@ -78,7 +83,7 @@ export function encodeJoinRequest(credentials: JoinCredentials, devNonce: number
     DevEUI: hex(credentials.devEui),
     DevNonce: u16(devNonce),
   };
-  return bytesOf(loraPacket.fromFields(fields, undefined, undefined, hex(credentials.appKey)));
+  return bytesOf(loraPacket.fromFields(fields, undefined, undefined, hex(credentials.nwkKey ?? credentials.appKey)));
 }
 
 const joinAcceptLengths = [17, 33];
@@ -140,7 +145,7 @@ const leastDataBytes = 12;
  */
 export function openDownlink(
   phyPayload: Uint8Array,
-  session: SessionKeys & { readonly devAddr: string },
+  session: Pick<SessionKeys, "nwkSKey" | "appSKey"> & { readonly devAddr: string },
   lastFCnt: number | undefined,
 ): OpenedDownlink {
   const type = (phyPayload[0] ?? 0xff) >> 5;
@@ -158,13 +163,18 @@ export function openDownlink(
   return fits(earlier) ? { kind: "repeated", fCnt: earlier } : { kind: "bad-mic" };
 }
 
-function nextCounter(last: number | undefined, fCnt16: number): number {
+/** The least counter above the last one that ends in these 16 bits. */
+export function nextCounter(last: number | undefined, fCnt16: number): number {
   if (last === undefined) return fCnt16;
   const near = Math.floor(last / 0x1_0000) * 0x1_0000 + fCnt16;
   return near > last ? near : near + 0x1_0000;
 }
 
-function decipher(packet: Packet, { nwkSKey, appSKey }: SessionKeys, fCnt: number): DownlinkFields {
+function decipher(
+  packet: Packet,
+  { nwkSKey, appSKey }: Pick<SessionKeys, "nwkSKey" | "appSKey">,
+  fCnt: number,
+): DownlinkFields {
   const fPort = packet.getFPort();
   const payload =
     packet.FRMPayload && packet.FRMPayload.length > 0

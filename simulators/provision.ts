@@ -2,7 +2,7 @@ import Type, { type Static, type TSchema } from "typebox";
 import Value from "typebox/value";
 import type { Region } from "../lorawan/region/region.ts";
 import type { MacVersion } from "../lorawan/version.ts";
-import type { FleetDevice, FleetGateway } from "./fleet.ts";
+import type { FleetDevice, FleetGateway, Personalization } from "./fleet.ts";
 
 export interface ProvisionOptions {
   /** For example http://127.0.0.1:8080, without /api. */
@@ -70,14 +70,21 @@ export async function provision(options: ProvisionOptions): Promise<Provisioned>
     profiles.set(sensor.name, await api.findOrCreate("/device-profiles", body));
   }
   const gateways = options.gateways.map(gateway => ({ path: "/gateways", body: { ...gateway, tenantId } }));
-  const devices = options.devices.map(({ credentials, name, sensor }) => {
-    const { devEui, joinEui, appKey } = credentials;
+  const devices = options.devices.map(({ credentials, personalization, name, sensor }) => {
+    const { devEui, joinEui, appKey, nwkKey } = credentials;
     const deviceProfileId = profiles.get(sensor.name) ?? "";
-    const body = { devEui, joinEui, applicationId, deviceProfileId, name, keys: { nwkKey: appKey } };
-    return { path: "/devices", body };
+    const keys = nwkKey === undefined ? { nwkKey: appKey } : { nwkKey, appKey };
+    const access = personalization ? activationOf(personalization) : { keys };
+    return { path: "/devices", body: { devEui, joinEui, applicationId, deviceProfileId, name, ...access } };
   });
   return { tenantId, applicationId, created: await createAll(api, [...gateways, ...devices]) };
 }
+
+/** A simulated device that forgot its session begins at counter 0 again, as many real ones do. */
+const activationOf = ({ devAddr, nwkSKey, appSKey, version11 }: Personalization) => ({
+  resetsFCnt: true,
+  activation: { devAddr, appSKey, ...(version11 ? { fNwkSIntKey: nwkSKey, ...version11 } : { nwkSKey }) },
+});
 
 interface Creation {
   readonly path: string;

@@ -42,6 +42,8 @@ export interface SimulationOptions {
   readonly regionalParameters?: RegionalParametersRevision;
   /** 1.0.4 by default. */
   readonly macVersion?: MacVersion;
+  /** Devices are activated by personalization; false by default. */
+  readonly abp?: boolean;
   readonly subBand?: number;
   /** Sessions are read from here if it exists, and written here at the end; it holds keys. */
   readonly stateFile?: string;

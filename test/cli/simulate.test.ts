@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { parseDevEui } from "../../lorawan/ids.ts";
+import { describeFleet } from "../../simulators/fleet.ts";
 import { startTestApi, type TestApi } from "../support/api.ts";
 import { createTestTerminal, runProgram } from "../support/terminal.ts";
 
@@ -51,6 +53,21 @@ describe("simulate", () => {
     expect(errors).toContain("Simulation:");
   });
 
+  test.each([
+    ["1.1", "1.1.0"],
+    ["1.0", "1.0.4"],
+    ["1.0.2", "1.0.2"],
+  ] as const)("with --lorawan %s --abp puts personalised devices of %s in", async (short, macVersion) => {
+    const args = ["simulate", "--udp", nobody, "--devices", "1", "--seed", "77", "--lorawan", short, "--abp"];
+    const run = await runProgram([...args, "--duration", "1s"], createTestTerminal({ env }));
+    expect(run).toMatchObject({ exitCode: 0, errors: "" });
+    const { items } = await api.repositories.deviceProfiles.list({ tenants: "all" }, { limit: 100 });
+    expect(items.map(profile => profile.macVersion)).toContain(macVersion);
+    const devices = describeFleet({ seed: 77, devices: 1, gateways: 1, macVersion, abp: true });
+    const devEui = devices.devices[0]?.credentials.devEui ?? "";
+    expect(await api.repositories.devices.get(parseDevEui(devEui))).toMatchObject({ resetsFCnt: true });
+  });
+
   test("with --check leaves no MQTT user behind, even when there is no broker", async () => {
     const args = ["simulate", "--udp", nobody, "--devices", "1", "--duration", "1s", "--check"];
     const run = await runProgram([...args, "--mqtt-url", "mqtt://127.0.0.1:1"], createTestTerminal({ env }));
@@ -65,6 +82,7 @@ describe("simulate", () => {
     [["--confirmed-share", "1.5"], "A share from 0 to 1"],
     [["--duration", "10"], "A duration is expected"],
     [["--region", "EU"], "Allowed choices are"],
+    [["--lorawan", "1.2"], "Allowed are 1.0, 1.1"],
   ])("%j is wrong usage", async (args, sentence) => {
     const { exitCode, errors } = await runProgram(["simulate", ...args]);
     expect(exitCode).toBe(2);

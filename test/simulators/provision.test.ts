@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { parseDevEui } from "../../lorawan/ids.ts";
 import { regionOf } from "../../lorawan/region/regions.ts";
 import { describeFleet } from "../../simulators/fleet.ts";
 import { ProvisioningFailed, provision } from "../../simulators/provision.ts";
@@ -35,6 +36,31 @@ describe("provisioning through the REST API", () => {
     const profiles = await api.call("GET", "/api/device-profiles");
     expect(profiles.json().items).toHaveLength(4);
     expect(profiles.json().items[0]).toMatchObject({ region: "EU868", codec: "javascript" });
+  });
+
+  test("gives devices of LoRaWAN 1.1 both root keys, and personalised ones their session", async () => {
+    const options = { apiUrl, access: { token }, region: regionOf("EU868", "RP002-1.0.4") };
+    const size = { seed: 10, devices: 2, gateways: 1 };
+    const joining = describeFleet({ ...size, macVersion: "1.1.0" });
+    await provision({ ...options, ...joining, macVersion: "1.1.0" });
+    for (const { credentials } of joining.devices) {
+      const { devEui, appKey, nwkKey } = credentials;
+      expect(api.rootKeys.stored.get(parseDevEui(devEui))).toEqual({ nwkKey, appKey });
+    }
+    for (const macVersion of ["1.0.4", "1.1.0"] as const) {
+      const personalised = describeFleet({ ...size, macVersion, abp: true });
+      await provision({ ...options, ...personalised, macVersion });
+      for (const { credentials, personalization } of personalised.devices) {
+        const activation = api.control.activations.get(parseDevEui(credentials.devEui));
+        expect(activation).toMatchObject({
+          devAddr: personalization?.devAddr,
+          fNwkSIntKey: personalization?.nwkSKey,
+          sNwkSIntKey: personalization?.version11?.sNwkSIntKey ?? personalization?.nwkSKey,
+          appSKey: personalization?.appSKey,
+        });
+        expect(api.rootKeys.stored.has(parseDevEui(credentials.devEui))).toBe(false);
+      }
+    }
   });
 
   test("says what the server refused, without the token", async () => {

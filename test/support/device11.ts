@@ -1,5 +1,6 @@
 import type { Region } from "../../lorawan/region/region.ts";
 import type { Air, AirReception } from "../../simulators/air.ts";
+import { cmac, concat, little, reversed } from "../../simulators/crypto11.ts";
 import { answerMacCommands } from "../../simulators/device-mac.ts";
 import { DeviceRadio } from "../../simulators/device-radio.ts";
 import {
@@ -9,9 +10,30 @@ import {
   type RadioParameters,
 } from "../../simulators/device-state.ts";
 import { joinWindowParameters, type WindowName, type WindowParameters } from "../../simulators/device-windows.ts";
+import {
+  type Credentials11,
+  type JoinAccept11,
+  type JoinRequest11,
+  joinServerKey,
+  openDownlink,
+  openJoinAccept11,
+  type Signer11,
+  sealUplink,
+  type Uplink11,
+} from "../../simulators/frames11.ts";
 import { createRandom } from "../../simulators/random.ts";
-import { aesEncrypt, cmac, concat, derive, little, reversed } from "./crypto11.ts";
-import { openDownlink, type Session11, sealUplink } from "./frames11.ts";
+
+/** A device's session; counters change as it goes. */
+export interface Session11 extends Signer11 {
+  readonly netId: string;
+  fCntUp: number;
+  /** Highest counters accepted. */
+  readonly lastDown: { network: number; application: number };
+  /** Counter of the last confirmed downlink. */
+  confFCnt: number;
+  rjCount0: number;
+  lastUplink?: Uplink11;
+}
 
 export interface Device11Options {
   readonly air: Air;
@@ -35,12 +57,6 @@ export interface Heard11 {
   readonly payload: string;
   /** In the clear, hex. */
   readonly commands: string;
-}
-
-/** What the device waits for an accept to. */
-interface Asked {
-  readonly joinReqType: 0xff | 0 | 1 | 2;
-  readonly nonce: number;
 }
 
 type Transmitted = Parameters<DeviceRadio["transmit"]>[0];
@@ -69,6 +85,17 @@ const lengths10: ReadonlyMap<number, number> = new Map([
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
 
+const sessionOf = ({ keys, netId, devAddr, version11 }: JoinAccept11): Session11 => ({
+  ...keys,
+  netId,
+  devAddr,
+  version11,
+  fCntUp: 0,
+  lastDown: { network: -1, application: -1 },
+  confFCnt: 0,
+  rjCount0: 0,
+});
+
 /** A LoRaWAN 1.1 class A end device for tests: it sends when it is told to and reports what it hears. */
 export class Device11 {
   readonly devEui: string;
@@ -89,7 +116,7 @@ export class Device11 {
   indication = "";
   /** MAC commands for the next uplink, hex. */
   answers = "";
-  #asked: Asked | undefined;
+  #asked: JoinRequest11 | undefined;
   #ackOwed = false;
 
   constructor(options: Device11Options) {
@@ -131,7 +158,7 @@ export class Device11 {
     const nonce = changes.rjCount ?? (type === 1 ? this.rjCount1++ : session.rjCount0++);
     const network = type === 1 ? joinEui : (changes.netId ?? session.netId);
     const body = concat(Uint8Array.of(0xc0, type), reversed(network), reversed(devEui), little(nonce, 2));
-    const key = changes.key ?? (type === 1 ? this.#jsKey(0x06) : session.sNwkSIntKey);
+    const key = changes.key ?? (type === 1 ? joinServerKey(this.#credentials(), 0x06) : session.sNwkSIntKey);
     this.#asked = { joinReqType: type, nonce };
     const windows = { ...this.parameters, rx1DelaySeconds: region.joinAcceptDelaySeconds };
     this.#transmit(concat(body, cmac(key, body).subarray(0, 4)), windows, this.#channel());
@@ -145,9 +172,11 @@ export class Device11 {
     const { dataRate } = this.parameters;
     const fOpts = Uint8Array.from(Buffer.from(this.indication + this.answers, "hex"));
     const ack = this.#ackOwed;
-    const uplink = { fPort, payload, confirmed, fOpts, ack, txDr: dataRate, txCh: channel };
+    const flags = { adr: true, adrAckReq: false, ack, confirmed };
+    const { fCntUp: fCnt, confFCnt } = session;
+    const uplink = { ...flags, fCnt, fPort, payload, fOpts, confFCnt, txDr: dataRate, txCh: channel };
     const phyPayload = sealUplink(session, uplink);
-    session.lastUplink = { ...uplink, fCnt: session.fCntUp };
+    session.lastUplink = uplink;
     session.fCntUp += 1;
     this.#ackOwed = false;
     this.answers = "";
@@ -158,20 +187,19 @@ export class Device11 {
   repeat(): void {
     const session = this.session;
     if (!session?.lastUplink) throw new TypeError("there is nothing to repeat");
-    const { lastUplink, fCntUp } = session;
+    const { lastUplink } = session;
     const others = this.parameters.enabledChannels.filter(number => number !== lastUplink.txCh);
     const channel = this.#random.pick(others);
-    const repeated = { ...session, fCntUp: lastUplink.fCnt };
-    this.#transmit(sealUplink(repeated, { ...lastUplink, txCh: channel }), this.parameters, channel);
-    session.fCntUp = fCntUp;
+    this.#transmit(sealUplink(session, { ...lastUplink, txCh: channel }), this.parameters, channel);
   }
 
   stop(): void {
     this.#radio.stop();
   }
 
-  #jsKey(type: 0x05 | 0x06): Uint8Array {
-    return derive(this.#options.nwkKey, type, reversed(this.#options.devEui));
+  #credentials(): Credentials11 {
+    const { devEui, joinEui, nwkKey, appKey } = this.#options;
+    return { devEui, joinEui, nwkKey: hex(nwkKey), appKey: hex(appKey) };
   }
 
   #channel(): number {
@@ -203,74 +231,40 @@ export class Device11 {
   #accept(phyPayload: Uint8Array, window: WindowName): void {
     const asked = this.#asked;
     if (!asked) return;
-    const { nwkKey, joinEui } = this.#options;
-    const key = asked.joinReqType === 0xff ? nwkKey : this.#jsKey(0x05);
-    const clear = aesEncrypt(key, phyPayload.subarray(1));
-    const message = concat(phyPayload.subarray(0, 1), clear.subarray(0, -4));
-    const optNeg = ((clear[10] ?? 0) & 0x80) !== 0;
-    const reference = concat(Uint8Array.of(asked.joinReqType), reversed(joinEui), little(asked.nonce, 2));
-    const mic = optNeg ? cmac(this.#jsKey(0x06), reference, message) : cmac(nwkKey, message);
-    if (hex(mic.subarray(0, 4)) !== hex(clear.subarray(-4))) {
+    const accept = openJoinAccept11(phyPayload, this.#credentials(), asked);
+    if (!accept) {
       this.faults.push("join-accept: bad MIC");
       return;
     }
-    const joinNonce = Buffer.from(clear).readUIntLE(0, 3);
-    if (joinNonce <= this.joinNonce) {
-      this.faults.push(`join-accept: JoinNonce ${joinNonce} after ${this.joinNonce}`);
+    if (accept.joinNonce <= this.joinNonce) {
+      this.faults.push(`join-accept: JoinNonce ${accept.joinNonce} after ${this.joinNonce}`);
       return;
     }
-    this.joinNonce = joinNonce;
+    this.joinNonce = accept.joinNonce;
     this.#asked = undefined;
-    this.session = this.#sessionOf(clear, optNeg, asked);
-    if (asked.joinReqType !== 2) this.parameters = this.#parametersOf(clear);
-    this.indication = optNeg ? "0b01" : "";
+    this.session = sessionOf(accept);
+    if (asked.joinReqType !== 2) this.parameters = this.#parametersOf(accept);
+    this.indication = accept.version11 ? "0b01" : "";
     this.answers = "";
     this.#ackOwed = false;
-    this.accepts.push({ devAddr: this.session.devAddr, window, optNeg });
+    this.accepts.push({ devAddr: this.session.devAddr, window, optNeg: accept.version11 });
   }
 
-  #sessionOf(clear: Uint8Array, version11: boolean, { nonce }: Asked): Session11 {
-    const { nwkKey, appKey, joinEui } = this.#options;
-    const parts = [clear.subarray(0, 3), version11 ? reversed(joinEui) : clear.subarray(3, 6), little(nonce, 2)];
-    const fNwkSIntKey = derive(nwkKey, 0x01, ...parts);
-    return {
-      version11,
-      netId: hex(clear.subarray(3, 6).slice().reverse()),
-      devAddr: hex(clear.subarray(6, 10).slice().reverse()),
-      fNwkSIntKey,
-      appSKey: derive(version11 ? appKey : nwkKey, 0x02, ...parts),
-      sNwkSIntKey: version11 ? derive(nwkKey, 0x03, ...parts) : fNwkSIntKey,
-      nwkSEncKey: version11 ? derive(nwkKey, 0x04, ...parts) : fNwkSIntKey,
-      fCntUp: 0,
-      lastDown: { network: -1, application: -1 },
-      confFCnt: 0,
-      rjCount0: 0,
-    };
-  }
-
-  #parametersOf(clear: Uint8Array): RadioParameters {
+  #parametersOf({ keys: _, version11: __, ...accept }: JoinAccept11): RadioParameters {
     const { region } = this.#options;
-    const settings = clear[10] ?? 0;
-    const accept = {
-      joinNonce: 0,
-      devAddr: "",
-      nwkSKey: "",
-      appSKey: "",
-      rx1DrOffset: (settings >> 4) & 0x07,
-      rx2DataRate: settings & 0x0f,
-      rxDelaySeconds: (clear[11] ?? 0) || 1,
-      ...(clear.length === 32 && { cfList: clear.subarray(12, 28) }),
-    };
-    return joinedSession(region, accept, 5, new Set(region.defaultChannels.keys())).parameters;
+    const fields = { ...accept, nwkSKey: "", appSKey: "" };
+    return joinedSession(region, fields, 5, new Set(region.defaultChannels.keys())).parameters;
   }
 
   #data(session: Session11, phyPayload: Uint8Array, window: WindowName, snrDb: number): void {
-    const opened = openDownlink(session, phyPayload);
-    if (typeof opened === "string") {
-      this.faults.push(opened);
+    const opened = openDownlink(session, phyPayload, session.lastDown, session.lastUplink?.fCnt ?? 0);
+    if (opened.kind !== "downlink") {
+      this.faults.push(`downlink: ${opened.kind}`);
       return;
     }
-    const { counter, fCnt, ack, confirmed, fPort, payload, commands } = opened;
+    const { counter, downlink } = opened;
+    const { fCnt, ack, confirmed, fPort, payload } = downlink;
+    const commands = fPort === 0 ? payload : downlink.fOpts;
     session.lastDown[counter] = fCnt;
     if (confirmed) {
       session.confFCnt = fCnt;

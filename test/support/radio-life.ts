@@ -36,14 +36,17 @@ export async function personalisedLife(options: LifeOptions = {}) {
   const nwkSKey = "0a".repeat(16);
   const appSKey = "0b".repeat(16);
   const devAddr = parseDevAddr("01020304");
-  const personalization = { devAddr, nwkSKey, appSKey };
+  const [sNwkSIntKey, nwkSEncKey] =
+    options.profile?.macVersion === "1.1.0" ? ["0c".repeat(16), "0d".repeat(16)] : [nwkSKey, nwkSKey];
+  const version11 = sNwkSIntKey === nwkSKey ? {} : { version11: { sNwkSIntKey, nwkSEncKey } };
+  const personalization = { devAddr, nwkSKey, appSKey, ...version11 };
   const device = await scenario.addDevice({ personalization, ...options.device }, options.config);
   await scenario.server.activate(device.devEui, {
     devAddr,
     appSKey: { aesKey: appSKey },
     fNwkSIntKey: nwkSKey,
-    sNwkSIntKey: nwkSKey,
-    nwkSEncKey: nwkSKey,
+    sNwkSIntKey,
+    nwkSEncKey,
     fCntUp: 0,
     nFCntDown: 0,
     aFCntDown: 0,
@@ -73,7 +76,9 @@ export function lifeOf(scenario: Scenario, gateways: readonly UdpGateway[], devi
     /** Names of the commands that the device was sent, in order. */
     commandsHeard: (): readonly string[] =>
       eventsOfKind("downlink").flatMap(({ macCommands }) =>
-        describeCommands(Buffer.from(macCommands, "hex"), "down", "1.0.4").map(command => command.name),
+        describeCommands(Buffer.from(macCommands, "hex"), "down", scenario.profile.macVersion).map(
+          command => command.name,
+        ),
       ),
     /** What the device itself uses now. */
     parameters() {

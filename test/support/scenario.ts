@@ -188,12 +188,17 @@ export async function createScenario(options: ScenarioOptions = {}) {
     const devEui = parseDevEui((devices.size + 1).toString(16).padStart(16, "d"));
     const joinEui = parseJoinEui("0e0e0e0e0e0e0e0e");
     const appKey = (devices.size + 1).toString(16).padStart(32, "0");
+    const nwkKey = (devices.size + 1).toString(16).padStart(32, "1");
+    const version11 = (changes.macVersion ?? profile.macVersion) === "1.1.0";
     register(devEui, config);
-    await joinStores.rootKeys.put(devEui, { nwkKey: parseAesKey(appKey) });
+    const rootKeys = version11
+      ? { nwkKey: parseAesKey(nwkKey), appKey: parseAesKey(appKey) }
+      : { nwkKey: parseAesKey(appKey) };
+    await joinStores.rootKeys.put(devEui, rootKeys);
     const events: DeviceEvent[] = [];
     const device = new Device({
       air,
-      credentials: { devEui, joinEui, appKey },
+      credentials: { devEui, joinEui, appKey, ...(version11 && { nwkKey }) },
       region,
       macVersion: profile.macVersion,
       position: { eastM: 300, northM: 0, heightM: 2 },
