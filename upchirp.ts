@@ -5,6 +5,7 @@ import { createProgram } from "./cli/program.ts";
 import { type Config, configSchema } from "./compose/config.ts";
 import { connectDatabase, localTokenFile, migrationsFolder, reencryptRootKeys } from "./compose/database.ts";
 import { masterKeyFile } from "./compose/keys.ts";
+import { migrateToRedis } from "./compose/migrate-state.ts";
 import { allRoles, rolesNamed } from "./compose/roles.ts";
 import { type Installation, startInstallation } from "./compose.ts";
 import { systemClock } from "./platform/clock.ts";
@@ -62,6 +63,11 @@ const actions: ProgramActions = {
     } finally {
       await close();
     }
+  },
+  async migrateState(options) {
+    const config = configOf(options);
+    const log = createLog(config.log);
+    await migrateToRedis(config, { log, clock: systemClock }, text => void process.stdout.write(text));
   },
   async rotateKeys(options) {
     const config = configOf(options);

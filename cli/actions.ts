@@ -13,6 +13,8 @@ export interface ProgramActions {
   start(options: StartOptions): Promise<void>;
   demo(options: StartOptions): Promise<void>;
   migrate(options: StartOptions): Promise<void>;
+  /** From the embedded state store to Redis. */
+  migrateState(options: StartOptions): Promise<void>;
   rotateKeys(options: StartOptions): Promise<void>;
   /** The effective configuration, without secrets. */
   printConfig(options: StartOptions): string | Promise<string>;

@@ -26,6 +26,18 @@ export function addServerCommands(program: Command, actions: ProgramActions, ter
     .addHelpText("after", "\nExample:\n  upchirp migrate --postgres-url postgres://upchirp@db.example/upchirp")
     .action((values: OptionValues) => actions.migrate(startOptionsOf(values)));
 
+  addServerOptions(program.command("migrate-state"))
+    .summary("bring the embedded state into Redis")
+    .description(
+      "Copies devices, queues, events that are not delivered yet and gateway states from the data folder into the Redis of " +
+        "the configuration, and puts the old state aside. Stop the server before. A run that was ended is repeated.",
+    )
+    .addHelpText(
+      "after",
+      "\nExample:\n  upchirp migrate-state --data /var/lib/upchirp --set state.redis.url=redis://redis.example",
+    )
+    .action((values: OptionValues) => actions.migrateState(startOptionsOf(values)));
+
   addServerOptions(program.command("config"))
     .option("--example", "print a documented example file instead")
     .summary("print the configuration")

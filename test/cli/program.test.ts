@@ -3,7 +3,7 @@ import { MalformedValue } from "../../lorawan/errors.ts";
 import { createTestActions, createTestTerminal, runProgram } from "../support/terminal.ts";
 
 describe("commands that run the server", () => {
-  test.each(["start", "demo", "migrate", "rotate-keys"])(
+  test.each(["start", "demo", "migrate", "migrate-state", "rotate-keys"])(
     "%s passes its options on as paths of the configuration",
     async name => {
       const actions = createTestActions();
@@ -40,7 +40,8 @@ describe("commands that run the server", () => {
         ],
         roles: ["join-server", "app-server"],
       };
-      expect(actions.calls).toEqual([[name === "rotate-keys" ? "rotateKeys" : name, options]]);
+      const called = name.replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase());
+      expect(actions.calls).toEqual([[called, options]]);
     },
   );
 

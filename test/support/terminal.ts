@@ -55,6 +55,7 @@ export function createTestActions(given: Partial<ProgramActions> = {}): TestActi
     start: called("start"),
     demo: called("demo"),
     migrate: called("migrate"),
+    migrateState: called("migrateState"),
     rotateKeys: called("rotateKeys"),
     printConfig: options => JSON.stringify(options.overrides),
     exampleConfig: () => "# example\n",
