@@ -1,5 +1,5 @@
 import { FrameError } from "../lorawan/errors.ts";
-import type { DevAddr, DevEui } from "../lorawan/ids.ts";
+import type { DevEui } from "../lorawan/ids.ts";
 import { decodeFrame } from "../lorawan/phy/codec.ts";
 import type { JoinRequest } from "../lorawan/phy/frame.ts";
 import type { NetworkContext } from "./context.ts";
@@ -7,7 +7,6 @@ import { commitDevice, isAbandoned, loadDevice } from "./device-documents.ts";
 import { createClassC } from "./downlink/class-c.ts";
 import type { GatewayEvents, Reception } from "./gateway/types.ts";
 import { createLatenessJudge, isLate } from "./lateness.ts";
-import { createSerial } from "./serial.ts";
 import { completeUplink } from "./uplink/complete.ts";
 import { createDataUplinks } from "./uplink/data.ts";
 import { type Collection, createCollector } from "./uplink/dedup.ts";
@@ -36,8 +35,6 @@ export function createNetwork(context: NetworkContext, deduplicationWindowMs: nu
   });
   context.frames.onCopy(reception => collector.addCopy(reception));
   const lateness = createLatenessJudge();
-  /** Frames that a gateway held come many at once; those of one device are taken one after another, in their order (C74). */
-  const held = createSerial<DevAddr>();
   const dataUplinks = createDataUplinks(context);
   const guard = createJoinGuard(context.clock);
   const joins = createJoins(context, guard);
@@ -50,8 +47,7 @@ export function createNetwork(context: NetworkContext, deduplicationWindowMs: nu
     else if (frame.kind === "join-request") context.background(() => joinRequest(collection, frame));
     else if (frame.kind === "rejoin-request") context.background(() => rejoins.handle(collection, frame));
     else if (frame.kind === "data" && frame.direction === "up") {
-      const handle = () => dataUplinks.handle(collection, frame);
-      context.background(isLate(collection.first) ? () => held.run(frame.devAddr, handle) : handle);
+      context.background(() => dataUplinks.handle(collection, frame));
     } else refuse(collection, frame.kind === "data" || frame.kind === "join-accept" ? "downlink_heard" : frame.kind);
   }
 

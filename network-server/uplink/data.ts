@@ -1,4 +1,4 @@
-import type { DevEui } from "../../lorawan/ids.ts";
+import type { DevAddr, DevEui } from "../../lorawan/ids.ts";
 import { channelsInSight } from "../../lorawan/mac/new-channel.ts";
 import type { DataFrame } from "../../lorawan/phy/frame.ts";
 import type { NetworkContext } from "../context.ts";
@@ -6,6 +6,7 @@ import { commitDevice, loadByDevAddr, loadDevice } from "../device-documents.ts"
 import { logEvent } from "../events.ts";
 import type { Reception } from "../gateway/types.ts";
 import type { DeviceConfig } from "../ports.ts";
+import { createSerial } from "../serial.ts";
 import { type LoadedDevice, regionOfSession, type Session } from "../session.ts";
 import type { OpenUplink } from "../session-record.ts";
 import { completeUplink } from "./complete.ts";
@@ -33,14 +34,31 @@ export function createDataUplinks(context: NetworkContext) {
   /** The window of each device's newest frame. */
   const openWindows = new Map<DevEui, Collection>();
 
+  /**
+   * Frames under one address get to their devices in the order in which they came: how long it takes to find out whose they
+   * are must not let a newer one of a device overtake an older one, which would then look like a replay.
+   */
+  const arrivals = createSerial<DevAddr>();
+
   async function handle(collection: Collection, frame: DataFrame): Promise<void> {
+    const arrived = await arrivals.run(frame.devAddr, () => arrive(collection, frame));
+    await arrived?.settled;
+  }
+
+  async function arrive(
+    collection: Collection,
+    frame: DataFrame,
+  ): Promise<{ readonly settled: Promise<void> } | undefined> {
     const verdict = await judge(context, collection.first, frame);
-    if (!isOfDevice(verdict)) return dismiss(collection, verdict);
+    if (!isOfDevice(verdict)) {
+      dismiss(collection, verdict);
+      return undefined;
+    }
     const { devEui } = verdict.device.config;
     // Copies of an older frame that are still on the way must not hold up this one; order per device is kept.
     openWindows.get(devEui)?.close();
     const waits = openWindows.has(devEui);
-    await context.devices.run(devEui, async () => {
+    const settled = context.devices.run(devEui, async () => {
       openWindows.set(devEui, collection);
       try {
         await settle(collection, frame, waits ? await judge(context, collection.first, frame) : verdict);
@@ -48,6 +66,7 @@ export function createDataUplinks(context: NetworkContext) {
         if (openWindows.get(devEui) === collection) openWindows.delete(devEui);
       }
     });
+    return { settled };
   }
 
   /** With the device held. What others have written since the verdict makes it be judged again. */
