@@ -166,6 +166,11 @@ export async function startInstallation(
     ["app-server"],
     async () => {
       const administrator = await prepareCatalog(config, database().sql, surroundings);
+      if (roles.size < allRoles.length && appServer.mqtt.broker.enabled) {
+        log.warn(
+          "clients of the broker in this process get the events of this process alone: run one application server",
+        );
+      }
       const control = roles.has("network-server")
         ? network().server
         : createStoreControl({ config: networkServer, catalog: catalog(), store: store(), peers: peers(), clock });
