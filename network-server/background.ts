@@ -4,6 +4,8 @@ import type { Metrics } from "../platform/metrics.ts";
 
 export interface Background {
   readonly run: (work: () => Promise<void>) => void;
+  /** False: so much is under way that more would only wait, and take memory. */
+  hasRoom(): boolean;
   /** Resolves once nothing is under way. */
   idle(): Promise<void>;
 }
@@ -12,7 +14,12 @@ export interface BackgroundOptions {
   readonly clock: Pick<Clock, "monotonicUs">;
   readonly log: Log;
   readonly metrics: Pick<Metrics, "storeFaults">;
+  /** Pieces of work under way from which on there is no room for new ones. */
+  readonly room?: number;
 }
+
+/** Two seconds of 10,000 frames: as long as a disk may stand still, or Redis take to come back under less. */
+const defaultRoom = 20_000;
 
 const betweenLinesUs = 1_000_000;
 
@@ -20,7 +27,7 @@ const betweenLinesUs = 1_000_000;
  * Work that nobody waits for but a stop. What fails is counted; the log gets a line a second at most, because a store that
  * refuses refuses every frame, and a disk that is full should not be filled with that.
  */
-export function createBackground({ clock, log, metrics }: BackgroundOptions): Background {
+export function createBackground({ clock, log, metrics, room = defaultRoom }: BackgroundOptions): Background {
   const running = new Set<Promise<void>>();
   let saidAtUs = Number.NEGATIVE_INFINITY;
   let unsaid = 0;
@@ -41,6 +48,7 @@ export function createBackground({ clock, log, metrics }: BackgroundOptions): Ba
         .finally(() => running.delete(ended));
       running.add(ended);
     },
+    hasRoom: () => running.size < room,
     async idle() {
       while (running.size > 0) await Promise.all(running);
     },

@@ -64,7 +64,7 @@ export async function startNetworkServer(options: NetworkServerOptions): Promise
   const transport = createUdpTransport({
     socket,
     // The transport is made before the network that it feeds, since the network sends through it.
-    events: { reception: reception => network.reception(reception) },
+    events: { reception: reception => network.reception(reception), hasRoom: work.hasRoom },
     gateways,
     clock,
     log,

@@ -70,6 +70,8 @@ export type TransmissionOutcome =
 /** What a transport (Semtech UDP, Basics Station, MQTT) calls. */
 export interface GatewayEvents {
   reception(reception: Reception): void;
+  /** False while so much is under way that what is heard now had better not be acknowledged; always true when absent. */
+  hasRoom?(): boolean;
 }
 
 /** What every transport offers. */

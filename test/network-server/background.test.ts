@@ -4,6 +4,20 @@ import { createBackground } from "../../network-server/background.ts";
 import { createMetrics } from "../../platform/metrics.ts";
 import { createVirtualClock } from "../support/virtual-clock.ts";
 
+test("there is room until as much as is allowed is under way, and again when some of it has ended", async () => {
+  const log = pino({ level: "silent" });
+  const background = createBackground({ clock: createVirtualClock(), log, metrics: createMetrics(), room: 2 });
+  const { promise, resolve } = Promise.withResolvers<void>();
+  expect(background.hasRoom()).toBe(true);
+  background.run(() => promise);
+  expect(background.hasRoom()).toBe(true);
+  background.run(() => promise);
+  expect(background.hasRoom()).toBe(false);
+  resolve();
+  await background.idle();
+  expect(background.hasRoom()).toBe(true);
+});
+
 test("work that fails is counted each time, and told once a second with how often", async () => {
   const lines: unknown[] = [];
   const log = pino({ base: null, timestamp: false }, { write: (text: string) => lines.push(JSON.parse(text)) });

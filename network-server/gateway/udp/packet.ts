@@ -15,7 +15,14 @@ export interface GatewayPacket {
 }
 
 /** Why a datagram cannot be used; names are those of the counters. */
-export type PacketFault = "truncated" | "too_large" | "wrong_version" | "unknown_identifier" | "bad_json";
+export type PacketFault =
+  | "truncated"
+  | "too_large"
+  | "wrong_version"
+  | "unknown_identifier"
+  | "bad_json"
+  /** There is nothing wrong with it, but with the server, which has too much under way. */
+  | "overload";
 
 const headerBytes = 12;
 /**

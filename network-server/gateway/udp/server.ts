@@ -15,6 +15,7 @@ import {
   encodePullResp,
   encodePushAck,
   type GatewayPacket,
+  type PacketFault,
   type ProtocolVersion,
   parsePacket,
   parsePushData,
@@ -114,7 +115,7 @@ class SemtechUdp implements UdpTransport {
   #receive(bytes: Uint8Array, source: SourceAddress): void {
     const { gateways, metrics, clock } = this.#options;
     const receivedAtUs = clock.monotonicUs();
-    const packet = parsePacket(bytes);
+    const packet = this.#usable(bytes);
     if (typeof packet === "string") {
       metrics.gatewayRefused.inc({ reason: packet });
       return;
@@ -127,6 +128,13 @@ class SemtechUdp implements UdpTransport {
     } else {
       this.#handle(admission, received);
     }
+  }
+
+  #usable(bytes: Uint8Array): GatewayPacket | PacketFault {
+    const packet = parsePacket(bytes);
+    if (typeof packet === "string" || packet.kind !== "push_data") return packet;
+    // What is shed must be cheap, and not acknowledged.
+    return (this.#options.events.hasRoom?.() ?? true) ? packet : "overload";
   }
 
   #handle(admission: Admission, received: Received): void {
