@@ -19,6 +19,8 @@ export interface GroupCommitOptions {
   readonly transact: Transact;
   /** Makes what rejects the operations of a transaction that failed. */
   readonly onFault: (error: unknown) => unknown;
+  /** Whether a transaction that failed so, of which nothing was kept, is worth a second try. By default none is. */
+  readonly isPassing?: (fault: unknown) => boolean;
   readonly clock?: Clock;
   /** From the start of one transaction to that of the next. */
   readonly leastIntervalMs?: number;
@@ -33,7 +35,7 @@ const maxOperations = 500;
  * rejects every operation of its transaction.
  */
 export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
-  const { transact, onFault, clock = systemClock, leastIntervalMs = 0 } = options;
+  const { transact, onFault, isPassing = () => false, clock = systemClock, leastIntervalMs = 0 } = options;
   let waiting: Waiting[] = [];
   let running: Promise<void> | undefined;
   let beganAtUs = Number.NEGATIVE_INFINITY;
@@ -41,23 +43,34 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
 
   const commitOnce = async (): Promise<void> => {
     let taken: readonly Waiting[] = [];
-    try {
-      await transact(() => {
+    const work = (): void => {
+      if (taken.length === 0) {
         taken = waiting.slice(0, maxOperations);
         waiting = waiting.slice(maxOperations);
-        for (const operation of taken) operation.run();
-      });
-    } catch (error) {
-      const reason = await onFault(error);
-      // The transaction did not even begin: whoever waits would wait for ever.
-      if (taken.length === 0) {
-        taken = waiting;
-        waiting = [];
       }
-      for (const operation of taken) operation.failed(reason);
+      for (const operation of taken) operation.run();
+    };
+    const attempt = async (): Promise<{ readonly fault: unknown } | undefined> => {
+      try {
+        await transact(work);
+        return undefined;
+      } catch (error) {
+        return { fault: await onFault(error) };
+      }
+    };
+
+    let failed = await attempt();
+    if (failed !== undefined && taken.length > 0 && isPassing(failed.fault)) failed = await attempt();
+    if (failed === undefined) {
+      for (const operation of taken) operation.done();
       return;
     }
-    for (const operation of taken) operation.done();
+    // The transaction did not even begin: whoever waits would wait for ever.
+    if (taken.length === 0) {
+      taken = waiting;
+      waiting = [];
+    }
+    for (const operation of taken) operation.failed(failed.fault);
   };
 
   const run = async (): Promise<void> => {

@@ -20,3 +20,10 @@ export function asStoreError(error: unknown): StateStoreError {
     ? new StateStoreError("state_corrupt", `The state store is damaged: ${reason}`)
     : new StateStoreError("state_unavailable", `The state store did not answer: ${reason}`);
 }
+
+/**
+ * Once in a long while, under many small writes, LMDB's bookkeeping of free pages fails a commit. Nothing of it is kept then, and
+ * the same work may well go through when it is tried again.
+ */
+export const isPassingFault = (fault: unknown): boolean =>
+  fault instanceof StateStoreError && /freelist|reserved_space/.test(fault.message);

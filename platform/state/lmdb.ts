@@ -7,7 +7,7 @@ import { StateStoreError } from "./errors.ts";
 import { type FolderLock, lockFolder } from "./folder-lock.ts";
 import { createGroupCommit, type GroupCommit } from "./group-commit.ts";
 import { createListeners, type Listeners } from "./listeners.ts";
-import { asStoreError, causeOf } from "./lmdb-faults.ts";
+import { asStoreError, causeOf, isPassingFault } from "./lmdb-faults.ts";
 import { createOperations, type Operations } from "./lmdb-operations.ts";
 import {
   checkPartition,
@@ -72,6 +72,7 @@ export async function openLmdbStore(options: LmdbStoreOptions): Promise<StateSto
       operations.forget();
       return fault(await causeOf(error));
     },
+    isPassing: isPassingFault,
     leastIntervalMs: leastTransactionIntervalMs,
   });
   /** For what makes the store grow; what takes things away goes on when the disk is full. */

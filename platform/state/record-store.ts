@@ -2,7 +2,7 @@ import type { Log } from "../log.ts";
 import { StateStoreError } from "./errors.ts";
 import { lockFolder } from "./folder-lock.ts";
 import { createGroupCommit } from "./group-commit.ts";
-import { asStoreError, causeOf } from "./lmdb-faults.ts";
+import { asStoreError, causeOf, isPassingFault } from "./lmdb-faults.ts";
 import { flushFolder, makeFolder, openEnvironment, type Table } from "./lmdb-tables.ts";
 
 /** A new value for a key, or null to remove it. */
@@ -51,6 +51,7 @@ export function openRecordStore({ folder, log }: RecordStoreOptions): RecordStor
       await table.childTransaction(work);
     },
     onFault: async error => fault(await causeOf(error)),
+    isPassing: isPassingFault,
     leastIntervalMs,
   });
   const close = async (): Promise<void> => {

@@ -134,3 +134,30 @@ test("close waits for everything that was asked for and refuses more", async () 
   await closing;
   expect((await Promise.all(writes)).at(-1)).toBe(500);
 });
+
+test("a transaction with a passing fault is tried once more, with the same calls", async () => {
+  const { transact, ends, fails } = heldTransactions();
+  const onFault = (error: unknown) => error;
+  const commits = createGroupCommit({ transact, onFault, isPassing: fault => String(fault).includes("passing") });
+  let ran = 0;
+  const one = commits.write(() => {
+    ran += 1;
+    return ran;
+  });
+  await settled();
+  const later = commits.write(() => "later");
+  fails[0]?.(new Error("passing"));
+  await settled();
+  ends[1]?.();
+  expect(await one).toBe(2);
+  await settled();
+  ends[2]?.();
+  expect(await later).toBe("later");
+
+  const twice = commits.write(() => "never");
+  await settled();
+  fails[3]?.(new Error("passing"));
+  await settled();
+  fails[4]?.(new Error("passing again"));
+  await expect(twice).rejects.toThrow("passing again");
+});
