@@ -96,7 +96,8 @@ function networkFaults(program: Program, number: number): readonly Fault[] {
     kill(victim, "uncommitted"),
     killTwice(victim, "uncommitted"),
     stop(victim, "unacknowledged"),
-    freeze(victim, "unacknowledged"),
+    // What it has not committed is a replay once the other server has accepted a newer frame of the device.
+    freeze(victim, "uncommitted"),
   ];
 }
 
