@@ -2,6 +2,7 @@ import { UpchirpError } from "../lorawan/errors.ts";
 import type { ApplicationId, DevEui, DeviceProfileId, GatewayId, JoinEui, TenantId, UserId } from "../lorawan/ids.ts";
 import type { RegionName } from "../lorawan/region/region.ts";
 import type { MacVersion, RegionalParametersRevision } from "../lorawan/version.ts";
+import type { IdempotencyKeys } from "./idempotency-ports.ts";
 
 /** What a person or key may do inside one tenant, most powerful first. */
 export const tenantRoles = ["admin", "device-manager", "gateway-manager", "viewer"] as const;
@@ -43,6 +44,8 @@ export type TenantScope = "all" | readonly TenantId[];
 /** What a list is limited to. */
 export interface ListFilter {
   readonly tenants: TenantScope;
+  /** Of applications and devices: those of single applications beside those of whole tenants. */
+  readonly applications?: readonly ApplicationId[];
   /** Beginning of the name, in any case; of devices and gateways the EUI's too, with or without separators. */
   readonly search?: string;
   /** Every one must be there with this value. */
@@ -74,16 +77,23 @@ export interface NewUser {
 export interface User extends Omit<NewUser, "password">, Timestamps {
   readonly id: UserId;
 }
-export interface Membership {
+/** What somebody may do in one tenant. */
+export interface Grant {
+  readonly role: TenantRole;
+  /** The applications that it reaches, for a device manager or a viewer; null: the whole tenant. */
+  readonly applicationIds: readonly ApplicationId[] | null;
+}
+export interface Membership extends Grant {
   readonly tenantId: TenantId;
   readonly tenantName: string;
-  readonly role: TenantRole;
 }
-export interface Member {
+export interface Member extends Grant {
   readonly userId: UserId;
   readonly email: string;
-  readonly role: TenantRole;
 }
+
+/** Roles whose work lies in applications, so that it can be limited to some. */
+export const isLimitable = (role: ApiKeyRole): boolean => role === "device-manager" || role === "viewer";
 
 export interface NewApiKey {
   /** Null exactly for the role `administrator`. */
@@ -91,8 +101,14 @@ export interface NewApiKey {
   readonly name: string;
   readonly role: ApiKeyRole;
   readonly expiresAt: string | null;
+  /** Whatever the role says, it changes nothing; false by default. */
+  readonly isReadOnly?: boolean;
+  /** As of a Grant; null by default. */
+  readonly applicationIds?: readonly ApplicationId[] | null;
+  /** Null, by default: what the configuration says. */
+  readonly requestsPerMinute?: number | null;
 }
-export interface ApiKey extends NewApiKey {
+export interface ApiKey extends Required<NewApiKey> {
   readonly id: string;
   readonly createdAt: string;
   readonly lastUsedAt: string | null;
@@ -234,7 +250,7 @@ export interface Users {
   memberships(id: UserId): Promise<readonly Membership[]>;
   members(tenantId: TenantId): Promise<readonly Member[]>;
   /** False when there is no such user or tenant. */
-  setMember(tenantId: TenantId, userId: UserId, role: TenantRole): Promise<boolean>;
+  setMember(tenantId: TenantId, userId: UserId, grant: Grant): Promise<boolean>;
   removeMember(tenantId: TenantId, userId: UserId): Promise<boolean>;
 }
 
@@ -284,6 +300,8 @@ export interface ApiKeys {
 export interface Applications {
   list(filter: ListFilter, page: PageRequest): Promise<Page<Application>>;
   get(id: ApplicationId): Promise<Application | undefined>;
+  /** Whether every one of them is the tenant's. */
+  belongTo(tenantId: TenantId, ids: readonly ApplicationId[]): Promise<boolean>;
   create(application: NewApplication): Promise<Application>;
   update(
     id: ApplicationId,
@@ -341,24 +359,6 @@ export interface Gateways {
     check?: Check<Gateway>,
   ): Promise<Gateway | undefined>;
   remove(gatewayId: GatewayId, check?: Check<Gateway>): Promise<boolean>;
-}
-
-/** What is known of a request that came with a key of its client's. */
-export type IdempotencyState =
-  | { readonly kind: "new" }
-  /** The same request with the same key, not done yet, or cut off by a crash. */
-  | { readonly kind: "under-way" }
-  /** Without `answer` where it held a secret. */
-  | { readonly kind: "done"; readonly status: number; readonly answer?: string }
-  | { readonly kind: "other-request" };
-
-/** Keys by which clients keep a request from being carried out twice; forgotten after a day. */
-export interface IdempotencyKeys {
-  /** Takes the key for this request, unless it is taken. */
-  begin(owner: string, key: string, request: string): Promise<IdempotencyState>;
-  finish(owner: string, key: string, status: number, answer?: string): Promise<void>;
-  /** The request came to nothing and may be tried again. */
-  giveUp(owner: string, key: string): Promise<void>;
 }
 
 /** The catalog as the API reads and changes it. Every method rejects with SqlError when the database cannot answer. */

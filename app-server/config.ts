@@ -36,6 +36,17 @@ export const appServerConfigSchema = Type.Object({
     description: "Name of the administrator that the first start creates.",
   }),
   deviceCacheSize: Type.Integer({ minimum: 1000, default: 200_000, description: "Device records kept in memory." }),
+  apiKeys: Type.Object(
+    {
+      requestsPerMinute: Type.Integer({
+        minimum: 0,
+        default: 6000,
+        description:
+          "Requests that an API key of a tenant may make in a minute, unless it has a number of its own. 0: any.",
+      }),
+    },
+    { default: {} },
+  ),
   queueLength: Type.Integer({ minimum: 1, default: 64, description: "Downlinks that may wait for one device." }),
   codec: Type.Object(
     {

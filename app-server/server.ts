@@ -115,6 +115,7 @@ async function startParts(
       log,
       version: options.version,
       ...apiDefaults,
+      requestsPerMinute: config.apiKeys.requestsPerMinute,
     }),
   );
   if (broker) serveWebSocket(http, broker);

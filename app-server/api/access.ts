@@ -1,5 +1,6 @@
 import type { FastifyRequest } from "fastify";
 import {
+  type ApplicationId,
   parseApplicationId,
   parseDevEui,
   parseDeviceProfileId,
@@ -7,7 +8,7 @@ import {
   parseTenantId,
   type TenantId,
 } from "../../lorawan/ids.ts";
-import type { Repositories, TenantRole, TenantScope } from "../catalog-ports.ts";
+import type { Device, Grant, Repositories, TenantRole, TenantScope } from "../catalog-ports.ts";
 import { notFound, Refusal } from "./refusal.ts";
 
 /** What may be done inside a tenant: look, change devices and what belongs to them, change gateways, govern. */
@@ -45,7 +46,20 @@ export interface Principal {
   readonly id: string;
   readonly name: string;
   readonly isAdministrator: boolean;
-  readonly roles: ReadonlyMap<TenantId, TenantRole>;
+  /** Looks and changes nothing, whatever else it may. */
+  readonly isReadOnly: boolean;
+  /** Of an API key that has a number of its own. */
+  readonly requestsPerMinute?: number;
+  readonly grants: ReadonlyMap<TenantId, Grant>;
+}
+
+/** Where a thing is, which decides who reaches it. */
+export interface Place {
+  readonly tenantId: TenantId;
+  /** What it belongs to, if to an application. */
+  readonly applicationId?: ApplicationId;
+  /** Every application of the tenant needs it: who is limited to some of them may read it. */
+  readonly isShared?: boolean;
 }
 
 const has = (role: TenantRole, right: TenantRight): boolean => rightsOf[role].includes(right);
@@ -53,30 +67,54 @@ const has = (role: TenantRole, right: TenantRight): boolean => rightsOf[role].in
 const forbidden = () => new Refusal("forbidden", "Your role does not allow this.");
 
 /** The part of the check that needs no look at what the request is about; done before its body is read. */
-export function checkCaller(access: Access, principal: Principal): void {
+export function checkCaller(access: Access, principal: Principal, isChange: boolean): void {
+  if (principal.isReadOnly && isChange) throw new Refusal("forbidden", "This API key is for reading only.");
   if (principal.isAdministrator || access.kind === "public" || access.kind === "signed-in") return;
   if (access.kind === "administrator") throw forbidden();
   // A list of what one may see nowhere would be empty for ever; for one thing, its tenant decides later.
-  const somewhere = [...principal.roles.values()].some(role => has(role, access.right));
+  const somewhere = [...principal.grants.values()].some(({ role }) => has(role, access.right));
   if (access.kind === "tenants" && access.right !== "read" && !somewhere) throw forbidden();
 }
 
-/** Throws 404 for a tenant that the caller is no member of, 403 where the role lacks the right. */
-export function checkTenant(principal: Principal, tenantId: TenantId, right: TenantRight, what: string): void {
+const reaches = ({ applicationIds }: Grant, { applicationId, isShared }: Place): boolean =>
+  applicationIds === null ||
+  isShared === true ||
+  (applicationId !== undefined && applicationIds.includes(applicationId));
+
+/** Throws 404 for what the caller does not reach, in another tenant or application, and 403 where the right lacks. */
+export function checkPlace(principal: Principal, place: Place, right: TenantRight, what: string): void {
   if (principal.isAdministrator) return;
-  const role = principal.roles.get(tenantId);
-  if (role === undefined) throw notFound(what);
-  if (!has(role, right)) throw forbidden();
+  const grant = principal.grants.get(place.tenantId);
+  if (grant === undefined || !reaches(grant, place)) throw notFound(what);
+  const isWithin = grant.applicationIds === null || place.applicationId !== undefined || right === "read";
+  if (!has(grant.role, right) || !isWithin) throw forbidden();
 }
 
-/** The tenants a list is limited to: the one asked for, or all in which the caller has the right. */
-export function tenantScope(principal: Principal, right: TenantRight, tenantId: TenantId | undefined): TenantScope {
-  if (tenantId !== undefined) {
-    checkTenant(principal, tenantId, right, "tenant");
-    return [tenantId];
-  }
-  if (principal.isAdministrator) return "all";
-  return [...principal.roles].filter(([, role]) => has(role, right)).map(([id]) => id);
+/** What a list shows to whom is limited to single applications: nothing, what all applications share, or theirs. */
+export type ListReach = "whole" | "shared" | "applications";
+
+export interface ListScope {
+  readonly tenants: TenantScope;
+  readonly applications?: readonly ApplicationId[];
+}
+
+/** What a list is limited to, in the tenant asked for or in all in which the caller has the right. */
+export function listScope(
+  principal: Principal,
+  right: TenantRight,
+  tenantId: TenantId | undefined,
+  reach: ListReach = "whole",
+): ListScope {
+  // Whoever is a member may ask; a list of what they do not reach is empty.
+  if (tenantId !== undefined) checkPlace(principal, { tenantId, isShared: true }, right, "tenant");
+  if (principal.isAdministrator) return { tenants: tenantId === undefined ? "all" : [tenantId] };
+  const granted = [...principal.grants].filter(
+    ([id, { role }]) => has(role, right) && (tenantId === undefined || id === tenantId),
+  );
+  const whole = granted.filter(([, { applicationIds }]) => reach === "shared" || applicationIds === null);
+  const tenants = whole.map(([id]) => id);
+  if (reach !== "applications") return { tenants };
+  return { tenants, applications: granted.flatMap(([, { applicationIds }]) => applicationIds ?? []) };
 }
 
 function member(value: unknown, name: string): string | undefined {
@@ -88,40 +126,57 @@ function member(value: unknown, name: string): string | undefined {
 interface Lookup {
   readonly what: string;
   readonly text: (request: FastifyRequest) => string | undefined;
-  readonly tenant: (text: string, repositories: Repositories) => Promise<TenantId | undefined>;
+  readonly place: (text: string, repositories: Repositories) => Promise<Place | undefined>;
 }
 
 const param = (name: string) => (request: FastifyRequest) => member(request.params, name);
 const body = (name: string) => (request: FastifyRequest) => member(request.body, name);
 
-const applicationTenant: Lookup["tenant"] = async (text, { applications }) =>
-  (await applications.get(parseApplicationId(text)))?.tenantId;
-const tenantItself: Lookup["tenant"] = async (text, { tenants }) => (await tenants.get(parseTenantId(text)))?.id;
+type Placed = Pick<Device, "tenantId"> & Partial<Pick<Device, "applicationId">>;
+const placeOf = (record: Placed | undefined, more: Pick<Place, "isShared"> = {}): Place | undefined =>
+  record && {
+    tenantId: record.tenantId,
+    ...(record.applicationId && { applicationId: record.applicationId }),
+    ...more,
+  };
+
+const applicationItself: Lookup["place"] = async (text, { applications }) => {
+  const application = await applications.get(parseApplicationId(text));
+  return application && { tenantId: application.tenantId, applicationId: application.id };
+};
+const tenantItself: Lookup["place"] = async (text, { tenants }) => {
+  const tenant = await tenants.get(parseTenantId(text));
+  return tenant && { tenantId: tenant.id, isShared: true };
+};
 
 const tenantSources = {
-  "params.tenantId": { what: "tenant", text: param("tenantId"), tenant: tenantItself },
-  "body.tenantId": { what: "tenant", text: body("tenantId"), tenant: tenantItself },
-  "params.applicationId": { what: "application", text: param("applicationId"), tenant: applicationTenant },
-  "body.applicationId": { what: "application", text: body("applicationId"), tenant: applicationTenant },
+  "params.tenantId": { what: "tenant", text: param("tenantId"), place: tenantItself },
+  "body.tenantId": { what: "tenant", text: body("tenantId"), place: tenantItself },
+  "params.applicationId": { what: "application", text: param("applicationId"), place: applicationItself },
+  "body.applicationId": { what: "application", text: body("applicationId"), place: applicationItself },
   "params.deviceProfileId": {
     what: "device profile",
     text: param("deviceProfileId"),
-    tenant: async (text, { deviceProfiles }) => (await deviceProfiles.get(parseDeviceProfileId(text)))?.tenantId,
+    place: async (text, { deviceProfiles }) =>
+      placeOf(await deviceProfiles.get(parseDeviceProfileId(text)), { isShared: true }),
   },
   "params.devEui": {
     what: "device",
     text: param("devEui"),
-    tenant: async (text, { devices }) => (await devices.get(parseDevEui(text)))?.tenantId,
+    place: async (text, { devices }) => placeOf(await devices.get(parseDevEui(text))),
   },
   "params.gatewayId": {
     what: "gateway",
     text: param("gatewayId"),
-    tenant: async (text, { gateways }) => (await gateways.get(parseGatewayId(text)))?.tenantId,
+    place: async (text, { gateways }) => placeOf(await gateways.get(parseGatewayId(text))),
   },
   "params.apiKeyId": {
     what: "API key",
     text: param("apiKeyId"),
-    tenant: async (text, { apiKeys }) => (await apiKeys.get(text))?.tenantId ?? undefined,
+    place: async (text, { apiKeys }) => {
+      const { tenantId = null } = (await apiKeys.get(text)) ?? {};
+      return tenantId === null ? undefined : { tenantId };
+    },
   },
 } as const satisfies Readonly<Record<string, Lookup>>;
 
@@ -140,8 +195,8 @@ export async function checkSubject(
     if (principal.isAdministrator) return undefined;
     throw forbidden();
   }
-  const tenantId = await source.tenant(text, repositories);
-  if (tenantId !== undefined) checkTenant(principal, tenantId, access.right, source.what);
+  const place = await source.place(text, repositories);
+  if (place !== undefined) checkPlace(principal, place, access.right, source.what);
   else if (!principal.isAdministrator || !access.of.endsWith("apiKeyId")) throw notFound(source.what);
-  return tenantId;
+  return place?.tenantId;
 }

@@ -2,10 +2,12 @@ import Type from "typebox";
 import { parseTenantId } from "../../lorawan/ids.ts";
 import { apiKeyRoles } from "../catalog-ports.ts";
 import { acrossTenants, inTenant } from "./access.ts";
+import { callerOf } from "./authentication.ts";
 import type { Api, ApiDependencies } from "./dependencies.ts";
+import { checkLimit, grantMembers, limitMember, limitOf } from "./grants.ts";
 import { listFilter, pageRequest, unchangingListQuery } from "./listing.ts";
 import { notFound, Refusal } from "./refusal.ts";
-import { Name, NoContent, NullableTime, pageOf, strict, Time, TimeInput, Uuid } from "./schemas.ts";
+import { Int32, Name, NoContent, NullableTime, pageOf, strict, Time, TimeInput, Uuid } from "./schemas.ts";
 
 const NullableUuid = Type.Union([Uuid, Type.Null()]);
 const ApiKey = Type.Object({
@@ -13,6 +15,9 @@ const ApiKey = Type.Object({
   tenantId: NullableUuid,
   name: Name,
   role: Type.Enum([...apiKeyRoles]),
+  isReadOnly: Type.Boolean(),
+  applicationIds: grantMembers.applicationIds,
+  requestsPerMinute: Type.Union([Type.Integer(), Type.Null()], { description: "Null: what the configuration says." }),
   createdAt: Time,
   expiresAt: NullableTime,
   lastUsedAt: NullableTime,
@@ -24,6 +29,13 @@ const ApiKeyCreate = Type.Object(
     ),
     name: Name,
     role: Type.Enum([...apiKeyRoles]),
+    isReadOnly: Type.Optional(Type.Boolean({ description: "It changes nothing, whatever its role may." })),
+    applicationIds: limitMember,
+    requestsPerMinute: Type.Optional(
+      Type.Union([Int32(1), Type.Null()], {
+        description: "More than the configuration has, an administrator alone may give.",
+      }),
+    ),
     expiresAt: Type.Optional(Type.Union([TimeInput, Type.Null()])),
   },
   strict,
@@ -43,14 +55,15 @@ export function futureTime(text: string, nowMs: number, path: string): string {
   return new Date(atMs).toISOString();
 }
 
-export function apiKeyRoutes(api: Api, { repositories: { apiKeys }, clock }: ApiDependencies): void {
+export function apiKeyRoutes(api: Api, { repositories, clock, requestsPerMinute: usual }: ApiDependencies): void {
+  const { apiKeys, applications } = repositories;
   api.get(
     "/api-keys",
     {
       config: { access: acrossTenants("tenant") },
       schema: { summary: "List API keys", querystring: Query, response: { 200: pageOf(ApiKey) } },
     },
-    async request => apiKeys.list(listFilter(request, request.query, "tenant"), pageRequest(request.query)),
+    async request => apiKeys.list(listFilter(request, request.query, { right: "tenant" }), pageRequest(request.query)),
   );
   api.post(
     "/api-keys",
@@ -59,7 +72,7 @@ export function apiKeyRoutes(api: Api, { repositories: { apiKeys }, clock }: Api
       schema: { summary: "Make an API key", body: ApiKeyCreate, response: { 201: Created } },
     },
     async (request, reply) => {
-      const { name, role } = request.body;
+      const { name, role, isReadOnly = false, requestsPerMinute = null } = request.body;
       const tenantId = request.body.tenantId ?? null;
       if ((role === "administrator") !== (tenantId === null)) {
         const message = "The role administrator has no tenant, every other role has one.";
@@ -68,7 +81,13 @@ export function apiKeyRoutes(api: Api, { repositories: { apiKeys }, clock }: Api
       const until = request.body.expiresAt ?? null;
       const expiresAt = until === null ? null : futureTime(until, clock.nowMs(), "/body/expiresAt");
       const owner = tenantId === null ? null : parseTenantId(tenantId);
-      const { apiKey, token } = await apiKeys.create({ tenantId: owner, name, role, expiresAt });
+      const applicationIds = limitOf(request.body.applicationIds);
+      await checkLimit(role, owner, applicationIds, applications);
+      if (requestsPerMinute !== null && requestsPerMinute > usual && usual > 0 && !callerOf(request).isAdministrator) {
+        throw new Refusal("invalid_value", `At most ${usual} here.`, "/body/requestsPerMinute");
+      }
+      const limits = { isReadOnly, applicationIds, requestsPerMinute };
+      const { apiKey, token } = await apiKeys.create({ tenantId: owner, name, role, expiresAt, ...limits });
       return reply.code(201).send({ ...apiKey, token });
     },
   );

@@ -4,7 +4,7 @@ import type { FastifyInstance, FastifyReply, RouteOptions } from "fastify";
 import { type Access, checkCaller, checkSubject } from "./access.ts";
 import { apiKeyRoutes } from "./api-keys.ts";
 import { applicationRoutes } from "./applications.ts";
-import { addAudit, auditRoutes } from "./audit.ts";
+import { addAudit, auditRoutes, isChange } from "./audit.ts";
 import { authenticate } from "./authentication.ts";
 import type { ApiDependencies } from "./dependencies.ts";
 import { deviceProfileRoutes } from "./device-profiles.ts";
@@ -21,7 +21,8 @@ import { mqttCredentialRoutes } from "./mqtt-credentials.ts";
 import { describeApi, openApiRoutes } from "./openapi.ts";
 import { Problem, problemOf } from "./problem.ts";
 import { queueRoutes } from "./queue.ts";
-import { notFound, Refusal } from "./refusal.ts";
+import { notFound, Refusal, TooManyRequests } from "./refusal.ts";
+import { createRequestCheck } from "./request-limit.ts";
 import { tenantRoutes } from "./tenants.ts";
 import { memberRoutes, userRoutes } from "./users.ts";
 import { compileValidator, refuseUnstorable } from "./validation.ts";
@@ -55,6 +56,7 @@ function sendProblem(error: unknown, reply: FastifyReply, deps: ApiDependencies)
   const problem = problemOf(error);
   const { method, routeOptions } = reply.request;
   if (problem.status >= 500) deps.log.error({ err: error, method, route: routeOptions.url }, "request failed");
+  if (error instanceof TooManyRequests) reply.header("retry-after", String(error.retryAfterSeconds));
   if (problem.status === 401) reply.header("www-authenticate", "Bearer");
   return reply.code(problem.status).type("application/problem+json").send(problem);
 }
@@ -82,6 +84,7 @@ export function addRules(scope: FastifyInstance, deps: ApiDependencies): void {
   scope.setNotFoundHandler(() => {
     throw notFound("path");
   });
+  const checkRequests = createRequestCheck(deps);
   scope.decorateRequest("principal", null);
   scope.addHook("onRoute", route => completeSchema(route, requireAccess(route)));
   scope.addHook("onRequest", async (request, reply) => {
@@ -91,7 +94,8 @@ export function addRules(scope: FastifyInstance, deps: ApiDependencies): void {
     if (access?.kind === "public" || request.is404) return;
     if (access === undefined) throw new Refusal("forbidden", "Nobody may use this.");
     request.principal = await authenticate(request, deps.repositories);
-    checkCaller(access, request.principal);
+    checkRequests(request.principal);
+    checkCaller(access, request.principal, isChange(request));
   });
   scope.addHook("preValidation", async request => {
     refuseUnstorable(request.params, "/params");

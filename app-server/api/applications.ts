@@ -23,7 +23,8 @@ export function applicationRoutes(api: Api, { repositories: { applications } }: 
       config: { access: acrossTenants("read") },
       schema: { summary: "List applications", querystring: TenantListQuery, response: { 200: pageOf(Application) } },
     },
-    async request => applications.list(listFilter(request, request.query), pageRequest(request.query)),
+    async request =>
+      applications.list(listFilter(request, request.query, { reach: "applications" }), pageRequest(request.query)),
   );
   api.post(
     "/applications",

@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyRequest } from "fastify";
 import Type from "typebox";
 import { parseTenantId } from "../../lorawan/ids.ts";
 import type { AuditNote } from "../audit-ports.ts";
-import { acrossTenants, administrators, tenantScope } from "./access.ts";
+import { acrossTenants, administrators, listScope } from "./access.ts";
 import { callerOf } from "./authentication.ts";
 import type { Api, ApiDependencies } from "./dependencies.ts";
 import { Refusal } from "./refusal.ts";
@@ -22,7 +22,8 @@ declare module "fastify" {
   }
 }
 
-const isChange = ({ method, routeOptions }: FastifyRequest): boolean =>
+/** Whether it would change something. */
+export const isChange = ({ method, routeOptions }: FastifyRequest): boolean =>
   method !== "GET" && method !== "HEAD" && routeOptions.config.audit !== "none";
 
 const textsOf = (value: unknown): Readonly<Record<string, string>> =>
@@ -128,7 +129,7 @@ export function auditRoutes(api: Api, { auditLog }: ApiDependencies): void {
       const { tenantId, actor, action, since, until, limit = 100, after } = request.query;
       const tenant = tenantId === undefined ? undefined : parseTenantId(tenantId);
       const filter = {
-        tenants: tenantScope(callerOf(request), "tenant", tenant),
+        tenants: listScope(callerOf(request), "tenant", tenant).tenants,
         ...(actor !== undefined && { actor }),
         ...(action !== undefined && { action }),
         ...(since !== undefined && { since: timeOf(since, "since") }),

@@ -28,17 +28,26 @@ async function userPrincipal(user: User, repositories: Repositories): Promise<Pr
     id: user.id,
     name: user.email,
     isAdministrator: user.isAdministrator,
-    roles: new Map(memberships.map(({ tenantId, role }) => [tenantId, role])),
+    isReadOnly: false,
+    grants: new Map(memberships.map(({ tenantId, ...grant }) => [tenantId, grant])),
   };
 }
 
 async function keyPrincipal(token: string, repositories: Repositories): Promise<Principal | undefined> {
   const key = await repositories.apiKeys.find(token);
   if (key === undefined) return undefined;
-  const { tenantId, role } = key;
-  const roles: Principal["roles"] =
-    role === "administrator" || tenantId === null ? new Map() : new Map([[tenantId, role]]);
-  return { kind: "api-key", id: key.id, name: key.name, isAdministrator: role === "administrator", roles };
+  const { tenantId, role, applicationIds, requestsPerMinute } = key;
+  const grants: Principal["grants"] =
+    role === "administrator" || tenantId === null ? new Map() : new Map([[tenantId, { role, applicationIds }]]);
+  return {
+    kind: "api-key",
+    id: key.id,
+    name: key.name,
+    isAdministrator: role === "administrator",
+    isReadOnly: key.isReadOnly,
+    ...(requestsPerMinute !== null && { requestsPerMinute }),
+    grants,
+  };
 }
 
 async function tokenPrincipal(token: string, repositories: Repositories): Promise<Principal | undefined> {

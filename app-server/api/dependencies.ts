@@ -20,6 +20,8 @@ export interface ApiDependencies {
   readonly log: Log;
   /** 32 bytes that cookies of known browsers are signed with. */
   readonly loginKey: Uint8Array;
+  /** Of an API key of a tenant that has no number of its own; 0: any number. */
+  readonly requestsPerMinute: number;
   /** How long a login holds. */
   readonly loginLifetimeMs: number;
   /** Comments keep idle event streams open through proxies, and find out that a client or its right is gone. */
@@ -30,6 +32,7 @@ export interface ApiDependencies {
 
 /** Values for an installation that says nothing else. */
 export const apiDefaults = {
+  requestsPerMinute: 6000,
   loginLifetimeMs: 24 * 3600 * 1000,
   streamHeartbeatMs: 15_000,
   maxStreamBytes: 1 << 20,

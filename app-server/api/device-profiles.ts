@@ -120,7 +120,8 @@ export function deviceProfileRoutes(api: Api, { repositories: { deviceProfiles }
         response: { 200: pageOf(DeviceProfile) },
       },
     },
-    async request => deviceProfiles.list(listFilter(request, request.query), pageRequest(request.query)),
+    async request =>
+      deviceProfiles.list(listFilter(request, request.query, { reach: "shared" }), pageRequest(request.query)),
   );
   api.post(
     "/device-profiles",

@@ -3,7 +3,7 @@ import Type, { type Static } from "typebox";
 import { parseApplicationId, parseDevEui, parseDeviceProfileId, parseJoinEui } from "../../lorawan/ids.ts";
 import { macVersions } from "../../lorawan/version.ts";
 import type { DeviceFilter, Device as DeviceRecord } from "../catalog-ports.ts";
-import { acrossTenants, checkTenant, inTenant } from "./access.ts";
+import { acrossTenants, checkPlace, inTenant } from "./access.ts";
 import { callerOf } from "./authentication.ts";
 import type { Api, ApiDependencies } from "./dependencies.ts";
 import { ActivationBody, activationOf, KeysBody, rootKeysOf } from "./device-activation.ts";
@@ -102,18 +102,29 @@ async function createDevice(body: Static<typeof DeviceCreate>, deps: ApiDependen
   return device;
 }
 
+/** A device goes where its mover may put one. */
+async function checkMove(request: FastifyRequest, to: string | undefined, { repositories }: ApiDependencies) {
+  if (to === undefined) return;
+  const applicationId = parseApplicationId(to);
+  const application = await repositories.applications.get(applicationId);
+  // Another tenant's is refused below, as one that does not exist.
+  if (application === undefined || !callerOf(request).grants.has(application.tenantId)) return;
+  checkPlace(callerOf(request), { tenantId: application.tenantId, applicationId }, "devices", "application");
+}
+
 async function deviceFilter(
   request: FastifyRequest,
   query: Static<typeof Query>,
   { repositories }: ApiDependencies,
 ): Promise<DeviceFilter> {
   const { isDisabled } = query;
-  const filter = listFilter(request, query);
+  const filter = listFilter(request, query, { reach: "applications" });
   const profile = query.deviceProfileId === undefined ? undefined : parseDeviceProfileId(query.deviceProfileId);
   const application = query.applicationId === undefined ? undefined : parseApplicationId(query.applicationId);
   if (application !== undefined) {
     const record = found(await repositories.applications.get(application), "application");
-    checkTenant(callerOf(request), record.tenantId, "read", "application");
+    const place = { tenantId: record.tenantId, applicationId: application };
+    checkPlace(callerOf(request), place, "read", "application");
   }
   return {
     ...filter,
@@ -157,6 +168,7 @@ export function deviceRoutes(api: Api, deps: ApiDependencies): void {
     },
     async request => {
       checkMac(request.body.mac);
+      await checkMove(request, request.body.applicationId, deps);
       const devEui = parseDevEui(request.params.devEui);
       return found(await devices.update(devEui, deviceChange(request.body), ifMatch(request)), "device");
     },

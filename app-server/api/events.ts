@@ -2,7 +2,7 @@ import type { FastifyRequest } from "fastify";
 import Type, { type Static } from "typebox";
 import { parseApplicationId, parseDevEui, parseTenantId, type TenantId } from "../../lorawan/ids.ts";
 import type { ApplicationEvent } from "../ports.ts";
-import { acrossTenants, checkTenant, type Principal, tenantScope } from "./access.ts";
+import { acrossTenants, checkPlace, listScope, type Principal } from "./access.ts";
 import { authenticate, callerOf } from "./authentication.ts";
 import type { Api, ApiDependencies } from "./dependencies.ts";
 import { createEventStream, type EventStream } from "./event-stream.ts";
@@ -35,11 +35,11 @@ async function requestedEvents(
   const devEui = query.devEui === undefined ? undefined : parseDevEui(query.devEui);
   if (applicationId !== undefined) {
     const application = found(await repositories.applications.get(applicationId), "application");
-    checkTenant(caller, application.tenantId, "read", "application");
+    checkPlace(caller, { tenantId: application.tenantId, applicationId }, "read", "application");
   }
   if (devEui !== undefined) {
     const device = found(await repositories.devices.get(devEui), "device");
-    checkTenant(caller, device.tenantId, "read", "device");
+    checkPlace(caller, device, "read", "device");
   }
   const wanted = query.kind && new Set<string>(query.kind);
   return event =>
@@ -49,10 +49,11 @@ async function requestedEvents(
 }
 
 function visibleEvents(caller: Principal, tenantId: TenantId | undefined): Filter {
-  const scope = tenantScope(caller, "read", tenantId);
-  if (scope === "all") return () => true;
-  const tenants = new Set<string>(scope);
-  return event => tenants.has(event.tenantId);
+  const scope = listScope(caller, "read", tenantId, "applications");
+  if (scope.tenants === "all") return () => true;
+  const tenants = new Set<string>(scope.tenants);
+  const applications = new Set<string>(scope.applications);
+  return event => tenants.has(event.tenantId) || applications.has(event.applicationId);
 }
 
 /** Looks after one stream until its client leaves, loses its right, or the server stops. */
@@ -110,7 +111,7 @@ export function eventRoutes(api: Api, deps: ApiDependencies): void {
       const requested = await requestedEvents(request.query, callerOf(request), deps);
       const { tenantId: text } = request.query;
       const tenantId = text === undefined ? undefined : parseTenantId(text);
-      tenantScope(callerOf(request), "read", tenantId);
+      listScope(callerOf(request), "read", tenantId);
       const stream = createEventStream(deps.maxStreamBytes);
       streams.add(stream);
       stream.body.once("close", () => streams.delete(stream));

@@ -2,7 +2,7 @@ import type { FastifyRequest } from "fastify";
 import Type, { type Static } from "typebox";
 import { parseTenantId } from "../../lorawan/ids.ts";
 import { type ListFilter, type PageRequest, type SortMember, sortMembers, type Tags } from "../catalog-ports.ts";
-import { type TenantRight, tenantScope } from "./access.ts";
+import { type ListReach, listScope, type TenantRight } from "./access.ts";
 import { callerOf } from "./authentication.ts";
 import { Refusal } from "./refusal.ts";
 import { pageQuery, strict, Uuid } from "./schemas.ts";
@@ -60,11 +60,15 @@ interface FilterQuery {
 }
 
 /** What the caller wants to see of what the caller may see. Throws Refusal. */
-export function listFilter(request: FastifyRequest, query: FilterQuery, right: TenantRight = "read"): ListFilter {
+export function listFilter(
+  request: FastifyRequest,
+  query: FilterQuery,
+  { right = "read", reach = "whole" }: { readonly right?: TenantRight; readonly reach?: ListReach } = {},
+): ListFilter {
   const { search, tag, tenantId } = query;
-  const tenants = tenantScope(callerOf(request), right, tenantId === undefined ? undefined : parseTenantId(tenantId));
+  const tenant = tenantId === undefined ? undefined : parseTenantId(tenantId);
   return {
-    tenants,
+    ...listScope(callerOf(request), right, tenant, reach),
     ...(search !== undefined && { search }),
     ...(tag !== undefined && { tags: tagsOf([tag].flat()) }),
   };

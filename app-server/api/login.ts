@@ -1,11 +1,11 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import Type from "typebox";
 import { parseUserId } from "../../lorawan/ids.ts";
-import { tenantRoles } from "../catalog-ports.ts";
 import { anyone, signedIn } from "./access.ts";
 import { createAttemptLimit } from "./attempt-limit.ts";
 import { callerOf, sessionCookie, tokenOf } from "./authentication.ts";
 import type { Api, ApiDependencies } from "./dependencies.ts";
+import { grantMembers } from "./grants.ts";
 import { createKnownBrowsers } from "./known-browser.ts";
 import { Refusal } from "./refusal.ts";
 import { NoContent, strict, Time, Uuid } from "./schemas.ts";
@@ -24,9 +24,8 @@ const Me = Type.Object({
   id: Uuid,
   name: Type.String({ description: "Email of a user, name of an API key." }),
   isAdministrator: Type.Boolean(),
-  memberships: Type.Array(
-    Type.Object({ tenantId: Uuid, tenantName: Type.String(), role: Type.Enum([...tenantRoles]) }),
-  ),
+  isReadOnly: Type.Boolean({ description: "Of an API key that changes nothing." }),
+  memberships: Type.Array(Type.Object({ tenantId: Uuid, tenantName: Type.String(), ...grantMembers })),
 });
 
 /** An office behind one address may mistype more than one person may. */
@@ -98,13 +97,13 @@ export function loginRoutes(api: Api, deps: ApiDependencies): void {
     "/me",
     { config: { access: signedIn }, schema: { summary: "Who is calling", response: { 200: Me } } },
     async request => {
-      const { kind, id, name, isAdministrator, roles } = callerOf(request);
-      const tenants = await repositories.tenants.list({ tenants: [...roles.keys()] }, { limit: 1000 });
+      const { kind, id, name, isAdministrator, isReadOnly, grants } = callerOf(request);
+      const tenants = await repositories.tenants.list({ tenants: [...grants.keys()] }, { limit: 1000 });
       const memberships = tenants.items.flatMap(tenant => {
-        const role = roles.get(tenant.id);
-        return role === undefined ? [] : [{ tenantId: tenant.id, tenantName: tenant.name, role }];
+        const grant = grants.get(tenant.id);
+        return grant === undefined ? [] : [{ tenantId: tenant.id, tenantName: tenant.name, ...grant }];
       });
-      return { kind, id, name, isAdministrator, memberships };
+      return { kind, id, name, isAdministrator, isReadOnly, memberships };
     },
   );
 

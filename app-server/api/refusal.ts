@@ -10,6 +10,7 @@ const statusOf = {
   invalid_request: 400,
   invalid_value: 422,
   too_many_attempts: 429,
+  too_many_requests: 429,
   too_many_streams: 429,
 } as const;
 
@@ -27,6 +28,16 @@ export class Refusal extends UpchirpError {
     this.code = code;
     this.statusCode = statusOf[code];
     this.path = path;
+  }
+}
+
+/** More requests than an API key has a minute. */
+export class TooManyRequests extends Refusal {
+  readonly retryAfterSeconds: number;
+
+  constructor(retryAfterSeconds: number) {
+    super("too_many_requests", "This API key has made all its requests of this minute.");
+    this.retryAfterSeconds = retryAfterSeconds;
   }
 }
 

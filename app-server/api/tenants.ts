@@ -27,7 +27,7 @@ export function tenantRoutes(api: Api, { repositories: { tenants } }: ApiDepende
         response: { 200: pageOf(Tenant) },
       },
     },
-    async request => tenants.list(listFilter(request, request.query), pageRequest(request.query)),
+    async request => tenants.list(listFilter(request, request.query, { reach: "shared" }), pageRequest(request.query)),
   );
   api.post(
     "/tenants",

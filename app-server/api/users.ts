@@ -1,9 +1,9 @@
 import Type, { type Static } from "typebox";
 import { parseTenantId, parseUserId } from "../../lorawan/ids.ts";
-import { tenantRoles } from "../catalog-ports.ts";
 import { administrators, inTenant } from "./access.ts";
 import type { Api, ApiDependencies } from "./dependencies.ts";
 import { ifMatch } from "./etag.ts";
+import { checkLimit, grantMembers, limitMember, limitOf } from "./grants.ts";
 import { pageRequest, plainListQuery } from "./listing.ts";
 import { found, notFound } from "./refusal.ts";
 import { change, listOf, NoContent, pageOf, strict, Time, Uuid } from "./schemas.ts";
@@ -22,8 +22,8 @@ const UserChange = Type.Partial(Type.Object({ ...fields, password: Password }), 
 const ListQuery = Type.Object(plainListQuery, strict);
 const UserParams = Type.Object({ userId: Uuid });
 
-const Role = Type.Enum([...tenantRoles]);
-const Member = Type.Object({ userId: Uuid, email: Type.String(), role: Role });
+const Member = Type.Object({ userId: Uuid, email: Type.String(), ...grantMembers });
+const MemberChange = Type.Object({ role: grantMembers.role, applicationIds: limitMember }, strict);
 const TenantParams = Type.Object({ tenantId: Uuid });
 const MemberParams = Type.Object({ tenantId: Uuid, userId: Uuid });
 
@@ -68,7 +68,7 @@ export function userRoutes(api: Api, { repositories: { users } }: ApiDependencie
   );
 }
 
-export function memberRoutes(api: Api, { repositories: { users } }: ApiDependencies): void {
+export function memberRoutes(api: Api, { repositories: { users, applications } }: ApiDependencies): void {
   const config = { access: inTenant("tenant", "params.tenantId") };
   api.get(
     "/tenants/:tenantId/users",
@@ -89,14 +89,18 @@ export function memberRoutes(api: Api, { repositories: { users } }: ApiDependenc
       schema: {
         summary: "Give a user a role in the tenant",
         params: MemberParams,
-        body: Type.Object({ role: Role }, strict),
+        body: MemberChange,
         response: { 204: NoContent },
       },
     },
     async (request, reply) => {
-      const { tenantId, userId } = request.params;
-      if (!(await users.setMember(parseTenantId(tenantId), parseUserId(userId), request.body.role)))
+      const tenantId = parseTenantId(request.params.tenantId);
+      const { role } = request.body;
+      const applicationIds = limitOf(request.body.applicationIds);
+      await checkLimit(role, tenantId, applicationIds, applications);
+      if (!(await users.setMember(tenantId, parseUserId(request.params.userId), { role, applicationIds }))) {
         throw notFound("user");
+      }
       return reply.code(204).send(null);
     },
   );

@@ -1,5 +1,5 @@
 import Type, { type Static } from "typebox";
-import { parseTenantId } from "../../lorawan/ids.ts";
+import { parseApplicationId, parseTenantId } from "../../lorawan/ids.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { Sql } from "../../platform/sql.ts";
 import { type ApiKey, type ApiKeys, apiKeyRoles } from "../catalog-ports.ts";
@@ -13,17 +13,24 @@ const Row = Type.Object({
   tenantId: NullableText,
   name: Type.String(),
   role: Type.Enum([...apiKeyRoles]),
+  isReadOnly: Type.Boolean(),
+  applicationIds: Type.Union([Type.Array(Type.String()), Type.Null()]),
+  requestsPerMinute: Type.Union([Type.Integer(), Type.Null()]),
   createdAt: Type.String(),
   expiresAt: NullableText,
   lastUsedAt: NullableText,
 });
 const createdAt = rfc3339("api_keys.created_at");
-const selected = `api_keys.id, tenant_id as "tenantId", name, role, ${createdAt} as "createdAt",
+const selected = `api_keys.id, tenant_id as "tenantId", name, role, is_read_only as "isReadOnly",
+  application_ids as "applicationIds", requests_per_minute as "requestsPerMinute", ${createdAt} as "createdAt",
   ${rfc3339("expires_at")} as "expiresAt", ${rfc3339("last_used_at")} as "lastUsedAt"`;
 const columns: Columns = {
   tenantId: { name: "tenant_id" },
   name: { name: "name" },
   role: { name: "role" },
+  isReadOnly: { name: "is_read_only" },
+  applicationIds: { name: "application_ids" },
+  requestsPerMinute: { name: "requests_per_minute" },
   expiresAt: { name: "expires_at" },
   tokenHash: { name: "token_hash" },
 };
@@ -33,6 +40,7 @@ const useNotedEveryMs = 60_000;
 const toApiKey = (row: Static<typeof Row>): ApiKey => ({
   ...row,
   tenantId: row.tenantId === null ? null : parseTenantId(row.tenantId),
+  applicationIds: row.applicationIds?.map(id => parseApplicationId(id)) ?? null,
 });
 
 export function createApiKeys(sql: Sql, clock: Clock): ApiKeys {

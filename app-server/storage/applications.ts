@@ -3,7 +3,7 @@ import { parseApplicationId, parseTenantId } from "../../lorawan/ids.ts";
 import type { Sql } from "../../platform/sql.ts";
 import { type Application, type Applications, CatalogConflict } from "../catalog-ports.ts";
 import { type Columns, jsonColumn, selectList, TagsColumn, timestampSorts } from "./statement.ts";
-import { createTable, inTenants, named, noneLeft, withTags } from "./table.ts";
+import { createTable, named, noneLeft, withinScope, withTags } from "./table.ts";
 
 const Row = Type.Object({
   id: Type.String(),
@@ -40,12 +40,21 @@ export function createApplications(sql: Sql): Applications {
     }),
   });
   return {
-    list: ({ tenants, search, tags }, page) =>
+    list: ({ tenants, applications, search, tags }, page) =>
       table.list(
-        [inTenants(tenants, "tenant_id"), named(search, "applications.name"), withTags(tags, "applications")],
+        [
+          withinScope(tenants, "tenant_id", applications, "applications.id"),
+          named(search, "applications.name"),
+          withTags(tags, "applications"),
+        ],
         page,
       ),
     get: table.get,
+    async belongTo(tenantId, ids) {
+      const text = "select count(*)::integer as count from applications where tenant_id = $1 and id = any($2::uuid[])";
+      const [row] = await sql.rows(Type.Object({ count: Type.Integer() }), text, [tenantId, ids]);
+      return row?.count === new Set(ids).size;
+    },
     create: application => table.add(application),
     update: table.update,
     remove: (id, check) =>

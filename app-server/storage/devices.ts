@@ -10,7 +10,7 @@ import { macVersions } from "../../lorawan/version.ts";
 import type { Sql, SqlTransaction } from "../../platform/sql.ts";
 import { CatalogConflict, type Device, type Devices } from "../catalog-ports.ts";
 import { type Columns, jsonColumn, MacColumn, selectList, TagsColumn, timestampSorts } from "./statement.ts";
-import { createTable, equal, inTenants, namedOrEui, withTags } from "./table.ts";
+import { createTable, equal, namedOrEui, withinScope, withTags } from "./table.ts";
 
 const Row = Type.Object({
   devEui: Type.String(),
@@ -84,10 +84,10 @@ export function createDevices(sql: Sql): Devices {
     taken: "There is already a device with this DevEUI.",
   });
   return {
-    list: ({ tenants, search, tags, applicationId, deviceProfileId, isDisabled }, page) =>
+    list: ({ tenants, applications, search, tags, applicationId, deviceProfileId, isDisabled }, page) =>
       table.list(
         [
-          inTenants(tenants, "a.tenant_id"),
+          withinScope(tenants, "a.tenant_id", applications, "a.id"),
           equal(applicationId, "devices.application_id"),
           equal(deviceProfileId, "devices.device_profile_id"),
           equal(isDisabled, "devices.is_disabled"),

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import Type from "typebox";
 import type { Clock } from "../../platform/clock.ts";
 import type { Sql } from "../../platform/sql.ts";
-import type { IdempotencyKeys } from "../catalog-ports.ts";
+import type { IdempotencyKeys } from "../idempotency-ports.ts";
 
 const keptMs = 24 * 3600 * 1000;
 

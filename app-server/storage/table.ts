@@ -58,6 +58,14 @@ export const inTenants =
   value =>
     scope === "all" ? "true" : `${column} = any(${value(scope)}::uuid[])`;
 
+/** In one of the tenants, or one of the applications beside. */
+export const withinScope =
+  (tenants: TenantScope, tenant: string, applications: readonly string[] | undefined, application: string): Condition =>
+  value => {
+    const wholly = inTenants(tenants, tenant)(value);
+    return applications === undefined ? wholly : `(${wholly} or ${application} = any(${value(applications)}::uuid[]))`;
+  };
+
 /** Beginning of a text, in any case. */
 export const named = (search: string | undefined, column: string): Condition =>
   search === undefined ? everything : value => `starts_with(lower(${column}), lower(${value(search)}))`;

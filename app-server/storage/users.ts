@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 import Type, { type Static } from "typebox";
-import { parseTenantId, parseUserId } from "../../lorawan/ids.ts";
+import { parseApplicationId, parseTenantId, parseUserId } from "../../lorawan/ids.ts";
 import type { Sql } from "../../platform/sql.ts";
-import { CatalogConflict, tenantRoles, type User, type Users } from "../catalog-ports.ts";
+import { CatalogConflict, type Grant, type TenantRole, tenantRoles, type User, type Users } from "../catalog-ports.ts";
 import { checkPassword, hashPassword } from "./passwords.ts";
 import { type Columns, timestampColumns, timestampSorts } from "./statement.ts";
 import { createTable, named, type RowCheck, type Table } from "./table.ts";
@@ -26,7 +26,11 @@ const columns: Columns = {
   note: { name: "note" },
 };
 const Nothing = Type.Object({});
-const RoleColumn = Type.Enum([...tenantRoles]);
+const grantColumns = {
+  role: Type.Enum([...tenantRoles]),
+  applicationIds: Type.Union([Type.Array(Type.String()), Type.Null()]),
+};
+const selectedGrant = `role, application_ids as "applicationIds"`;
 
 export const toUser = (row: Static<typeof UserRow>): User => ({ ...row, id: parseUserId(row.id) });
 
@@ -73,31 +77,37 @@ const updateUser =
     );
   };
 
+const grantOf = ({ role, applicationIds }: { role: TenantRole; applicationIds: readonly string[] | null }): Grant => ({
+  role,
+  applicationIds: applicationIds?.map(id => parseApplicationId(id)) ?? null,
+});
+
 const memberQueries = (sql: Sql): Pick<Users, "memberships" | "members" | "setMember" | "removeMember"> => ({
   async memberships(id) {
     const rows = await sql.rows(
-      Type.Object({ tenantId: Type.String(), tenantName: Type.String(), role: RoleColumn }),
-      `select tenant_id as "tenantId", name as "tenantName", role from tenant_users join tenants on tenants.id = tenant_id
-         where user_id = $1 order by name, tenant_id`,
+      Type.Object({ tenantId: Type.String(), tenantName: Type.String(), ...grantColumns }),
+      `select tenant_id as "tenantId", name as "tenantName", ${selectedGrant} from tenant_users
+         join tenants on tenants.id = tenant_id where user_id = $1 order by name, tenant_id`,
       [id],
     );
-    return rows.map(row => ({ ...row, tenantId: parseTenantId(row.tenantId) }));
+    return rows.map(row => ({ ...row, ...grantOf(row), tenantId: parseTenantId(row.tenantId) }));
   },
   async members(tenantId) {
     const rows = await sql.rows(
-      Type.Object({ userId: Type.String(), email: Type.String(), role: RoleColumn }),
-      `select user_id as "userId", email, role from tenant_users join users on users.id = user_id
+      Type.Object({ userId: Type.String(), email: Type.String(), ...grantColumns }),
+      `select user_id as "userId", email, ${selectedGrant} from tenant_users join users on users.id = user_id
          where tenant_id = $1 order by email`,
       [tenantId],
     );
-    return rows.map(row => ({ ...row, userId: parseUserId(row.userId) }));
+    return rows.map(row => ({ ...row, ...grantOf(row), userId: parseUserId(row.userId) }));
   },
-  async setMember(tenantId, userId, role) {
+  async setMember(tenantId, userId, { role, applicationIds }) {
     const changed = await sql.run(
-      `insert into tenant_users (tenant_id, user_id, role)
-         select tenants.id, users.id, $3 from tenants, users where tenants.id = $1 and users.id = $2
-         on conflict (tenant_id, user_id) do update set role = excluded.role`,
-      [tenantId, userId, role],
+      `insert into tenant_users (tenant_id, user_id, role, application_ids)
+         select tenants.id, users.id, $3, $4 from tenants, users where tenants.id = $1 and users.id = $2
+         on conflict (tenant_id, user_id) do update
+           set role = excluded.role, application_ids = excluded.application_ids`,
+      [tenantId, userId, role, applicationIds],
     );
     return changed > 0;
   },

@@ -1,21 +1,24 @@
 import type { Command } from "commander";
 import type { ApiRecord } from "../api-client.ts";
-import { duration, numberOption, textOption } from "../option-values.ts";
+import { duration, integerBetween, listOption, numberOption, textOption } from "../option-values.ts";
 import type { Terminal } from "../terminal.ts";
+import { applicationIdsOf } from "./application.ts";
 import { addResource } from "./commands.ts";
-import { nameField } from "./common-fields.ts";
+import { flagField, nameField } from "./common-fields.ts";
 import { tenantOrDefault } from "./lookup.ts";
 import { type Invocation, type Resource, uuidOf } from "./resource.ts";
 import { tenantRoleNames } from "./tenant.ts";
 
 /** A key belongs to a tenant, except that of an administrator. */
 async function withTenant(body: ApiRecord, { client, values, terminal }: Invocation): Promise<ApiRecord> {
-  const { expiresIn: _, ...rest } = body;
+  const { expiresIn: _, applications: names, ...rest } = body;
   const lifetimeMs = numberOption(values, "expiresIn");
   const expiry =
     lifetimeMs === undefined ? {} : { expiresAt: new Date(terminal.clock.nowMs() + lifetimeMs).toISOString() };
   if (body.role === "administrator") return { ...rest, ...expiry };
-  return { ...rest, ...expiry, tenantId: await tenantOrDefault(client, textOption(values, "tenant")) };
+  const tenantId = await tenantOrDefault(client, textOption(values, "tenant"));
+  const applicationIds = await applicationIdsOf(client, tenantId, listOption(values, "application"));
+  return { ...rest, ...expiry, ...applicationIds, tenantId };
 }
 
 const apiKey: Resource = {
@@ -29,6 +32,8 @@ const apiKey: Resource = {
   columns: [
     ["Name", "name"],
     ["Role", "role"],
+    ["Read-only", "isReadOnly"],
+    ["Requests/min", "requestsPerMinute"],
     ["Expires", "expiresAt"],
     ["Last used", "lastUsedAt"],
     ["Id", "id"],
@@ -42,11 +47,29 @@ const apiKey: Resource = {
       choices: ["administrator", ...tenantRoleNames],
       isRequired: true,
     },
+    flagField("read-only", "isReadOnly", "changes nothing, whatever its role may"),
+    {
+      flags: "--application <application>",
+      description: "only this one, by name or id; repeatable; for the roles device-manager and viewer",
+      path: "applications",
+      isList: true,
+    },
+    {
+      flags: "--requests-per-minute <n>",
+      description: "without it what the server's configuration says",
+      path: "requestsPerMinute",
+      parse: integerBetween(1, 2_147_483_647),
+    },
     { flags: "--expires-in <duration>", description: "like 90d; without it never", path: "expiresIn", parse: duration },
   ],
   tenant: "filter",
   hasUpdate: false,
-  examples: { create: ["upchirp api-key create --name dashboard --role viewer --expires-in 90d"] },
+  examples: {
+    create: [
+      "upchirp api-key create --name dashboard --role viewer --expires-in 90d",
+      "upchirp api-key create --name meters --role device-manager --application water --requests-per-minute 60",
+    ],
+  },
   complete: withTenant,
   // Only the hash is kept, so that this is the one time.
   secrets: ({ token }) => (typeof token === "string" ? { token } : {}),

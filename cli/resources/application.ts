@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import type { ApiClient } from "../api-client.ts";
 import { addApiOptions, connect } from "../api-options.ts";
 import { flagOption, type OptionValues, textOption } from "../option-values.ts";
 import { renderFields, renderTable } from "../table.ts";
@@ -16,6 +17,18 @@ export const applicationNames: Named = {
   nameMember: "name",
   idOf: uuidOf,
 };
+
+/** For a grant that is limited to these, given by name or id; nothing when none is given. */
+export async function applicationIdsOf(
+  client: ApiClient,
+  tenantId: string,
+  given: readonly string[],
+): Promise<{ applicationIds?: readonly string[] }> {
+  if (given.length === 0) return {};
+  return {
+    applicationIds: await Promise.all(given.map(text => resolveId(client, applicationNames, text, { tenantId }))),
+  };
+}
 
 const application: Resource = {
   ...applicationNames,

@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { type Command, Option } from "commander";
 import type { ApiClient, ApiRecord } from "../api-client.ts";
 import { CommandFailed } from "../errors.ts";
-import { isObject, keyValue, type OptionValues } from "../option-values.ts";
+import { collected, isObject, keyValue, type OptionValues } from "../option-values.ts";
 import { resolveId } from "./lookup.ts";
 import type { Field } from "./resource.ts";
 
@@ -14,6 +14,7 @@ const optionOf = (field: Field, action: Action): Option => {
   );
   if (field.choices !== undefined) return option.choices(field.choices);
   if (field.isMap === true) return option.argParser(keyValue);
+  if (field.isList === true) return option.argParser(collected);
   const { parse } = field;
   return parse === undefined ? option : option.argParser<unknown>(parse);
 };

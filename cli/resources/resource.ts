@@ -12,6 +12,8 @@ export interface Field {
   readonly parse?: (text: string) => unknown;
   /** `key=value`, repeatable. */
   readonly isMap?: boolean;
+  /** Repeatable. */
+  readonly isList?: boolean;
   readonly choices?: readonly string[];
   /** Must be given to create. */
   readonly isRequired?: boolean;

@@ -1,8 +1,10 @@
 import type { Command } from "commander";
+import type { ApiRecord } from "../api-client.ts";
 import { addApiOptions, connect } from "../api-options.ts";
-import { flagOption, type OptionValues, textOption } from "../option-values.ts";
+import { collected, flagOption, listOption, type OptionValues, textOption } from "../option-values.ts";
 import { renderTable } from "../table.ts";
 import type { Terminal } from "../terminal.ts";
+import { applicationIdsOf } from "./application.ts";
 import { addResource, examplesText, printJson } from "./commands.ts";
 import { describingFields, nameField } from "./common-fields.ts";
 import { resolveId, tenantNames, textMember } from "./lookup.ts";
@@ -40,21 +42,33 @@ export function addTenantCommands(program: Command, terminal: Terminal): void {
       const path = `/tenants/${await resolveId(client, tenantNames, text)}/users`;
       const { items } = await client.list(path, undefined, Number.MAX_SAFE_INTEGER);
       if (flagOption(values, "json")) return printJson(terminal, items);
-      const rows = items.map(member => [textMember(member, "email"), textMember(member, "role")]);
-      terminal.write(renderTable(terminal, ["User", "Role"], rows));
+      const reachOf = ({ applicationIds }: ApiRecord) =>
+        Array.isArray(applicationIds) ? `${applicationIds.length} applications` : "everything";
+      const rows = items.map(member => [textMember(member, "email"), textMember(member, "role"), reachOf(member)]);
+      terminal.write(renderTable(terminal, ["User", "Role", "Reaches"], rows));
     });
 
   const add = group.command("add-user").argument("<tenant>", "name or id").argument("<user>", "email or id");
-  addApiOptions(add.requiredOption("--role <role>", tenantRoleNames.join(", ")))
+  add
+    .requiredOption("--role <role>", tenantRoleNames.join(", "))
+    .option("--application <application>", "only in this one, by name or id; repeatable", collected);
+  addApiOptions(add)
     .summary("give a user a role in a tenant")
     .description("Gives a user a role in a tenant; an earlier role there is replaced.")
-    .addHelpText("after", examplesText(["upchirp tenant add-user Default ada@example.com --role viewer"]))
+    .addHelpText(
+      "after",
+      examplesText([
+        "upchirp tenant add-user Default ada@example.com --role viewer",
+        "upchirp tenant add-user Default ada@example.com --role device-manager --application water",
+      ]),
+    )
     .action(async (text: string, user: string, values: OptionValues) => {
       const client = connect(values, terminal);
       const id = await resolveId(client, tenantNames, text);
       const userId = await resolveId(client, userNames, user);
       const role = textOption(values, "role");
-      await client.call("PUT", `/tenants/${id}/users/${userId}`, { body: { role } });
+      const limit = await applicationIdsOf(client, id, listOption(values, "application"));
+      await client.call("PUT", `/tenants/${id}/users/${userId}`, { body: { role, ...limit } });
       terminal.write(`${user} is ${role} in ${text}.\n`);
     });
 

@@ -236,7 +236,7 @@ describe("what is secret", () => {
     await done("user update bo@example.com --password-stdin", "another password\n");
     expect(await api.repositories.users.verify("bo@example.com", "another password")).toBeDefined();
     await done("tenant add-user Default bo@example.com --role viewer");
-    expect(await done("tenant users Default")).toMatch(/^bo@example\.com +viewer$/m);
+    expect(await done("tenant users Default")).toMatch(/^bo@example\.com +viewer +everything$/m);
     await done("tenant remove-user Default bo@example.com");
     expect(await done("tenant users Default")).not.toContain("bo@");
   });

@@ -1,0 +1,31 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { startTestApi, type TestApi } from "../support/api.ts";
+import { createTestTerminal, runProgram } from "../support/terminal.ts";
+import { blocksOf, readText } from "./markdown.ts";
+
+const page = readText("docs/rights.md");
+const commands = blocksOf(page)
+  .filter(({ language }) => language === "sh")
+  .flatMap(({ text }) => text.trim().split("\n"));
+
+let api: TestApi;
+let env: Readonly<Record<string, string>>;
+beforeAll(async () => {
+  api = await startTestApi();
+  const url = await api.app.listen({ host: "127.0.0.1", port: 0 });
+  const key = { tenantId: null, name: "docs", role: "administrator", expiresAt: null } as const;
+  env = { UPCHIRP_URL: url, UPCHIRP_TOKEN: (await api.repositories.apiKeys.create(key)).token };
+  const { id } = await api.repositories.tenants.create({ name: "Default", description: "", tags: {} });
+  await api.repositories.applications.create({ tenantId: id, name: "water", description: "", tags: {} });
+  const ada = { email: "ada@example.com", password: "correct horse", isAdministrator: false, isActive: true, note: "" };
+  await api.repositories.users.create(ada);
+});
+afterAll(() => api.end());
+
+describe("docs/rights.md", () => {
+  test.each(commands)("%s", async command => {
+    const terminal = createTestTerminal({ env, clock: api.clock });
+    const [, ...words] = command.split(" ");
+    expect(await runProgram(words, terminal)).toMatchObject({ exitCode: 0, errors: "" });
+  });
+});
