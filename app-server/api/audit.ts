@@ -44,8 +44,14 @@ function noteOf(request: FastifyRequest): AuditNote {
     tenantId: request.subjectTenantId,
     action: `${method} ${routeOptions.url}`,
     subject: textsOf(request.params),
-    ...(body !== undefined && { request: withoutSecrets(body, routeOptions.schema?.body) }),
   };
+}
+
+/** With the body, which is known to be valid by now. */
+function requestNoteOf(request: FastifyRequest): AuditNote {
+  const { body, routeOptions } = request;
+  const shown = body === undefined ? {} : { request: withoutSecrets(body, routeOptions.schema?.body) };
+  return { ...noteOf(request), ...shown };
 }
 
 /**
@@ -57,7 +63,7 @@ export function addAudit(scope: FastifyInstance, { auditLog, log }: ApiDependenc
   scope.decorateRequest("auditNumber", null);
   scope.addHook("preHandler", async request => {
     if (!isChange(request) || request.routeOptions.config.audit === "outcome") return;
-    request.auditNumber = await auditLog.add(noteOf(request));
+    request.auditNumber = await auditLog.add(requestNoteOf(request));
   });
   scope.addHook("onSend", async (request, reply, payload) => {
     const { auditNumber, routeOptions } = request;
@@ -65,8 +71,11 @@ export function addAudit(scope: FastifyInstance, { auditLog, log }: ApiDependenc
     // Refused by the count of attempts: whoever hammers at the door does not fill the log.
     const isWholeEntry = routeOptions.config.audit === "outcome" && reply.statusCode !== 429;
     if (auditNumber === null && !isWholeEntry) return payload;
-    const { request: _, ...note } = noteOf(request);
-    const outcome = { ...note, status: reply.statusCode, ...(auditNumber !== null && { outcomeOf: auditNumber }) };
+    const outcome = {
+      ...noteOf(request),
+      status: reply.statusCode,
+      ...(auditNumber !== null && { outcomeOf: auditNumber }),
+    };
     await auditLog.add(outcome).catch((error: unknown) => log.error({ err: error }, "an outcome was not noted"));
     return payload;
   });
