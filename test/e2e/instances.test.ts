@@ -58,7 +58,9 @@ async function startAll() {
   let joins = 0;
   const listener = ({ credentials: { devEui } }: { credentials: { devEui: string } }, event: DeviceEvent): void => {
     if (event.kind === "joined") joins += 1;
-    if (event.kind === "uplink-ended" && event.heardBy.length > 0) heard.push({ devEui, fCnt: event.fCnt });
+    // One server is always there; what the other's gateway alone has heard may be lost with that server.
+    if (event.kind === "uplink-ended" && event.heardBy.length === size.gateways)
+      heard.push({ devEui, fCnt: event.fCnt });
   };
   const ports = { one: get("one").udpPort, two: get("two").udpPort };
   const fleet = createFleet({
@@ -83,8 +85,11 @@ type Running = Awaited<ReturnType<typeof startAll>>;
 /** Everything that was heard so far has been delivered, in the order of each device, and nothing twice as another event. */
 async function expectNothingLost({ events, heard, fleet, joins }: Running): Promise<void> {
   const wanted = [...heard];
-  const arrived = () => new Set(events.map(({ deviceInfo, fCnt }) => `${deviceInfo.devEui} ${fCnt}`));
-  await until(() => wanted.every(({ devEui, fCnt }) => arrived().has(`${devEui} ${fCnt}`)));
+  const missing = (): readonly string[] => {
+    const arrived = new Set(events.map(({ deviceInfo, fCnt }) => `${deviceInfo.devEui} ${fCnt}`));
+    return wanted.map(({ devEui, fCnt }) => `${devEui} ${fCnt}`).filter(name => !arrived.has(name));
+  };
+  await expect.poll(missing, { timeout: 30_000 }).toEqual([]);
   const first = new Map(events.toReversed().map(event => [`${event.deviceInfo.devEui} ${event.fCnt}`, event]));
   for (const { deviceInfo, fCnt, deduplicationId } of events) {
     expect(first.get(`${deviceInfo.devEui} ${fCnt}`)?.deduplicationId).toBe(deduplicationId);
@@ -108,12 +113,12 @@ test.skipIf(whyNoInstallation !== undefined)(
     const all = await startAll();
     const { get, start, ports } = all;
     get("first").child.kill("SIGKILL");
-    await more(all, 6);
+    await more(all, 4);
     get("one").child.kill("SIGKILL");
-    await more(all, 6);
+    await more(all, 4);
     await Promise.all([start("one", "network-server"), start("first", "app-server")]);
     ports.one = get("one").udpPort;
-    await more(all, 6);
+    await more(all, 4);
     await expectNothingLost(all);
     // A rolling restart: the next one is stopped when the one before it is back.
     for (const [name, role] of [["second", "app-server"] as const, ["two", "network-server"] as const]) {
@@ -121,7 +126,7 @@ test.skipIf(whyNoInstallation !== undefined)(
       expect(await get(name).exited).toBe(0);
       await start(name, role);
       ports.two = get("two").udpPort;
-      await more(all, 6);
+      await more(all, 4);
     }
     await expectNothingLost(all);
   },
