@@ -2,6 +2,7 @@
 
 import { hostname } from "node:os";
 import { join } from "node:path";
+import { appServerFaults } from "./app-server/config.ts";
 import { type AppServer, startAppServer } from "./app-server/server.ts";
 import type { FirstAdministrator } from "./app-server/storage/first-start.ts";
 import type { Config } from "./compose/config.ts";
@@ -55,6 +56,7 @@ export async function startInstallation(
   const { log, clock, version } = surroundings;
   refuseFaults([
     ...checkRegionConfigs(config.networkServer.regions),
+    ...appServerFaults(config.appServer),
     ...joinServerFaults(config.joinServer),
     ...joinServerFaultsOf(config.networkServer),
     ...roleFaults(config, roles),

@@ -2,7 +2,7 @@ import type { Page, TenantScope } from "./catalog-ports.ts";
 
 /** Who did something. `nobody` has not logged in, or tried to: the name is what was claimed. */
 export interface AuditActor {
-  readonly kind: "user" | "api-key" | "nobody";
+  readonly kind: "user" | "api-key" | "token" | "nobody";
   readonly id: string | null;
   readonly name: string;
 }

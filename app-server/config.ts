@@ -30,6 +30,74 @@ const external = Type.Object({
   keyFile: Type.Optional(Type.String({ description: "PEM file with the client certificate's key." })),
 });
 
+/** Without TLS only on this machine. */
+const webAddress = "^(https://|http://(localhost|127\\.0\\.0\\.1|\\[::1\\])([:/]|$))";
+
+const groupsClaim = Type.String({
+  minLength: 1,
+  default: "groups",
+  description: "Claim that lists groups; with dots for one inside another, like realm_access.roles.",
+});
+
+const groupRight = Type.Object({
+  group: Type.String({ minLength: 1, description: "Name of a group at the identity provider." }),
+  administrator: Type.Boolean({ default: false, description: "Whoever is in it is an administrator." }),
+  tenantId: Type.Optional(
+    Type.String({
+      pattern: "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$",
+      description: "Id of the tenant in which it gives the role.",
+    }),
+  ),
+  role: Type.Optional(
+    Type.Union(
+      [Type.Literal("admin"), Type.Literal("device-manager"), Type.Literal("gateway-manager"), Type.Literal("viewer")],
+      { description: "Role that it gives there." },
+    ),
+  ),
+});
+
+const openId = Type.Object({
+  issuer: Type.String({
+    pattern: webAddress,
+    description: "OpenID Connect provider; /.well-known/openid-configuration under it describes it.",
+  }),
+  clientId: Type.String({ minLength: 1, description: "What the provider knows this server as." }),
+  clientSecret: Type.Optional(
+    Type.String({ secret: true, description: "What this server proves it with; a public client has none." }),
+  ),
+  publicUrl: Type.String({
+    pattern: webAddress,
+    description:
+      "Address that browsers have this server under; the provider sends them to /api/login/oidc/callback there.",
+  }),
+  scopes: Type.String({ default: "openid email profile", description: "Scopes that are asked for." }),
+  groupsClaim,
+});
+
+const bearerTokens = Type.Object({
+  issuer: Type.String({ minLength: 1, description: "Issuer (iss) of JSON Web Tokens that the API takes." }),
+  audience: Type.String({ minLength: 1, description: "Audience (aud) that they must be for." }),
+  jwksUrl: Type.String({ pattern: webAddress, description: "Where the issuer's public keys are." }),
+  groupsClaim,
+});
+
+const login = Type.Object(
+  {
+    createUsers: Type.Boolean({
+      default: false,
+      description: "Whoever an identity provider vouches for becomes a user at the first login.",
+    }),
+    linkByEmail: Type.Boolean({
+      default: false,
+      description: "Or becomes the user who has this email already: the provider is trusted with every account then.",
+    }),
+    groups: Type.Array(groupRight, { default: [], description: "What groups at an identity provider mean here." }),
+    oidc: Type.Optional(openId),
+    jwt: Type.Optional(bearerTokens),
+  },
+  { default: {} },
+);
+
 export const appServerConfigSchema = Type.Object({
   administratorEmail: Type.String({
     default: "admin@localhost",
@@ -47,6 +115,7 @@ export const appServerConfigSchema = Type.Object({
     },
     { default: {} },
   ),
+  login,
   queueLength: Type.Integer({ minimum: 1, default: 64, description: "Downlinks that may wait for one device." }),
   codec: Type.Object(
     {
@@ -67,3 +136,15 @@ export const appServerConfigSchema = Type.Object({
 });
 
 export type AppServerConfig = Static<typeof appServerConfigSchema>;
+export type GroupRight = Readonly<Static<typeof groupRight>>;
+export type OpenIdConfig = Readonly<Static<typeof openId>>;
+export type BearerTokenConfig = Readonly<Static<typeof bearerTokens>>;
+
+/** What the schema cannot say; one line for each fault. */
+export const appServerFaults = ({ login: { groups } }: AppServerConfig): readonly string[] =>
+  groups.flatMap(({ group, administrator, tenantId, role }, index) => {
+    if ((tenantId === undefined) === (role === undefined) && (administrator || role !== undefined)) return [];
+    return [
+      `appServer.login.groups[${index}] (${group}): give administrator, or tenantId and role, which belong together`,
+    ];
+  });

@@ -15,12 +15,14 @@ import { createApplicationCommands } from "./commands.ts";
 import type { AppServerConfig } from "./config.ts";
 import { createDownlinkQueue } from "./downlink.ts";
 import { createEventConsumer } from "./events.ts";
+import { identityProviders } from "./identity/providers.ts";
 import { type EmbeddedBroker, startEmbeddedBroker } from "./integration/embedded-broker.ts";
 import { createMqttIntegration, type MqttIntegration } from "./integration/mqtt.ts";
 import type { ApplicationCommands, AppSKeyVault, MqttCredentials, NetworkControl, RootKeys } from "./ports.ts";
 import { createSharedFeed } from "./shared-feed.ts";
 import { createAuditLog } from "./storage/audit-log.ts";
 import { openDirectory } from "./storage/directory.ts";
+import { createExternalUsers } from "./storage/external-users.ts";
 import { createRepositories } from "./storage/repositories.ts";
 
 export interface AppServerOptions {
@@ -104,9 +106,12 @@ async function startParts(
 
   await http.register(
     createApi({
+      ...apiDefaults,
       repositories: createRepositories(sql, clock),
       auditLog: createAuditLog(sql, clock, options.auditKeys),
       loginKey: options.loginKey,
+      identity: identityProviders(config.login, options.loginKey, clock),
+      externalUsers: createExternalUsers(sql),
       control: network,
       rootKeys: options.rootKeys,
       queue,
@@ -114,7 +119,6 @@ async function startParts(
       clock,
       log,
       version: options.version,
-      ...apiDefaults,
       requestsPerMinute: config.apiKeys.requestsPerMinute,
     }),
   );

@@ -94,7 +94,11 @@ const rules: readonly Rule[] = [
     ["gateway", "catalog", "adr-script"],
   ),
   ...role("join-server", ["join.ts"], []),
-  ...role("app-server", ["events.ts", "uplink.ts", "downlink.ts"], ["api", "codec", "integration", "storage"]),
+  ...role(
+    "app-server",
+    ["events.ts", "uplink.ts", "downlink.ts"],
+    ["api", "codec", "identity", "integration", "storage"],
+  ),
   {
     zone: "cli",
     members: inside("cli/"),

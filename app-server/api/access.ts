@@ -42,7 +42,8 @@ export const acrossTenants = (right: TenantRight): Access => ({ kind: "tenants",
 
 /** Who is calling, as of this request. */
 export interface Principal {
-  readonly kind: "user" | "api-key";
+  /** `token`: another issuer's, known by its subject. */
+  readonly kind: "user" | "api-key" | "token";
   readonly id: string;
   readonly name: string;
   readonly isAdministrator: boolean;

@@ -18,6 +18,7 @@ import { addIdempotency } from "./idempotency.ts";
 import { loginRoutes } from "./login.ts";
 import { loginSessionRoutes } from "./login-sessions.ts";
 import { mqttCredentialRoutes } from "./mqtt-credentials.ts";
+import { openIdRoutes } from "./open-id.ts";
 import { describeApi, openApiRoutes } from "./openapi.ts";
 import { Problem, problemOf } from "./problem.ts";
 import { queueRoutes } from "./queue.ts";
@@ -93,7 +94,7 @@ export function addRules(scope: FastifyInstance, deps: ApiDependencies): void {
     const access = request.routeOptions.config.access;
     if (access?.kind === "public" || request.is404) return;
     if (access === undefined) throw new Refusal("forbidden", "Nobody may use this.");
-    request.principal = await authenticate(request, deps.repositories);
+    request.principal = await authenticate(request, deps);
     checkRequests(request.principal);
     checkCaller(access, request.principal, isChange(request));
   });
@@ -115,6 +116,7 @@ export function addRules(scope: FastifyInstance, deps: ApiDependencies): void {
 function addRoutes(scope: FastifyInstance, deps: ApiDependencies): void {
   const api = scope.withTypeProvider<TypeBoxTypeProvider>();
   loginRoutes(api, deps);
+  openIdRoutes(api, deps);
   loginSessionRoutes(api, deps);
   userRoutes(api, deps);
   memberRoutes(api, deps);

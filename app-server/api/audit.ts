@@ -85,7 +85,7 @@ const Entry = Type.Object({
   number: Type.Integer({ description: "Place in the log." }),
   at: Time,
   actor: Type.Object({
-    kind: Type.Enum(["user", "api-key", "nobody"]),
+    kind: Type.Enum(["user", "api-key", "token", "nobody"]),
     id: Type.Union([Type.String(), Type.Null()]),
     name: Type.String(),
   }),

@@ -1,6 +1,8 @@
 import type { FastifyRequest } from "fastify";
 import type { Repositories, User } from "../catalog-ports.ts";
+import type { TokenVerifier } from "../identity-ports.ts";
 import type { Principal } from "./access.ts";
+import type { ApiDependencies } from "./dependencies.ts";
 import { Refusal } from "./refusal.ts";
 
 export const sessionCookie = "upchirp_session";
@@ -12,6 +14,8 @@ declare module "fastify" {
   }
 }
 
+export type AuthenticationDependencies = Pick<ApiDependencies, "repositories" | "identity">;
+
 /** The caller of a route that is not public. */
 export function callerOf(request: FastifyRequest): Principal {
   if (request.principal === null) throw unauthenticated();
@@ -21,7 +25,7 @@ export function callerOf(request: FastifyRequest): Principal {
 const unauthenticated = () =>
   new Refusal("unauthenticated", "Log in, or give an API key as `Authorization: Bearer upc_...`.");
 
-async function userPrincipal(user: User, repositories: Repositories): Promise<Principal> {
+export async function userPrincipal(user: User, repositories: Repositories): Promise<Principal> {
   const memberships = await repositories.users.memberships(user.id);
   return {
     kind: "user",
@@ -50,7 +54,19 @@ async function keyPrincipal(token: string, repositories: Repositories): Promise<
   };
 }
 
-async function tokenPrincipal(token: string, repositories: Repositories): Promise<Principal | undefined> {
+/** Three parts in base64url (RFC 7519 3.1), of a length that is no burden. */
+const jwtPattern = /^(?=.{1,8192}$)eyJ[\w-]+\.[\w-]+\.[\w-]+$/;
+
+async function foreignPrincipal(token: string, tokens: TokenVerifier): Promise<Principal | undefined> {
+  const identity = await tokens.verify(token);
+  if (identity === undefined) return undefined;
+  const { subject: id, email: name = id, isAdministrator, grants } = identity;
+  return { kind: "token", id, name, isAdministrator, isReadOnly: false, grants };
+}
+
+async function tokenPrincipal(token: string, deps: AuthenticationDependencies): Promise<Principal | undefined> {
+  const { repositories, identity } = deps;
+  if (identity.tokens !== undefined && jwtPattern.test(token)) return foreignPrincipal(token, identity.tokens);
   if (token.length > 100) return undefined;
   if (token.startsWith("upc_")) return keyPrincipal(token, repositories);
   const user = await repositories.loginSessions.find(token);
@@ -85,10 +101,10 @@ function checkNotForged(request: FastifyRequest): void {
 }
 
 /** Throws 401 unless the request shows a valid login or API key. */
-export async function authenticate(request: FastifyRequest, repositories: Repositories): Promise<Principal> {
+export async function authenticate(request: FastifyRequest, deps: AuthenticationDependencies): Promise<Principal> {
   const shown = tokenOf(request);
   if (shown === undefined) throw unauthenticated();
-  const principal = await tokenPrincipal(shown.token, repositories);
+  const principal = await tokenPrincipal(shown.token, deps);
   if (principal === undefined) throw unauthenticated();
   if (shown.fromCookie) checkNotForged(request);
   return principal;

@@ -5,12 +5,15 @@ import type { Clock } from "../../platform/clock.ts";
 import type { Log } from "../../platform/log.ts";
 import type { AuditLog } from "../audit-ports.ts";
 import type { Repositories } from "../catalog-ports.ts";
+import type { ExternalUsers, IdentityProviders } from "../identity-ports.ts";
 import type { DownlinkQueue, EventFeed, NetworkControl, RootKeys } from "../ports.ts";
 
 export interface ApiDependencies {
   /** Of the program, for the OpenAPI document. */
   readonly version: string;
   readonly repositories: Repositories;
+  readonly identity: IdentityProviders;
+  readonly externalUsers: ExternalUsers;
   readonly auditLog: AuditLog;
   readonly control: NetworkControl;
   readonly rootKeys: RootKeys;
@@ -32,6 +35,7 @@ export interface ApiDependencies {
 
 /** Values for an installation that says nothing else. */
 export const apiDefaults = {
+  identity: { policy: { createUsers: false, linkByEmail: false } },
   requestsPerMinute: 6000,
   loginLifetimeMs: 24 * 3600 * 1000,
   streamHeartbeatMs: 15_000,

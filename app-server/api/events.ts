@@ -72,7 +72,7 @@ function serveStream(
   const beat = async () => {
     try {
       // A login or key may have ended, or changed its tenants, since the stream began.
-      visible = visibleEvents(await authenticate(request, deps.repositories), tenantId);
+      visible = visibleEvents(await authenticate(request, deps), tenantId);
     } catch (error) {
       if (error instanceof Refusal) stream.end("access_ended", "The login or API key no longer allows this.");
       // A database that is away for a moment says nothing about the right: asked again at the next beat.

@@ -19,10 +19,10 @@ const Sessions = Type.Object({ items: listOf(Session) });
 const SessionParams = Type.Object({ sessionId: Uuid });
 const UserParams = Type.Object({ userId: Uuid });
 
-/** The user who is calling. Throws Refusal for an API key, which has no logins. */
+/** The user who is calling. Throws Refusal for whoever is no user and has no logins. */
 function userOf(request: Parameters<typeof callerOf>[0]): UserId {
   const { kind, id } = callerOf(request);
-  if (kind !== "user") throw new Refusal("forbidden", "An API key has no logins.");
+  if (kind !== "user") throw new Refusal("forbidden", "Only users have logins.");
   return parseUserId(id);
 }
 

@@ -9,6 +9,7 @@ import { grantMembers } from "./grants.ts";
 import { createKnownBrowsers } from "./known-browser.ts";
 import { Refusal } from "./refusal.ts";
 import { NoContent, strict, Time, Uuid } from "./schemas.ts";
+import { startSession } from "./session-start.ts";
 import { Password } from "./users.ts";
 
 const LoginBody = Type.Object(
@@ -20,8 +21,8 @@ const LoginAnswer = Type.Object({
   expiresAt: Time,
 });
 const Me = Type.Object({
-  kind: Type.Enum(["user", "api-key"]),
-  id: Uuid,
+  kind: Type.Enum(["user", "api-key", "token"]),
+  id: Type.String({ description: "Of another issuer's token its subject." }),
   name: Type.String({ description: "Email of a user, name of an API key." }),
   isAdministrator: Type.Boolean(),
   isReadOnly: Type.Boolean({ description: "Of an API key that changes nothing." }),
@@ -31,15 +32,6 @@ const Me = Type.Object({
 /** An office behind one address may mistype more than one person may. */
 const addressLimit = { maxAttempts: 30, windowMs: 60_000, maxKeys: 10_000 };
 const accountLimit = { maxAttempts: 10, windowMs: 60_000, maxKeys: 10_000 };
-
-const setCookie = (request: FastifyRequest, reply: FastifyReply, token: string, maxAgeSeconds: number) =>
-  reply.setCookie(sessionCookie, token, {
-    path: "/",
-    httpOnly: true,
-    sameSite: "strict",
-    secure: request.protocol === "https",
-    maxAge: maxAgeSeconds,
-  });
 
 /** Passwords are checked here only: each check is slow on purpose, so that guesses are counted before. */
 function createPasswordGate({ clock, repositories, loginKey }: ApiDependencies) {
@@ -74,11 +66,7 @@ export function loginRoutes(api: Api, deps: ApiDependencies): void {
     async (request, reply) => {
       const user = await checkPassword(request, reply, request.body.email, request.body.password);
       if (user === undefined) throw new Refusal("unauthenticated", "Email or password is wrong.");
-      await repositories.loginSessions.removeExpired();
-      const origin = { address: request.ip, userAgent: request.headers["user-agent"] ?? "" };
-      const session = await repositories.loginSessions.create(user.id, deps.loginLifetimeMs, origin);
-      setCookie(request, reply, session.token, Math.floor(deps.loginLifetimeMs / 1000));
-      return session;
+      return startSession(request, reply, user, deps);
     },
   );
 
@@ -120,7 +108,7 @@ export function loginRoutes(api: Api, deps: ApiDependencies): void {
     },
     async (request, reply) => {
       const caller = callerOf(request);
-      if (caller.kind !== "user") throw new Refusal("forbidden", "An API key has no password.");
+      if (caller.kind !== "user") throw new Refusal("forbidden", "Only users have passwords.");
       const user = await checkPassword(request, reply, caller.name, request.body.currentPassword);
       if (user === undefined)
         throw new Refusal("invalid_value", "The current password is wrong.", "/body/currentPassword");

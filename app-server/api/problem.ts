@@ -55,6 +55,7 @@ const conflictStatus: Readonly<Record<CatalogConflictCode, number>> = {
 const portProblems: Readonly<Record<string, { readonly status: number; readonly detail?: string }>> = {
   device_not_found: { status: 404 },
   invalid_activation: { status: 422 },
+  identity_provider_unavailable: { status: 503, detail: "The identity provider cannot be asked now; try again." },
   rejoin_impossible: { status: 409, detail: "Only a device that joined with LoRaWAN 1.1 can be told to rejoin." },
   sql_unique_violation: { status: 409, detail: "Something with this identity exists already." },
   sql_foreign_key_violation: { status: 409, detail: "It refers to something that is gone, or something refers to it." },

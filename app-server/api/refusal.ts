@@ -36,7 +36,7 @@ export class TooManyRequests extends Refusal {
   readonly retryAfterSeconds: number;
 
   constructor(retryAfterSeconds: number) {
-    super("too_many_requests", "This API key has made all its requests of this minute.");
+    super("too_many_requests", "This API key or token has made all its requests of this minute.");
     this.retryAfterSeconds = retryAfterSeconds;
   }
 }

@@ -31,13 +31,13 @@ export function createRequestLimit(clock: Clock): RequestLimit {
   };
 }
 
-/** Throws TooManyRequests. A key of an administrator is limited only by a number of its own. */
+/** Throws TooManyRequests. A key or token of an administrator is limited only by a number of its own. */
 export function createRequestCheck({ clock, requestsPerMinute: usual }: ApiDependencies) {
   const limit = createRequestLimit(clock);
   return ({ kind, id, isAdministrator, requestsPerMinute }: Principal): void => {
-    if (kind !== "api-key") return;
+    if (kind === "user") return;
     const allowed = requestsPerMinute ?? (isAdministrator ? 0 : usual);
-    const waitSeconds = allowed === 0 ? undefined : limit.take(id, allowed);
+    const waitSeconds = allowed === 0 ? undefined : limit.take(`${kind} ${id}`, allowed);
     if (waitSeconds !== undefined) throw new TooManyRequests(waitSeconds);
   };
 }

@@ -16,7 +16,7 @@ const Entry = Type.Object({
   number: Type.Integer(),
   at: Type.String(),
   actor: Type.Object({
-    kind: Type.Enum(["user", "api-key", "nobody"]),
+    kind: Type.Enum(["user", "api-key", "token", "nobody"]),
     id: Type.Union([Type.String(), Type.Null()]),
     name: Type.String(),
   }),

@@ -23,6 +23,7 @@ const columns: Columns = {
   passwordHash: { name: "password_hash" },
   isAdministrator: { name: "is_admin" },
   isActive: { name: "is_active" },
+  adminIssuer: { name: "admin_issuer" },
   note: { name: "note" },
 };
 const Nothing = Type.Object({});
@@ -69,7 +70,8 @@ const updateUser =
     const passwordHash = password === undefined ? undefined : await hashPassword(password);
     return table.update(
       id,
-      { ...rest, email, passwordHash },
+      // What is decided here is no provider's to take back.
+      { ...rest, email, passwordHash, adminIssuer: change.isAdministrator === undefined ? undefined : null },
       check,
       change.isAdministrator === false || change.isActive === false ? requireOtherAdministrator : undefined,
       email === undefined ? undefined : requireFreeEmail(id, email),
@@ -106,7 +108,7 @@ const memberQueries = (sql: Sql): Pick<Users, "memberships" | "members" | "setMe
       `insert into tenant_users (tenant_id, user_id, role, application_ids)
          select tenants.id, users.id, $3, $4 from tenants, users where tenants.id = $1 and users.id = $2
          on conflict (tenant_id, user_id) do update
-           set role = excluded.role, application_ids = excluded.application_ids`,
+           set role = excluded.role, application_ids = excluded.application_ids, issuer = null`,
       [tenantId, userId, role, applicationIds],
     );
     return changed > 0;

@@ -1,4 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { appServerFaults } from "../../app-server/config.ts";
+import { configSchema } from "../../compose/config.ts";
+import { loadConfig } from "../../platform/config.ts";
 import { startTestApi, type TestApi } from "../support/api.ts";
 import { createTestTerminal, runProgram } from "../support/terminal.ts";
 import { blocksOf, readText } from "./markdown.ts";
@@ -23,6 +26,13 @@ beforeAll(async () => {
 afterAll(() => api.end());
 
 describe("docs/rights.md", () => {
+  test("its configuration is one that the server takes", async () => {
+    const fileText = blocksOf(page).find(({ language }) => language === "toml")?.text ?? "";
+    const config = loadConfig(configSchema, { fileText, env: {}, overrides: [] });
+    expect(config.appServer.login.groups).toHaveLength(2);
+    expect(appServerFaults(config.appServer)).toEqual([]);
+  });
+
   test.each(commands)("%s", async command => {
     const terminal = createTestTerminal({ env, clock: api.clock });
     const [, ...words] = command.split(" ");

@@ -5,6 +5,7 @@ import fastify, {
   type FastifyInstance,
   type InjectOptions,
   type LightMyRequestResponse,
+  LogController,
 } from "fastify";
 import { pino } from "pino";
 import { createApi } from "../../app-server/api/api.ts";
@@ -22,6 +23,7 @@ import type {
   SessionSummary,
 } from "../../app-server/ports.ts";
 import { createAuditLog } from "../../app-server/storage/audit-log.ts";
+import { createExternalUsers } from "../../app-server/storage/external-users.ts";
 import { createRepositories } from "../../app-server/storage/repositories.ts";
 import type { DevEui, GatewayId, TenantId } from "../../lorawan/ids.ts";
 import type { Sql } from "../../platform/sql.ts";
@@ -182,9 +184,11 @@ export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 type Headers = Readonly<Record<string, string>>;
 
 /** The API on a database of its own, with the network server, queue and keys in memory. */
-export async function startTestApi(given: Partial<ApiDependencies> = {}): Promise<TestApi> {
+export async function startTestApi(
+  given: Omit<Partial<ApiDependencies>, "clock"> & { readonly clock?: VirtualClock } = {},
+): Promise<TestApi> {
   const { sql, end } = await migratedTestSql();
-  const clock = createVirtualClock();
+  const { clock = createVirtualClock(), ...rest } = given;
   const repositories = createRepositories(sql, clock);
   const [control, rootKeys, feed] = [createFakeControl(), createFakeRootKeys(), createFakeFeed()];
   const queue = createFakeQueue(clock);
@@ -200,6 +204,7 @@ export async function startTestApi(given: Partial<ApiDependencies> = {}): Promis
     repositories,
     auditLog,
     loginKey: randomBytes(32),
+    externalUsers: createExternalUsers(sql),
     control,
     rootKeys,
     queue,
@@ -207,10 +212,11 @@ export async function startTestApi(given: Partial<ApiDependencies> = {}): Promis
     clock,
     log,
     ...apiDefaults,
-    ...given,
+    ...rest,
   };
   const loggerInstance: FastifyBaseLogger = log;
-  const app = fastify({ loggerInstance });
+  // As the server has it: addresses of requests may hold what is secret.
+  const app = fastify({ loggerInstance, logController: new LogController({ disableRequestLogging: true }) });
   await app.register(createApi(deps));
   await app.ready();
   const keyFor = async (role: ApiKeyRole, tenantId: TenantId | null) => {
