@@ -15,7 +15,7 @@ export function reportText(report: ChaosReport): string {
     const cost = own.reduce((sum, { number }) => sum + (counts.notAcceptedByFault[number] ?? 0), 0);
     const longest = Math.max(...own.map(({ fromMs, toMs }) => toMs - fromMs));
     return row(
-      `  ${kind}`.padEnd(28),
+      `  ${kind}`.padEnd(30),
       `${own.length} times, at most ${seconds(longest)}, ${cost} uplinks not accepted`,
     );
   });
