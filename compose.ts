@@ -62,7 +62,7 @@ export async function startInstallation(
     ...roleFaults(config, roles),
   ]);
   prepareDataFolder(config.dataFolder);
-  const { masterKeys, appSKeyKek, vault, auditKeys, loginKey } = installationKeys(config);
+  const { masterKeys, appSKeyKek, vault, auditKeys, secondFactorKeys, loginKey } = installationKeys(config);
   const metrics = createMetrics();
   metrics.watchProcess();
   const lifecycle = createLifecycle({ log, clock });
@@ -186,6 +186,7 @@ export async function startInstallation(
         rootKeys: joins().rootKeys,
         vault,
         auditKeys,
+        secondFactorKeys,
         mqttFolder: join(config.dataFolder, "mqtt"),
         loginKey,
         http: http().app,

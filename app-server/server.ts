@@ -24,6 +24,8 @@ import { createAuditLog } from "./storage/audit-log.ts";
 import { openDirectory } from "./storage/directory.ts";
 import { createExternalUsers } from "./storage/external-users.ts";
 import { createRepositories } from "./storage/repositories.ts";
+import type { SealingKeys } from "./storage/sealed-secret.ts";
+import { createSecondFactors } from "./storage/second-factors.ts";
 
 export interface AppServerOptions {
   readonly config: AppServerConfig;
@@ -39,6 +41,8 @@ export interface AppServerOptions {
   readonly auditKeys: AuditKeys;
   /** Of the broker inside, for sessions and messages that survive the process. */
   readonly mqttFolder: string;
+  /** What secrets of second factors are sealed with. */
+  readonly secondFactorKeys: SealingKeys;
   /** What cookies of known browsers are signed with. */
   readonly loginKey: Uint8Array;
   /** Gets the API; not listening yet. */
@@ -111,6 +115,7 @@ async function startParts(
       auditLog: createAuditLog(sql, clock, options.auditKeys),
       loginKey: options.loginKey,
       identity: identityProviders(config.login, options.loginKey, clock),
+      secondFactors: createSecondFactors(sql, clock, options.secondFactorKeys),
       externalUsers: createExternalUsers(sql),
       control: network,
       rootKeys: options.rootKeys,

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type { AuditKey, AuditKeys } from "../app-server/audit-ports.ts";
 import type { AppSKeyVault } from "../app-server/ports.ts";
+import type { SealingKey, SealingKeys } from "../app-server/storage/sealed-secret.ts";
 import { createAppSKeyVault, type KeyEncryptionKey } from "../app-server/vault.ts";
 import {
   deriveKey,
@@ -26,6 +27,7 @@ export interface InstallationKeys {
   readonly appSKeyKek: KeyEncryptionKey;
   readonly vault: AppSKeyVault;
   readonly auditKeys: AuditKeys;
+  readonly secondFactorKeys: SealingKeys;
   readonly loginKey: Uint8Array;
 }
 
@@ -38,6 +40,10 @@ export function installationKeys(config: Config): InstallationKeys {
     appSKeyKek,
     vault: createAppSKeyVault({ ...appSKeyKek, others }),
     loginKey: deriveKey(masterKeys.current, "known browsers", 32),
+    secondFactorKeys: {
+      current: secondFactorKeyOf(masterKeys.current),
+      older: masterKeys.older.map(secondFactorKeyOf),
+    },
     auditKeys: { current: auditKeyOf(masterKeys.current), older: masterKeys.older.map(auditKeyOf) },
   };
 }
@@ -49,6 +55,11 @@ function sharedKek({ networkServer: { joinServer } }: Config): readonly KeyEncry
 }
 
 const auditKeyOf = (master: MasterKey): AuditKey => ({ id: master.id, key: deriveKey(master, "audit log", 32) });
+
+const secondFactorKeyOf = (master: MasterKey): SealingKey => ({
+  id: master.id,
+  key: deriveKey(master, "second factors", 32),
+});
 
 const kekOf = (master: MasterKey): KeyEncryptionKey => ({
   kekLabel: `upchirp-${master.id}`,

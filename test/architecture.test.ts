@@ -62,7 +62,7 @@ const role = (name: string, core: readonly string[], adapters: readonly string[]
     allowed: [
       /^lorawan\//,
       /^platform\//,
-      new RegExp(`^${name}/((\\w+-)?ports|context|session|session-record|config)\\.ts$`),
+      new RegExp(`^${name}/(([\\w-]+-)?ports|context|session|session-record|config)\\.ts$`),
       new RegExp(`^${name}/${folder}/`),
       /^[^./]*$/,
       /^@/,

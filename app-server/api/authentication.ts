@@ -1,4 +1,5 @@
 import type { FastifyRequest } from "fastify";
+import { parseUserId, type UserId } from "../../lorawan/ids.ts";
 import type { Repositories, User } from "../catalog-ports.ts";
 import type { TokenVerifier } from "../identity-ports.ts";
 import type { Principal } from "./access.ts";
@@ -20,6 +21,13 @@ export type AuthenticationDependencies = Pick<ApiDependencies, "repositories" | 
 export function callerOf(request: FastifyRequest): Principal {
   if (request.principal === null) throw unauthenticated();
   return request.principal;
+}
+
+/** The user who is calling. Throws Refusal for an API key or token, which has no login and no password. */
+export function userOf(request: FastifyRequest): { readonly id: UserId; readonly name: string } {
+  const { kind, id, name } = callerOf(request);
+  if (kind !== "user") throw new Refusal("forbidden", "Only users have logins and passwords.");
+  return { id: parseUserId(id), name };
 }
 
 const unauthenticated = () =>

@@ -7,12 +7,14 @@ import type { AuditLog } from "../audit-ports.ts";
 import type { Repositories } from "../catalog-ports.ts";
 import type { ExternalUsers, IdentityProviders } from "../identity-ports.ts";
 import type { DownlinkQueue, EventFeed, NetworkControl, RootKeys } from "../ports.ts";
+import type { SecondFactors } from "../second-factor-ports.ts";
 
 export interface ApiDependencies {
   /** Of the program, for the OpenAPI document. */
   readonly version: string;
   readonly repositories: Repositories;
   readonly identity: IdentityProviders;
+  readonly secondFactors: SecondFactors;
   readonly externalUsers: ExternalUsers;
   readonly auditLog: AuditLog;
   readonly control: NetworkControl;

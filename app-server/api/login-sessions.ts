@@ -1,9 +1,9 @@
 import Type from "typebox";
-import { parseUserId, type UserId } from "../../lorawan/ids.ts";
+import { parseUserId } from "../../lorawan/ids.ts";
 import { administrators, signedIn } from "./access.ts";
-import { callerOf, tokenOf } from "./authentication.ts";
+import { tokenOf, userOf } from "./authentication.ts";
 import type { Api, ApiDependencies } from "./dependencies.ts";
-import { found, notFound, Refusal } from "./refusal.ts";
+import { found, notFound } from "./refusal.ts";
 import { listOf, NoContent, Time, Uuid } from "./schemas.ts";
 
 const Session = Type.Object({
@@ -19,18 +19,11 @@ const Sessions = Type.Object({ items: listOf(Session) });
 const SessionParams = Type.Object({ sessionId: Uuid });
 const UserParams = Type.Object({ userId: Uuid });
 
-/** The user who is calling. Throws Refusal for whoever is no user and has no logins. */
-function userOf(request: Parameters<typeof callerOf>[0]): UserId {
-  const { kind, id } = callerOf(request);
-  if (kind !== "user") throw new Refusal("forbidden", "Only users have logins.");
-  return parseUserId(id);
-}
-
 export function loginSessionRoutes(api: Api, { repositories: { loginSessions, users } }: ApiDependencies): void {
   api.get(
     "/me/sessions",
     { config: { access: signedIn }, schema: { summary: "List one's own logins", response: { 200: Sessions } } },
-    async request => ({ items: await loginSessions.list(userOf(request), tokenOf(request)?.token) }),
+    async request => ({ items: await loginSessions.list(userOf(request).id, tokenOf(request)?.token) }),
   );
   api.delete(
     "/me/sessions/:sessionId",
@@ -39,7 +32,7 @@ export function loginSessionRoutes(api: Api, { repositories: { loginSessions, us
       schema: { summary: "End one of one's own logins", params: SessionParams, response: { 204: NoContent } },
     },
     async (request, reply) => {
-      if (!(await loginSessions.end(userOf(request), request.params.sessionId))) throw notFound("login");
+      if (!(await loginSessions.end(userOf(request).id, request.params.sessionId))) throw notFound("login");
       return reply.code(204).send(null);
     },
   );

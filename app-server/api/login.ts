@@ -1,19 +1,21 @@
-import type { FastifyReply, FastifyRequest } from "fastify";
 import Type from "typebox";
-import { parseUserId } from "../../lorawan/ids.ts";
 import { anyone, signedIn } from "./access.ts";
-import { createAttemptLimit } from "./attempt-limit.ts";
-import { callerOf, sessionCookie, tokenOf } from "./authentication.ts";
+import { callerOf, sessionCookie, tokenOf, userOf } from "./authentication.ts";
 import type { Api, ApiDependencies } from "./dependencies.ts";
 import { grantMembers } from "./grants.ts";
-import { createKnownBrowsers } from "./known-browser.ts";
+import { createPasswordGate } from "./password-gate.ts";
 import { Refusal } from "./refusal.ts";
 import { NoContent, strict, Time, Uuid } from "./schemas.ts";
+import { Code, secondFactorRoutes } from "./second-factor.ts";
 import { startSession } from "./session-start.ts";
 import { Password } from "./users.ts";
 
 const LoginBody = Type.Object(
-  { email: Type.String({ maxLength: 254 }), password: Type.String({ maxLength: 200, writeOnly: true }) },
+  {
+    email: Type.String({ maxLength: 254 }),
+    password: Type.String({ maxLength: 200, writeOnly: true }),
+    code: Type.Optional({ ...Code, description: "Of the second factor, or a recovery code." }),
+  },
   strict,
 );
 const LoginAnswer = Type.Object({
@@ -29,33 +31,10 @@ const Me = Type.Object({
   memberships: Type.Array(Type.Object({ tenantId: Uuid, tenantName: Type.String(), ...grantMembers })),
 });
 
-/** An office behind one address may mistype more than one person may. */
-const addressLimit = { maxAttempts: 30, windowMs: 60_000, maxKeys: 10_000 };
-const accountLimit = { maxAttempts: 10, windowMs: 60_000, maxKeys: 10_000 };
-
-/** Passwords are checked here only: each check is slow on purpose, so that guesses are counted before. */
-function createPasswordGate({ clock, repositories, loginKey }: ApiDependencies) {
-  const addresses = createAttemptLimit(clock, addressLimit);
-  const accounts = createAttemptLimit(clock, accountLimit);
-  const browsers = createKnownBrowsers(loginKey);
-  return async (request: FastifyRequest, reply: FastifyReply, email: string, password: string) => {
-    const account = email.toLowerCase();
-    const browser = browsers.of(request, account);
-    const counted = browser === undefined ? `account ${account}` : `browser ${browser}`;
-    if (!addresses.attempt(request.ip) || !accounts.attempt(counted)) {
-      throw new Refusal("too_many_attempts", "Too many attempts to log in; wait a minute.");
-    }
-    const user = await repositories.users.verify(email, password);
-    if (user === undefined) return undefined;
-    accounts.forgive(counted);
-    if (browser === undefined) browsers.remember(request, reply, account);
-    return user;
-  };
-}
-
 export function loginRoutes(api: Api, deps: ApiDependencies): void {
   const { repositories } = deps;
-  const checkPassword = createPasswordGate(deps);
+  const gate = createPasswordGate(deps);
+  secondFactorRoutes(api, deps, gate);
 
   api.post(
     "/login",
@@ -64,7 +43,7 @@ export function loginRoutes(api: Api, deps: ApiDependencies): void {
       schema: { summary: "Log in", body: LoginBody, response: { 200: LoginAnswer } },
     },
     async (request, reply) => {
-      const user = await checkPassword(request, reply, request.body.email, request.body.password);
+      const user = await gate.login(request, reply, request.body);
       if (user === undefined) throw new Refusal("unauthenticated", "Email or password is wrong.");
       return startSession(request, reply, user, deps);
     },
@@ -107,12 +86,11 @@ export function loginRoutes(api: Api, deps: ApiDependencies): void {
       },
     },
     async (request, reply) => {
-      const caller = callerOf(request);
-      if (caller.kind !== "user") throw new Refusal("forbidden", "Only users have passwords.");
-      const user = await checkPassword(request, reply, caller.name, request.body.currentPassword);
+      const { id, name } = userOf(request);
+      const user = await gate.password(request, reply, name, request.body.currentPassword);
       if (user === undefined)
         throw new Refusal("invalid_value", "The current password is wrong.", "/body/currentPassword");
-      await repositories.users.update(parseUserId(caller.id), { password: request.body.newPassword });
+      await repositories.users.update(id, { password: request.body.newPassword });
       return reply.code(204).send(null);
     },
   );

@@ -2,6 +2,7 @@ import { UpchirpError } from "../../lorawan/errors.ts";
 
 const statusOf = {
   unauthenticated: 401,
+  second_factor: 401,
   forbidden: 403,
   cross_site: 403,
   not_found: 404,

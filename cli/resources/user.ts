@@ -1,11 +1,13 @@
 import { randomBytes } from "node:crypto";
 import type { Command } from "commander";
 import type { ApiRecord } from "../api-client.ts";
+import { addApiOptions, connect } from "../api-options.ts";
 import { UsageError } from "../errors.ts";
-import { flagOption } from "../option-values.ts";
+import { flagOption, type OptionValues } from "../option-values.ts";
 import type { Terminal } from "../terminal.ts";
 import { addResource } from "./commands.ts";
 import { flagField } from "./common-fields.ts";
+import { resolveId } from "./lookup.ts";
 import { type Invocation, type Named, type Resource, uuidOf } from "./resource.ts";
 
 export const userNames: Named = {
@@ -70,4 +72,14 @@ const user: Resource = {
     flagOption(values, "passwordStdin") || typeof password !== "string" ? {} : { password },
 };
 
-export const addUserCommands = (program: Command, terminal: Terminal): Command => addResource(program, user, terminal);
+export function addUserCommands(program: Command, terminal: Terminal): void {
+  const group = addResource(program, user, terminal);
+  addApiOptions(group.command("remove-second-factor").argument("<user>", "email or id"))
+    .summary("for a user who lost it")
+    .description("Removes a user's second factor: the next login needs the password alone.")
+    .action(async (text: string, values: OptionValues) => {
+      const client = connect(values, terminal);
+      await client.call("DELETE", `/users/${await resolveId(client, userNames, text)}/second-factor`);
+      terminal.write(`${text} has no second factor any more.\n`);
+    });
+}

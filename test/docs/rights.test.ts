@@ -1,3 +1,4 @@
+import { TOTP } from "otpauth";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { appServerFaults } from "../../app-server/config.ts";
 import { configSchema } from "../../compose/config.ts";
@@ -21,7 +22,9 @@ beforeAll(async () => {
   const { id } = await api.repositories.tenants.create({ name: "Default", description: "", tags: {} });
   await api.repositories.applications.create({ tenantId: id, name: "water", description: "", tags: {} });
   const ada = { email: "ada@example.com", password: "correct horse", isAdministrator: false, isActive: true, note: "" };
-  await api.repositories.users.create(ada);
+  const user = await api.repositories.users.create(ada);
+  const secret = await api.deps.secondFactors.begin(user.id);
+  await api.deps.secondFactors.confirm(user.id, new TOTP({ secret }).generate({ timestamp: api.clock.nowMs() }));
 });
 afterAll(() => api.end());
 

@@ -8,6 +8,9 @@ export function bodyOf(
   const bodies: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
     "POST /api/login": { email: "someone@example.org", password: "wrong" },
     "PUT /api/me/password": { currentPassword: "wrong", newPassword: "long enough" },
+    "POST /api/me/second-factor": { currentPassword: "wrong" },
+    "POST /api/me/second-factor/confirmation": { code: "000000" },
+    "POST /api/me/second-factor/removal": { currentPassword: "wrong", code: "000000" },
     "POST /api/users": { email: "someone@example.org", password: "long enough" },
     "PATCH /api/users/{userId}": { note: "n" },
     "POST /api/tenants": { name: "new" },

@@ -25,6 +25,7 @@ import type {
 import { createAuditLog } from "../../app-server/storage/audit-log.ts";
 import { createExternalUsers } from "../../app-server/storage/external-users.ts";
 import { createRepositories } from "../../app-server/storage/repositories.ts";
+import { createSecondFactors } from "../../app-server/storage/second-factors.ts";
 import type { DevEui, GatewayId, TenantId } from "../../lorawan/ids.ts";
 import type { Sql } from "../../platform/sql.ts";
 import type { QueueItem } from "../../platform/state/queue-item.ts";
@@ -204,6 +205,7 @@ export async function startTestApi(
     repositories,
     auditLog,
     loginKey: randomBytes(32),
+    secondFactors: createSecondFactors(sql, clock, { current: { id: "00000000", key: randomBytes(32) }, older: [] }),
     externalUsers: createExternalUsers(sql),
     control,
     rootKeys,

@@ -26,6 +26,11 @@ const table: readonly (readonly [string, readonly ApiKeyRole[], 404 | 403 | "own
   ["PUT /api/me/password", [], 403],
   ["GET /api/me/sessions", [], 403],
   ["DELETE /api/me/sessions/{sessionId}", [], 403],
+  ["GET /api/me/second-factor", [], 403],
+  ["POST /api/me/second-factor", [], 403],
+  ["POST /api/me/second-factor/confirmation", [], 403],
+  ["POST /api/me/second-factor/removal", [], 403],
+  ["DELETE /api/users/{userId}/second-factor", administrator, 403],
   ["GET /api/users", administrator, 403],
   ["POST /api/users", administrator, 403],
   ["GET /api/users/{userId}", administrator, 403],
@@ -163,7 +168,7 @@ const reachedTheHandler = (status: number, detail: string): boolean =>
   status < 400 ||
   status === 409 ||
   (status === 400 && detail.includes("/querystring/tenantId")) ||
-  /no such (user|MQTT login|downlink|session)/.test(detail);
+  /no such (user|MQTT login|downlink|session|second factor)/.test(detail);
 
 describe.each(table)("%s", (route, allowed, foreign) => {
   test.each(callers)("as %s", async caller => {
