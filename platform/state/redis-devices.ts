@@ -8,8 +8,9 @@ import { type CommitOutcome, type DeviceCommit, type DeviceDocument, partitionOf
 /**
  * Devices with their index of addresses. An address has a slot of its own, so the index cannot change in one step with
  * the documents. It may hold too much, never too little: an entry, device and token, is added before the commit that
- * needs it and after that token was written down beside the document as under way. Once the document does not hold the
- * address by that token and the token is not under way any more, the entry is of no use for ever and may go.
+ * needs it and after that token was written down beside the document as under way, which only happens before the entry
+ * is there. Once the document does not hold the address by that token and the token is not under way any more, the entry
+ * is of no use for ever and may go.
  */
 export function createDevices(
   context: RedisContext,
@@ -92,9 +93,16 @@ async function commit(context: RedisContext, change: DeviceCommit): Promise<Comm
   const { wakeUps, log, waiting, channel } = keys.ofDevice(devEui);
   const names = [document, wakeUps, log, order, values, waiting, intents, recent, channel] as const;
   const args = commitArguments(context, change);
-  const send = () =>
-    client.upchirpCommit(...names, token, devEui, storedVersion(expectedVersion, losses.count()), ...args);
-  let indexed: readonly string[] = [];
+  let added: AddedEntries = { token: "", devAddrs: [], losses: 0 };
+  // Never one that was used before: its entries may be on their way out.
+  let next = token;
+  const send = () => {
+    const count = losses.count();
+    // A server that came back may have lost the entries, while another, with the document, still knows of the intent.
+    const usable = added.losses === count ? added.token : "";
+    const version = storedVersion(expectedVersion, count);
+    return client.upchirpCommit(...names, token, usable, next, devEui, version, ...args);
+  };
   for (;;) {
     const [kind, ...rest] = textsOf(await retry(send));
     switch (kind) {
@@ -103,23 +111,35 @@ async function commit(context: RedisContext, change: DeviceCommit): Promise<Comm
         context.behind(() => removeEntries(context, devEui, dropped === "" ? [] : dropped.split(",")));
         return { kind, version: versionSince(losses.count(), Number(version)) };
       }
-      case "conflict":
-        context.behind(() =>
-          removeEntries(
-            context,
-            devEui,
-            indexed.map(devAddr => devAddr + token),
-          ),
-        );
+      case "conflict": {
+        const { devAddrs, token: unused } = added;
+        context.behind(() => Promise.all(devAddrs.map(devAddr => removeIfStale(context, devEui, devAddr, unused))));
         return { kind };
+      }
       case "index":
-        indexed = (rest[0] ?? "").split(",");
-        await Promise.all(indexed.map(devAddr => retry(() => client.sadd(keys.address(devAddr), devEui + token))));
+        added = { token: next, devAddrs: (rest[0] ?? "").split(","), losses: losses.count() };
+        next = context.newToken();
+        await addEntries(context, devEui, added);
         break;
       default:
         throw corrupt("device");
     }
   }
+}
+
+interface AddedEntries {
+  readonly token: string;
+  readonly devAddrs: readonly string[];
+  /** The count of losses from before they were added. */
+  readonly losses: number;
+}
+
+async function addEntries(
+  { client, keys, retry }: RedisContext,
+  devEui: DevEui,
+  { devAddrs, token }: AddedEntries,
+): Promise<void> {
+  await Promise.all(devAddrs.map(devAddr => retry(() => client.sadd(keys.address(devAddr), devEui + token))));
 }
 
 function commitArguments({ notices }: RedisContext, change: DeviceCommit): readonly (string | Buffer)[] {

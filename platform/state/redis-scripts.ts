@@ -38,12 +38,14 @@ local function forgetIfEmpty(order, waiting, devEui)
 end`;
 
 /**
- * Answers `committed version dropped`, `conflict`, or, with nothing changed, `index addresses`: those addresses have to
- * be in the index under this token before the same call is made again.
+ * Answers `committed version dropped`, `conflict`, or, with nothing changed but `next` written down as under way,
+ * `index addresses`: those have to be in the index under `next` before the call is made again with it as `added`. That an
+ * intent is there does not say that its entries are, since the answer that asked for them may have been lost; and entries
+ * whose intent has gone may be about to be removed by a reader. So a commit needs both, and starts anew without.
  */
 const commit = `${remembering}
 local doc, wake, log, order, values, waiting, intents, recent, channel = unpack(KEYS)
-local token, devEui, expected, addresses, wakeAt, keep, value, publish, notice, events = unpack(ARGV, 1, 10)
+local token, added, next, devEui, expected, addresses, wakeAt, keep, value, publish, notice, events = unpack(ARGV, 1, 12)
 local done, past = outcomeOf(recent, token)
 if done then return {'committed', done, ''} end
 local stored = redis.call('GET', doc)
@@ -56,12 +58,12 @@ local held, wanted, fresh, dropped = {}, {}, {}, {}
 for entry in string.gmatch(listed, '[^,]+') do held[string.sub(entry, 1, 8)] = entry end
 for address in string.gmatch(addresses, '[^,]+') do
   if not held[address] then fresh[#fresh + 1] = address end
-  wanted[#wanted + 1] = held[address] or (address .. token)
+  wanted[#wanted + 1] = held[address] or (address .. added)
   held[address] = nil
 end
 for _, entry in pairs(held) do dropped[#dropped + 1] = entry end
-if #fresh > 0 and redis.call('SISMEMBER', intents, token) == 0 then
-  redis.call('SADD', intents, token)
+if #fresh > 0 and (added == '' or redis.call('SISMEMBER', intents, added) == 0) then
+  redis.call('SADD', intents, next)
   redis.call('EXPIRE', intents, 120)
   return {'index', table.concat(fresh, ',')}
 end
@@ -75,7 +77,7 @@ elseif stored then
 end
 redis.call('DEL', intents)
 if wakeAt == '' then redis.call('ZREM', wake, devEui) else redis.call('ZADD', wake, wakeAt, devEui) end
-local at = 10
+local at = 12
 for _ = 1, tonumber(events) do
   at = at + 1
   redis.call('XADD', log, '*', 'd', devEui, 'v', ARGV[at])

@@ -5,12 +5,15 @@ export interface CuttingProxy {
   readonly port: number;
   /** Passes on the next bytes that contain `text`, waits for the first bytes of an answer, and gives the client none. */
   cutAfter(text: string): Promise<void>;
+  /** Passes on bytes that contain `text` but for the `nth` that do: the server never gets those, the client no answer. */
+  cutBefore(text: string, nth: number): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Between a client and a server on loopback: loses the answer to a request that the server has carried out. */
+/** Between a client and a server on loopback: loses a request, or the answer to one that the server has carried out. */
 export async function startCuttingProxy(serverPort: number): Promise<CuttingProxy> {
   let wanted: { readonly text: string; readonly done: () => void } | undefined;
+  let refused: { readonly text: string; left: number; readonly done: () => void } | undefined;
   const sockets = new Set<Socket>();
   const server = createServer(client => {
     const upstream = connect(serverPort, "127.0.0.1");
@@ -28,6 +31,15 @@ export async function startCuttingProxy(serverPort: number): Promise<CuttingProx
       });
     }
     client.on("data", bytes => {
+      if (refused !== undefined && bytes.includes(refused.text)) {
+        refused.left -= 1;
+        if (refused.left === 0) {
+          refused.done();
+          refused = undefined;
+          end();
+          return;
+        }
+      }
       if (wanted !== undefined && bytes.includes(wanted.text)) {
         cutting = wanted.done;
         wanted = undefined;
@@ -52,6 +64,10 @@ export async function startCuttingProxy(serverPort: number): Promise<CuttingProx
     cutAfter: text =>
       new Promise(done => {
         wanted = { text, done };
+      }),
+    cutBefore: (text, nth) =>
+      new Promise(done => {
+        refused = { text, left: nth, done };
       }),
     async close() {
       for (const socket of sockets) socket.destroy();

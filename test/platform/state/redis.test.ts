@@ -96,40 +96,45 @@ describe.skipIf(whyNoRedis !== undefined)(`the store on Redis${reason}`, () => {
     expect(await store.device(devEui)).toMatchObject({ version: 2, value: bytes("two") });
   });
 
-  test("a server killed in the middle of many commits loses and repeats none of those that resolved", async () => {
-    const store = await open({ retryMs: 8000 });
-    const numbers = Array.from({ length: 400 }, (_, n) => n);
-    const writing = numbers.map(async n => {
-      await new Promise(resolve => setTimeout(resolve, n));
-      const device = devEuiOf(n);
-      await store.enqueue(device, { id: "a", value: bytes("a") }, 1);
-      const devAddrs = [devAddrOf(n)];
-      const events = [bytes(device)];
-      const queue = [{ kind: "remove" as const, id: "a" }];
-      return store.commit({
-        devEui: device,
-        expectedVersion: 0,
-        value: bytes(device),
-        devAddrs,
-        wakeAtMs: n,
-        events,
-        queue,
+  test.each(["always", "everysec"])(
+    "a server with appendfsync %s that is killed in the middle of many commits loses and repeats none of those that resolved",
+    async appendfsync => {
+      const own = await startRedis(["--appendfsync", appendfsync]);
+      onTestFinished(() => own.stop());
+      const store = await open({ connection: { url: urlOf(own.port) }, retryMs: 10_000 });
+      const numbers = Array.from({ length: 400 }, (_, n) => n);
+      const writing = numbers.map(async n => {
+        await new Promise(resolve => setTimeout(resolve, n));
+        const device = devEuiOf(n);
+        await store.enqueue(device, { id: "a", value: bytes("a") }, 1);
+        const devAddrs = [devAddrOf(n)];
+        const events = [bytes(device)];
+        const queue = [{ kind: "remove" as const, id: "a" }];
+        return store.commit({
+          devEui: device,
+          expectedVersion: 0,
+          value: bytes(device),
+          devAddrs,
+          wakeAtMs: n,
+          events,
+          queue,
+        });
       });
-    });
-    await Promise.race(writing);
-    await new Promise(resolve => setTimeout(resolve, 150));
-    await server.restart();
-    const outcomes = await Promise.all(writing);
-    expect(outcomes.every(outcome => outcome.kind === "committed")).toBe(true);
-    expect(await store.dueDevices(1000, 1000)).toEqual(numbers.map(devEuiOf));
-    for (const n of numbers) {
-      const [found] = await store.devicesByDevAddr(devAddrOf(n));
-      expect(found && text(found.value)).toBe(devEuiOf(n));
-      expect(await store.queue(devEuiOf(n))).toEqual([]);
-    }
-    const logged = await Promise.all(Array.from({ length: 256 }, (_, partition) => eventTexts(store, partition)));
-    expect(logged.flat().sort()).toEqual(numbers.map(devEuiOf));
-  });
+      await Promise.race(writing);
+      await new Promise(resolve => setTimeout(resolve, 150));
+      await own.restart();
+      const outcomes = await Promise.all(writing);
+      expect(outcomes.every(outcome => outcome.kind === "committed")).toBe(true);
+      expect(await store.dueDevices(1000, 1000)).toEqual(numbers.map(devEuiOf));
+      for (const n of numbers) {
+        const [found] = await store.devicesByDevAddr(devAddrOf(n));
+        expect(found && text(found.value)).toBe(devEuiOf(n));
+        expect(await store.queue(devEuiOf(n))).toEqual([]);
+      }
+      const logged = await Promise.all(Array.from({ length: 256 }, (_, partition) => eventTexts(store, partition)));
+      expect(logged.flat().sort()).toEqual(numbers.map(devEuiOf));
+    },
+  );
 
   test("a server that stays away is said to be unavailable, and nothing was changed", async () => {
     const own = await startRedis();
@@ -168,30 +173,6 @@ describe.skipIf(whyNoRedis !== undefined)(`the store on Redis${reason}`, () => {
     await store.commit({ ...change, events: [bytes("e")] });
     await expect.poll(() => enqueued).toEqual([devEui]);
     await expect.poll(() => [...events]).toEqual([partitionOf(devEui)]);
-  });
-
-  test("entries of the index that no commit needs are kept from readers and removed", async () => {
-    const store = await open();
-    await store.commit(change);
-    const index = `upchirp:{a${devAddrOf(7)}}`;
-    const client = plain();
-    // As an instance leaves it that was killed between the index and the commit.
-    await client.sadd(index, `${devEuiOf(2)}deadbeef1`, `${devEui}deadbeef2`);
-    expect(await store.devicesByDevAddr(devAddrOf(7))).toEqual([{ devEui, version: 1, value: bytes("one") }]);
-    await expect.poll(() => client.scard(index)).toBe(1);
-    await store.commit({ ...change, expectedVersion: 1, devAddrs: [devAddrOf(8)] });
-    await expect.poll(() => client.exists(index)).toBe(0);
-  });
-
-  test("an entry of the index whose commit is still under way stays", async () => {
-    const store = await open();
-    const client = plain();
-    const index = `upchirp:{a${devAddrOf(7)}}`;
-    const partition = partitionOf(devEui).toString(16).padStart(2, "0");
-    await client.sadd(`upchirp:{p${partition}}:i:${devEui}`, "underway1");
-    await client.sadd(index, `${devEui}underway1`, `${devEui}dead1`);
-    expect(await store.devicesByDevAddr(devAddrOf(7))).toEqual([]);
-    await expect.poll(() => client.smembers(index)).toEqual([`${devEui}underway1`]);
   });
 
   test("a wrong password is refused at once, and neither error nor log tells it", async () => {
