@@ -81,10 +81,7 @@ const fields = { name: Name, region: Region, ...optional };
 const DeviceProfile = Type.Object({ id: Uuid, tenantId: Uuid, ...fields, createdAt: Time, updatedAt: Time });
 const DeviceProfileCreate = Type.Object(
   { tenantId: Uuid, name: Name, region: Region, ...Type.Partial(Type.Object(optional)).properties },
-  {
-    ...strict,
-    examples: [{ tenantId: "00000000-0000-0000-0000-000000000000", name: "Any OTAA sensor", region: "EU868" }],
-  },
+  strict,
 );
 const DeviceProfileChange = Type.Partial(Type.Object(fields), change);
 const Params = Type.Object({ deviceProfileId: Uuid });

@@ -1,3 +1,4 @@
+import type { Readable } from "node:stream";
 import type { FastifyRequest } from "fastify";
 import Type, { type Static } from "typebox";
 import { parseApplicationId, parseDevEui, parseTenantId, type TenantId } from "../../lorawan/ids.ts";
@@ -103,7 +104,12 @@ export function eventRoutes(api: Api, deps: ApiDependencies): void {
           "Each event has its kind as name and the JSON of the application contract as data. A client that is too slow, " +
           "or whose access ends, gets an event `end` that says so. Comments keep the connection open.",
         querystring: Query,
-        produces: ["text/event-stream"],
+        response: {
+          200: {
+            description: "Events as long as the connection lasts.",
+            content: { "text/event-stream": { schema: Type.Unsafe<Readable>(Type.String()) } },
+          },
+        },
       },
     },
     async (request, reply) => {

@@ -1,8 +1,11 @@
 import swagger from "@fastify/swagger";
 import swaggerUi from "@fastify/swagger-ui";
 import type { FastifyInstance } from "fastify";
+import type { OpenAPIV3_1 } from "openapi-types";
 import { anyone } from "./access.ts";
 import { sessionCookie } from "./authentication.ts";
+import { completeDocument } from "./openapi-document.ts";
+import { Problem } from "./problem.ts";
 
 const description =
   "Answers and errors are JSON; errors are problem documents (RFC 9457) with a stable `code`. Lists give `next` while " +
@@ -18,6 +21,9 @@ const contentSecurityPolicy =
   "default-src 'self'; base-uri 'self'; object-src 'none'; frame-ancestors 'self'; img-src 'self' data:; " +
   "font-src 'self' data:; script-src 'self'; style-src 'self'";
 
+const isOpenApi31 = (document: object): document is OpenAPIV3_1.Document =>
+  "openapi" in document && document.openapi === "3.1.0";
+
 /** Collects the schemas of every route added afterwards, and shows them at /api/docs. */
 export async function describeApi(app: FastifyInstance, version: string): Promise<void> {
   if (!app.hasDecorator("swagger")) {
@@ -31,6 +37,10 @@ export async function describeApi(app: FastifyInstance, version: string): Promis
             cookie: { type: "apiKey", in: "cookie", name: sessionCookie },
           },
         },
+      },
+      transformObject: given => {
+        const document = "openapiObject" in given ? given.openapiObject : given.swaggerObject;
+        return isOpenApi31(document) ? completeDocument(document, Problem) : document;
       },
     });
   }

@@ -1,0 +1,147 @@
+interface Operation {
+  /** Name in the OpenAPI document and in what is generated from it; never changes once published. */
+  readonly operationId: string;
+  /** A body that the operation takes. */
+  readonly example?: Readonly<Record<string, unknown>>;
+}
+
+const tenantId = "52f14cd4-c6f1-4fbd-8f87-4025e1d49242";
+const applicationId = "17c82e96-be03-4f38-aef3-f83d48582d97";
+const deviceProfileId = "14855bf7-d10d-4aee-b618-ebfcb64dc7ad";
+const devEui = "0102030405060708";
+const key = "00112233445566778899aabbccddeeff";
+
+const logins: Readonly<Record<string, Operation>> = {
+  "POST /api/login": { operationId: "login", example: { email: "ada@example.org", password: "correct horse battery" } },
+  "GET /api/login/oidc": { operationId: "beginOpenIdLogin" },
+  "GET /api/login/oidc/logout": { operationId: "endOpenIdLogin" },
+  "GET /api/login/oidc/callback": { operationId: "finishOpenIdLogin" },
+  "POST /api/logout": { operationId: "logout" },
+  "GET /api/me": { operationId: "getMe" },
+  "PUT /api/me/password": {
+    operationId: "changePassword",
+    example: { currentPassword: "correct horse battery", newPassword: "staple and another horse" },
+  },
+  "GET /api/me/second-factor": { operationId: "getSecondFactor" },
+  "POST /api/me/second-factor": {
+    operationId: "beginSecondFactor",
+    example: { currentPassword: "correct horse battery" },
+  },
+  "POST /api/me/second-factor/confirmation": { operationId: "confirmSecondFactor", example: { code: "287082" } },
+  "POST /api/me/second-factor/removal": {
+    operationId: "removeSecondFactor",
+    example: { currentPassword: "correct horse battery", code: "287082" },
+  },
+  "DELETE /api/users/{userId}/second-factor": { operationId: "resetSecondFactor" },
+  "GET /api/me/sessions": { operationId: "listMyLogins" },
+  "DELETE /api/me/sessions/{sessionId}": { operationId: "endMyLogin" },
+  "GET /api/users/{userId}/sessions": { operationId: "listLogins" },
+  "DELETE /api/users/{userId}/sessions": { operationId: "endLogins" },
+};
+
+const governance: Readonly<Record<string, Operation>> = {
+  "GET /api/users": { operationId: "listUsers" },
+  "POST /api/users": {
+    operationId: "createUser",
+    example: { email: "ada@example.org", password: "correct horse battery" },
+  },
+  "GET /api/users/{userId}": { operationId: "getUser" },
+  "PATCH /api/users/{userId}": { operationId: "updateUser", example: { note: "Leaves in June." } },
+  "DELETE /api/users/{userId}": { operationId: "deleteUser" },
+  "GET /api/tenants": { operationId: "listTenants" },
+  "POST /api/tenants": { operationId: "createTenant", example: { name: "Acme", tags: { country: "NL" } } },
+  "GET /api/tenants/{tenantId}": { operationId: "getTenant" },
+  "PATCH /api/tenants/{tenantId}": { operationId: "updateTenant", example: { description: "Water meters." } },
+  "DELETE /api/tenants/{tenantId}": { operationId: "deleteTenant" },
+  "GET /api/tenants/{tenantId}/users": { operationId: "listMembers" },
+  "PUT /api/tenants/{tenantId}/users/{userId}": { operationId: "setMember", example: { role: "device-manager" } },
+  "DELETE /api/tenants/{tenantId}/users/{userId}": { operationId: "removeMember" },
+  "GET /api/api-keys": { operationId: "listApiKeys" },
+  "POST /api/api-keys": {
+    operationId: "createApiKey",
+    example: { tenantId, name: "dashboard", role: "viewer", expiresAt: "2099-12-31T00:00:00Z" },
+  },
+  "DELETE /api/api-keys/{apiKeyId}": { operationId: "deleteApiKey" },
+  "GET /api/audit-log": { operationId: "listAuditEntries" },
+  "GET /api/audit-log/verification": { operationId: "verifyAuditLog" },
+};
+
+const devices: Readonly<Record<string, Operation>> = {
+  "GET /api/devices": { operationId: "listDevices" },
+  "POST /api/devices": {
+    operationId: "createDevice",
+    example: { devEui, applicationId, deviceProfileId, name: "Greenhouse 3", keys: { appKey: key } },
+  },
+  "GET /api/devices/{devEui}": { operationId: "getDevice" },
+  "PATCH /api/devices/{devEui}": {
+    operationId: "updateDevice",
+    example: { name: "Greenhouse 4", tags: { site: "roof" } },
+  },
+  "DELETE /api/devices/{devEui}": { operationId: "deleteDevice" },
+  "GET /api/devices/{devEui}/keys": { operationId: "getDeviceKeys" },
+  "PUT /api/devices/{devEui}/keys": { operationId: "setDeviceKeys", example: { appKey: key } },
+  "DELETE /api/devices/{devEui}/keys": { operationId: "deleteDeviceKeys" },
+  "DELETE /api/devices/{devEui}/nonces": { operationId: "forgetDevNonces" },
+  "GET /api/devices/{devEui}/activation": { operationId: "getSession" },
+  "PUT /api/devices/{devEui}/activation": {
+    operationId: "activateDevice",
+    example: { devAddr: "01020304", appSKey: key, nwkSKey: key, fCntUp: 17, nFCntDown: 4 },
+  },
+  "DELETE /api/devices/{devEui}/activation": { operationId: "endSession" },
+  "POST /api/devices/{devEui}/force-rejoin": { operationId: "forceRejoin", example: { rejoinType: 0 } },
+  "GET /api/devices/{devEui}/queue": { operationId: "listDownlinks" },
+  "POST /api/devices/{devEui}/queue": {
+    operationId: "enqueueDownlink",
+    example: { fPort: 10, confirmed: true, data: "AQI=" },
+  },
+  "DELETE /api/devices/{devEui}/queue": { operationId: "flushDownlinks" },
+  "DELETE /api/devices/{devEui}/queue/{itemId}": { operationId: "deleteDownlink" },
+};
+
+const others: Readonly<Record<string, Operation>> = {
+  "GET /api/applications": { operationId: "listApplications" },
+  "POST /api/applications": { operationId: "createApplication", example: { tenantId, name: "Greenhouses" } },
+  "GET /api/applications/{applicationId}": { operationId: "getApplication" },
+  "PATCH /api/applications/{applicationId}": {
+    operationId: "updateApplication",
+    example: { tags: { crop: "tomato" } },
+  },
+  "DELETE /api/applications/{applicationId}": { operationId: "deleteApplication" },
+  "GET /api/applications/{applicationId}/mqtt-credentials": { operationId: "listMqttCredentials" },
+  "POST /api/applications/{applicationId}/mqtt-credentials": {
+    operationId: "createMqttCredential",
+    example: { username: "dashboard" },
+  },
+  "DELETE /api/applications/{applicationId}/mqtt-credentials/{username}": { operationId: "deleteMqttCredential" },
+  "GET /api/device-profiles": { operationId: "listDeviceProfiles" },
+  "POST /api/device-profiles": {
+    operationId: "createDeviceProfile",
+    example: { tenantId, name: "Any OTAA sensor", region: "EU868" },
+  },
+  "GET /api/device-profiles/{deviceProfileId}": { operationId: "getDeviceProfile" },
+  "PATCH /api/device-profiles/{deviceProfileId}": {
+    operationId: "updateDeviceProfile",
+    example: { codec: "cayenne-lpp", expectedUplinkIntervalSeconds: 900 },
+  },
+  "DELETE /api/device-profiles/{deviceProfileId}": { operationId: "deleteDeviceProfile" },
+  "GET /api/gateways": { operationId: "listGateways" },
+  "POST /api/gateways": {
+    operationId: "createGateway",
+    example: {
+      gatewayId: "0016c001f153a14c",
+      tenantId,
+      name: "Water tower",
+      location: { latitude: 52.09, longitude: 5.12, altitude: 68 },
+    },
+  },
+  "GET /api/gateways/{gatewayId}": { operationId: "getGateway" },
+  "PATCH /api/gateways/{gatewayId}": { operationId: "updateGateway", example: { sourceRule: { kind: "pin" } } },
+  "DELETE /api/gateways/{gatewayId}": { operationId: "deleteGateway" },
+  "GET /api/gateways/unknown": { operationId: "listUnknownGateways" },
+  "GET /api/gateways/{gatewayId}/status": { operationId: "getGatewayStatus" },
+  "POST /api/gateways/{gatewayId}/release-address": { operationId: "releaseGatewayAddress" },
+  "GET /api/events": { operationId: "streamEvents" },
+};
+
+/** What the OpenAPI document says of each operation beyond its schemas, by method and path. */
+export const operations: Readonly<Record<string, Operation>> = { ...logins, ...governance, ...devices, ...others };
