@@ -81,6 +81,37 @@ const bearerTokens = Type.Object({
   groupsClaim,
 });
 
+const directory = Type.Object({
+  url: Type.String({ pattern: "^ldaps?://", description: "LDAP directory, for example ldaps://ldap.example.com." }),
+  startTls: Type.Boolean({ default: false, description: "Turns to TLS (StartTLS) on an ldap:// connection." }),
+  caFile: Type.Optional(
+    Type.String({ description: "PEM file with the authorities that the directory's certificate is of." }),
+  ),
+  bindDn: Type.Optional(
+    Type.String({ description: "Who looks for users and groups; nobody in particular without it." }),
+  ),
+  bindPassword: Type.Optional(Type.String({ secret: true, description: "Its password." })),
+  baseDn: Type.String({ minLength: 1, description: "Where users are, for example ou=people,dc=example,dc=com." }),
+  userFilter: Type.String({
+    pattern: "\\{login\\}",
+    default: "(|(uid={login})(mail={login}))",
+    description: "Finds the one entry of what was typed as email; {login} stands for that.",
+  }),
+  idAttribute: Type.String({
+    minLength: 1,
+    default: "entryUUID",
+    description: "What an entry is known by for ever; objectGUID in Active Directory.",
+  }),
+  emailAttribute: Type.String({ minLength: 1, default: "mail", description: "Where an entry has its email." }),
+  groupBaseDn: Type.Optional(Type.String({ description: "Where groups are, if elsewhere." })),
+  groupFilter: Type.String({
+    pattern: "\\{dn\\}",
+    default: "(member={dn})",
+    description: "Finds the groups of a user, for whose name {dn} stands.",
+  }),
+  groupAttribute: Type.String({ minLength: 1, default: "cn", description: "Where a group has its name." }),
+});
+
 const login = Type.Object(
   {
     createUsers: Type.Boolean({
@@ -94,6 +125,7 @@ const login = Type.Object(
     groups: Type.Array(groupRight, { default: [], description: "What groups at an identity provider mean here." }),
     oidc: Type.Optional(openId),
     jwt: Type.Optional(bearerTokens),
+    ldap: Type.Optional(directory),
   },
   { default: {} },
 );
@@ -140,8 +172,19 @@ export type GroupRight = Readonly<Static<typeof groupRight>>;
 export type OpenIdConfig = Readonly<Static<typeof openId>>;
 export type BearerTokenConfig = Readonly<Static<typeof bearerTokens>>;
 
+export type DirectoryConfig = Readonly<Static<typeof directory>>;
+
 /** What the schema cannot say; one line for each fault. */
-export const appServerFaults = ({ login: { groups } }: AppServerConfig): readonly string[] =>
+export const appServerFaults = ({ login: { groups, ldap } }: AppServerConfig): readonly string[] => [
+  ...groupFaults(groups),
+  ...(ldap === undefined ||
+  ldap.startTls ||
+  /^(ldaps:|ldap:\/\/(localhost|127\.0\.0\.1|\[::1\])(:|\/|$))/.test(ldap.url)
+    ? []
+    : ["appServer.login.ldap.url: passwords would cross the network in the clear; use ldaps:// or startTls"]),
+];
+
+const groupFaults = (groups: readonly GroupRight[]): readonly string[] =>
   groups.flatMap(({ group, administrator, tenantId, role }, index) => {
     if ((tenantId === undefined) === (role === undefined) && (administrator || role !== undefined)) return [];
     return [

@@ -87,7 +87,7 @@ export function loginRoutes(api: Api, deps: ApiDependencies): void {
     },
     async (request, reply) => {
       const { id, name } = userOf(request);
-      const user = await gate.password(request, reply, name, request.body.currentPassword);
+      const user = await gate.ownPassword(request, reply, name, request.body.currentPassword);
       if (user === undefined)
         throw new Refusal("invalid_value", "The current password is wrong.", "/body/currentPassword");
       await repositories.users.update(id, { password: request.body.newPassword });

@@ -14,6 +14,8 @@ const codeLimit = { maxAttempts: 10, windowMs: 3_600_000, maxKeys: 10_000 };
 export interface PasswordGate {
   /** The user with this email and password. Throws Refusal `too_many_attempts`. */
   password(request: FastifyRequest, reply: FastifyReply, email: string, password: string): Promise<User | undefined>;
+  /** The same for a password that is kept here, and not in a directory. */
+  ownPassword: PasswordGate["password"];
   /** The same with the second factor, for who has one. Throws Refusal `second_factor` without a good code. */
   login(
     request: FastifyRequest,
@@ -25,7 +27,8 @@ export interface PasswordGate {
 const tooMany = () => new Refusal("too_many_attempts", "Too many attempts to log in; wait a minute.");
 
 /** Passwords are checked here only: each check is slow on purpose, so that guesses are counted before. */
-export function createPasswordGate({ clock, repositories, secondFactors, loginKey }: ApiDependencies): PasswordGate {
+export function createPasswordGate(deps: ApiDependencies): PasswordGate {
+  const { clock, externalUsers, identity, repositories, secondFactors, loginKey } = deps;
   const addresses = createAttemptLimit(clock, addressLimit);
   const accounts = createAttemptLimit(clock, accountLimit);
   const codes = createAttemptLimit(clock, codeLimit);
@@ -41,17 +44,25 @@ export function createPasswordGate({ clock, repositories, secondFactors, loginKe
     }
     codes.forgive(key);
   };
+  /** A password of this server's, or of the directory's. */
+  const verify = async (email: string, password: string): Promise<User | undefined> => {
+    const user = await repositories.users.verify(email, password);
+    if (user !== undefined || identity.directory === undefined) return user;
+    const found = await identity.directory.verify(email, password);
+    return found && externalUsers.signIn(found, identity.policy);
+  };
   const check = async (
     request: FastifyRequest,
     reply: FastifyReply,
     { email, password }: { readonly email: string; readonly password: string },
     prove: (user: User, counted: string) => Promise<void>,
+    source = verify,
   ): Promise<User | undefined> => {
     const account = email.toLowerCase();
     const browser = browsers.of(request, account);
     const counted = browser === undefined ? `account ${account}` : `browser ${browser}`;
     if (!addresses.attempt(request.ip) || !accounts.attempt(counted)) throw tooMany();
-    const user = await repositories.users.verify(email, password);
+    const user = await source(email, password);
     if (user === undefined) return undefined;
     await prove(user, counted);
     // Only now: forgiven before, a known password would buy any number of codes.
@@ -61,6 +72,8 @@ export function createPasswordGate({ clock, repositories, secondFactors, loginKe
   };
   return {
     password: (request, reply, email, password) => check(request, reply, { email, password }, async () => {}),
+    ownPassword: (request, reply, email, password) =>
+      check(request, reply, { email, password }, async () => {}, repositories.users.verify),
     login: (request, reply, given) =>
       check(request, reply, given, (user, counted) => checkCode(user, counted, given.code)),
   };

@@ -3,11 +3,12 @@ import type { Clock } from "../../platform/clock.ts";
 import type { AppServerConfig } from "../config.ts";
 import type { IdentityProviders } from "../identity-ports.ts";
 import { createTokenVerifier } from "./bearer-tokens.ts";
+import { createPasswordDirectory } from "./directory.ts";
 import { createOpenIdProvider } from "./open-id.ts";
 
-/** Those that the configuration names; nothing is asked of them before somebody logs in. */
+/** Those that the configuration names; nothing is asked of them before somebody logs in. Throws UpchirpError. */
 export function identityProviders(
-  { groups, oidc, jwt, createUsers, linkByEmail }: AppServerConfig["login"],
+  { groups, oidc, jwt, ldap, createUsers, linkByEmail }: AppServerConfig["login"],
   loginKey: Uint8Array,
   clock: Clock,
 ): IdentityProviders {
@@ -15,6 +16,7 @@ export function identityProviders(
   return {
     policy: { createUsers, linkByEmail },
     ...(oidc && { openId: createOpenIdProvider({ config: oidc, groups, key, clock }) }),
+    ...(ldap && { directory: createPasswordDirectory(ldap, groups) }),
     ...(jwt && { tokens: createTokenVerifier({ config: jwt, groups, clock }) }),
   };
 }
