@@ -126,6 +126,8 @@ export interface Application extends NewApplication, Timestamps {
 
 export interface MqttCredential {
   readonly username: string;
+  /** It subscribes, and sends no commands. */
+  readonly isReadOnly: boolean;
   readonly createdAt: string;
 }
 
@@ -315,7 +317,12 @@ export interface Applications {
 export interface MqttCredentialStore {
   list(applicationId: ApplicationId): Promise<readonly MqttCredential[]>;
   /** Throws CatalogConflict `already_exists`. */
-  create(applicationId: ApplicationId, username: string, password: string): Promise<MqttCredential>;
+  create(
+    applicationId: ApplicationId,
+    username: string,
+    password: string,
+    isReadOnly?: boolean,
+  ): Promise<MqttCredential>;
   remove(applicationId: ApplicationId, username: string): Promise<boolean>;
 }
 

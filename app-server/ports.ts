@@ -176,10 +176,17 @@ export type EncodeOutcome =
     }
   | { readonly kind: "failed"; readonly message: string };
 
+/** Whom an MQTT client's credentials belong to. */
+export interface MqttLogin {
+  readonly applicationId: ApplicationId;
+  /** It sends no commands. */
+  readonly isReadOnly: boolean;
+}
+
 /** Tells who an MQTT client is. */
 export interface MqttCredentials {
-  /** The application that these credentials belong to; undefined when they are wrong. */
-  verify(username: string, password: string): Promise<ApplicationId | undefined>;
+  /** Undefined when they are wrong. */
+  verify(username: string, password: string): Promise<MqttLogin | undefined>;
   exists(username: string): Promise<boolean>;
   /**
    * Told of each login that is changed or deleted; without a name after news may have been lost. Gives a function that

@@ -8,13 +8,15 @@ import { listOf, NoContent, strict, Time, Uuid } from "./schemas.ts";
 
 /** Short and plain enough to be part of a path: the router takes 100 characters, percent signs included. */
 const Username = Type.String({ minLength: 1, maxLength: 90, pattern: "^[A-Za-z0-9._~@:+-]+$" });
-const Credential = Type.Object({ username: Username, createdAt: Time });
+const isReadOnly = Type.Boolean({ description: "It subscribes, and sends no commands." });
+const Credential = Type.Object({ username: Username, isReadOnly, createdAt: Time });
 const CredentialCreate = Type.Object(
   {
     username: Type.Optional(Username),
     password: Type.Optional(Type.String({ minLength: 8, maxLength: 200, writeOnly: true })),
+    isReadOnly: Type.Optional(isReadOnly),
   },
-  { ...strict, description: "What is left out is made up." },
+  { ...strict, description: "A name or password that is left out is made up." },
 );
 const Created = Type.Object({
   ...Credential.properties,
@@ -44,10 +46,10 @@ export function mqttCredentialRoutes(api: Api, { repositories: { mqttCredentials
       schema: { summary: "Add an MQTT login", params: Params, body: CredentialCreate, response: { 201: Created } },
     },
     async (request, reply) => {
-      const { username = `app-${randomBytes(6).toString("hex")}`, password } = request.body;
+      const { username = `app-${randomBytes(6).toString("hex")}`, password, isReadOnly } = request.body;
       const secret = password ?? randomBytes(24).toString("base64url");
       const applicationId = parseApplicationId(request.params.applicationId);
-      const credential = await mqttCredentials.create(applicationId, username, secret);
+      const credential = await mqttCredentials.create(applicationId, username, secret, isReadOnly);
       return reply.code(201).send(password === undefined ? { ...credential, password: secret } : credential);
     },
   );

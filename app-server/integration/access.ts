@@ -2,7 +2,7 @@ import type { ApplicationId } from "../../lorawan/ids.ts";
 
 /** What a client of the embedded broker may reach. */
 export type MqttScope =
-  | { readonly kind: "application"; readonly applicationId: ApplicationId }
+  | { readonly kind: "application"; readonly applicationId: ApplicationId; readonly isReadOnly: boolean }
   /** Reads every application's topics and commands every device. */
   | { readonly kind: "administrator" };
 
@@ -25,7 +25,7 @@ export const mayReceive = (scope: MqttScope, topic: string): boolean =>
 /** Clients send commands and nothing else: an event that an application sees comes from this server. */
 export function maySend(scope: MqttScope, command: { readonly applicationId: string } | undefined): boolean {
   if (command === undefined) return false;
-  return scope.kind === "administrator" || command.applicationId === scope.applicationId;
+  return scope.kind === "administrator" || (!scope.isReadOnly && command.applicationId === scope.applicationId);
 }
 
 /** Client identifiers live in a space of each scope, so that nobody takes over or resumes another's session. */

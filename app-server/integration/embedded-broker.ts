@@ -257,8 +257,8 @@ class Broker implements EmbeddedBroker {
     if (administrator?.username === username) {
       return sameText(administrator.password, password) ? { kind: "administrator" } : undefined;
     }
-    const applicationId = await credentials.verify(username, password);
-    return applicationId === undefined ? undefined : { kind: "application", applicationId };
+    const login = await credentials.verify(username, password);
+    return login && { kind: "application", ...login };
   }
 
   /** Whoever has the new password comes back by himself. */

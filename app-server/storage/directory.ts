@@ -1,7 +1,6 @@
 import { createHmac, randomBytes } from "node:crypto";
 import Type, { type Static } from "typebox";
 import {
-  type ApplicationId,
   type DevEui,
   type DeviceProfileId,
   parseApplicationId,
@@ -13,7 +12,14 @@ import type { Clock } from "../../platform/clock.ts";
 import { gatherReads } from "../../platform/gathered-reads.ts";
 import type { Sql } from "../../platform/sql.ts";
 import { codecKinds } from "../catalog-ports.ts";
-import type { DeviceCodec, DeviceDirectory, DeviceInfo, DirectoryDevice, MqttCredentials } from "../ports.ts";
+import type {
+  DeviceCodec,
+  DeviceDirectory,
+  DeviceInfo,
+  DirectoryDevice,
+  MqttCredentials,
+  MqttLogin,
+} from "../ports.ts";
 import { BoundedCache } from "./bounded-cache.ts";
 import { checkPassword } from "./passwords.ts";
 import { TagsColumn } from "./statement.ts";
@@ -184,17 +190,20 @@ function createCaches(sql: Sql, maxDevices: number): Caches {
   });
   const logins = new ReadThrough<string, Login>(maxUsernames, async username => {
     const [row] = await sql.rows(LoginRow, selectLogin, [username]);
-    return row && { applicationId: parseApplicationId(row.applicationId), passwordHash: row.passwordHash };
+    return row && { ...row, applicationId: parseApplicationId(row.applicationId) };
   });
   return { devices, profiles, logins };
 }
 
-const LoginRow = Type.Object({ applicationId: Type.String(), passwordHash: Type.String() });
-const selectLogin = `select application_id as "applicationId", password_hash as "passwordHash" from mqtt_credentials
+const LoginRow = Type.Object({
+  applicationId: Type.String(),
+  isReadOnly: Type.Boolean(),
+  passwordHash: Type.String(),
+});
+const selectLogin = `select application_id as "applicationId", is_read_only as "isReadOnly", password_hash as "passwordHash" from mqtt_credentials
   where username = $1`;
 
-interface Login {
-  readonly applicationId: ApplicationId;
+interface Login extends MqttLogin {
   readonly passwordHash: string;
 }
 
@@ -274,7 +283,7 @@ export async function openDirectory(options: DirectoryOptions): Promise<Director
         if (username.length === 0 || username.length > 200 || username.includes("\0")) return undefined;
         const login = await caches.logins.get(username);
         if (login === undefined || !(await checkLogin(username, password, login.passwordHash))) return undefined;
-        return login.applicationId;
+        return { applicationId: login.applicationId, isReadOnly: login.isReadOnly };
       },
       exists: async username => (await caches.logins.get(username)) !== undefined,
       onChange(listener) {

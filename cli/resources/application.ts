@@ -65,11 +65,12 @@ function addMqttUser(group: Command, terminal: Terminal): void {
     .option("--username <name>", "else one is made up")
     .option("--password <password>", "else one is made up, and printed this once")
     .option("--password-stdin", "take the password from standard input")
+    .option("--read-only", "it sees events and sends no commands")
     .option("--delete", "delete the user of this name instead");
   addApiOptions(command)
     .summary("let a program subscribe to an application by MQTT")
     .description("Adds an MQTT user, who sees this application alone; or deletes one.")
-    .addHelpText("after", examplesText(["upchirp application mqtt-user greenhouse --username dashboard"]))
+    .addHelpText("after", examplesText(["upchirp application mqtt-user greenhouse --username dashboard --read-only"]))
     .action(async (text: string, values: OptionValues) => {
       const { client, id, path } = await credentialsPath(text, values, terminal);
       const username = textOption(values, "username");
@@ -80,7 +81,11 @@ function addMqttUser(group: Command, terminal: Terminal): void {
       }
       const typed = flagOption(values, "passwordStdin") ? await passwordFromInput(terminal) : undefined;
       const password = typed ?? textOption(values, "password");
-      const body = { ...(username !== undefined && { username }), ...(password !== undefined && { password }) };
+      const body = {
+        ...(username !== undefined && { username }),
+        ...(password !== undefined && { password }),
+        ...(flagOption(values, "readOnly") && { isReadOnly: true }),
+      };
       const answer = await client.record("POST", path, { body });
       if (flagOption(values, "json")) return printJson(terminal, answer);
       terminal.write(
@@ -99,8 +104,12 @@ function addMqttUsers(group: Command, terminal: Terminal): void {
       const { client, path } = await credentialsPath(text, values, terminal);
       const { items } = await client.list(path, undefined, Number.MAX_SAFE_INTEGER);
       if (flagOption(values, "json")) return printJson(terminal, items);
-      const rows = items.map(item => [textMember(item, "username"), textMember(item, "createdAt")]);
-      terminal.write(renderTable(terminal, ["User", "Since"], rows));
+      const rows = items.map(item => [
+        textMember(item, "username"),
+        item.isReadOnly === true ? "reads" : "reads, sends commands",
+        textMember(item, "createdAt"),
+      ]);
+      terminal.write(renderTable(terminal, ["User", "May", "Since"], rows));
     });
 }
 

@@ -16,7 +16,11 @@ const applicationId = parseApplicationId(applicationIdText);
 const broker = await startEmbeddedBroker({
   host: "127.0.0.1",
   port: 0,
-  credentials: { verify: async () => applicationId, exists: async () => true, onChange: () => () => undefined },
+  credentials: {
+    verify: async () => ({ applicationId, isReadOnly: false }),
+    exists: async () => true,
+    onChange: () => () => undefined,
+  },
   commands: { down: async () => ({ kind: "enqueued", id: "none" }) },
   qos: 1,
   retain: false,

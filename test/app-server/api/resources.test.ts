@@ -306,7 +306,7 @@ describe("MQTT logins", () => {
     const made = (await api.call("POST", path, {})).json<{ username: string; password: string }>();
     expect(made.password).toHaveLength(32);
     const given = await api.call("POST", path, { username: "node-red", password: "my own secret" });
-    expect(given.json()).toEqual({ username: "node-red", createdAt: expect.any(String) });
+    expect(given.json()).toEqual({ username: "node-red", isReadOnly: false, createdAt: expect.any(String) });
     expect((await api.call("POST", path, { username: "node-red" })).statusCode).toBe(409);
     const list = (await api.call("GET", path)).json<{ items: { username: string }[] }>();
     expect(list.items.map(item => item.username).toSorted()).toEqual([made.username, "node-red"].toSorted());

@@ -5,7 +5,7 @@ import { packetLengthGuard } from "../../../app-server/integration/packet-length
 import { parseCommandTopic } from "../../../app-server/integration/topics.ts";
 import { applicationId, otherApplicationId } from "../support/fixtures.ts";
 
-const own: MqttScope = { kind: "application", applicationId };
+const own = { kind: "application", applicationId, isReadOnly: false } as const satisfies MqttScope;
 const administrator: MqttScope = { kind: "administrator" };
 
 describe("topic access", () => {
@@ -62,6 +62,7 @@ describe("topic access", () => {
       parseCommandTopic(`application/${id}/${rest}`);
     expect(maySend(own, command(applicationId))).toBe(true);
     expect(maySend(own, command(otherApplicationId))).toBe(false);
+    expect(maySend({ ...own, isReadOnly: true }, command(applicationId))).toBe(false);
     expect(maySend(administrator, command(otherApplicationId))).toBe(true);
     for (const rest of ["device/0101010101010101/event/up", "device//command/down", "device/01/command/down/x", "x"]) {
       expect(maySend(administrator, command(applicationId, rest))).toBe(false);

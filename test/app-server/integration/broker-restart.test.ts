@@ -51,7 +51,11 @@ async function startBroker(
   const broker = await startEmbeddedBroker({
     host: "127.0.0.1",
     port: 0,
-    credentials: { verify: async () => applicationId, exists: async () => true, onChange: () => () => undefined },
+    credentials: {
+      verify: async () => ({ applicationId, isReadOnly: false }),
+      exists: async () => true,
+      onChange: () => () => undefined,
+    },
     commands: { down: async () => ({ kind: "enqueued", id: "none" }) },
     qos: 1,
     retain: true,

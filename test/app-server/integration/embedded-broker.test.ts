@@ -6,7 +6,7 @@ import {
   type EmbeddedBrokerLimits,
   startEmbeddedBroker,
 } from "../../../app-server/integration/embedded-broker.ts";
-import type { ApplicationEvent, CodecSandbox, MqttCredentials } from "../../../app-server/ports.ts";
+import type { ApplicationEvent, CodecSandbox, MqttCredentials, MqttLogin } from "../../../app-server/ports.ts";
 import type { ApplicationId } from "../../../lorawan/ids.ts";
 import { systemClock } from "../../../platform/clock.ts";
 import { createLog } from "../../../platform/log.ts";
@@ -20,7 +20,7 @@ const noCodecs: CodecSandbox = {
   encode: async () => ({ kind: "failed", message: "no codecs here" }),
   close: async () => undefined,
 };
-const logins = new Map<string, ApplicationId>();
+const logins = new Map<string, MqttLogin>();
 const loginListeners = new Set<(username?: string) => void>();
 const credentials: MqttCredentials = {
   verify: async (username, password) => (password === "secret" ? logins.get(username) : undefined),
@@ -31,6 +31,7 @@ const credentials: MqttCredentials = {
   },
 };
 const own = { username: "own", password: "secret" };
+const reader = { username: "reader", password: "secret" };
 const other = { username: "other", password: "secret" };
 const administrator = { username: "admin", password: "very secret" };
 
@@ -68,7 +69,10 @@ async function client(login: object, options: object = {}) {
 }
 
 beforeEach(() => {
-  logins.set("own", applicationId).set("other", otherApplicationId);
+  logins
+    .set("own", { applicationId, isReadOnly: false })
+    .set("reader", { applicationId, isReadOnly: true })
+    .set("other", { applicationId: otherApplicationId, isReadOnly: false });
   return use();
 });
 afterEach(async () => {
@@ -276,12 +280,13 @@ describe("publishing", () => {
   });
 
   test.each([
-    ["an event topic", eventTopic],
-    ["another application's device", `application/${otherApplicationId}/device/${devEui}/command/down`],
-    ["$SYS", "$SYS/x"],
-    ["anything else", "hello"],
-  ])("to %s ends the connection and reaches nobody", async (_name, topic) => {
-    const [mine, admin] = [await client(own), await client(administrator)];
+    ["an event topic", eventTopic, own],
+    ["another application's device", `application/${otherApplicationId}/device/${devEui}/command/down`, own],
+    ["$SYS", "$SYS/x", own],
+    ["anything else", "hello", own],
+    ["its own device by a read-only login", commandTopic, reader],
+  ])("to %s ends the connection and reaches nobody", async (_name, topic, login) => {
+    const [mine, admin] = [await client(login), await client(administrator)];
     await admin.client.subscribeAsync("application/#", { qos: 1 });
     const gone = closed(mine.client);
     mine.client.publish(topic, "{}", { qos: 1 }, () => undefined);

@@ -152,7 +152,9 @@ describe("MQTT credentials", () => {
     const { application } = prepared;
     await repositories.mqttCredentials.create(application.id, "node red", "correct horse");
     const { verify } = directory.mqttCredentials;
-    expect(await verify("node red", "correct horse")).toBe(application.id);
+    expect(await verify("node red", "correct horse")).toEqual({ applicationId: application.id, isReadOnly: false });
+    await repositories.mqttCredentials.create(application.id, "dashboard", "correct horse", true);
+    expect(await verify("dashboard", "correct horse")).toMatchObject({ isReadOnly: true });
     expect(await verify("node red", "battery staple")).toBeUndefined();
     expect(await verify("nobody", "correct horse")).toBeUndefined();
     expect(await verify("no\0body", "correct horse")).toBeUndefined();
@@ -166,13 +168,15 @@ describe("MQTT credentials", () => {
     const changed: unknown[] = [];
     onChange(username => changed.push(username));
     await mqttCredentials.create(application.id, "node red", "first password");
-    expect(await verify("node red", "first password")).toBe(application.id);
+    expect(await verify("node red", "first password")).toMatchObject({ applicationId: application.id });
     await mqttCredentials.remove(application.id, "node red");
     await vi.waitFor(async () => expect(await verify("node red", "first password")).toBeUndefined());
     expect(await exists("node red")).toBe(false);
     await vi.waitFor(() => expect(changed).toEqual(["node red", "node red"]));
     await mqttCredentials.create(application.id, "node red", "second password");
-    await vi.waitFor(async () => expect(await verify("node red", "second password")).toBe(application.id));
+    await vi.waitFor(async () =>
+      expect(await verify("node red", "second password")).toMatchObject({ applicationId: application.id }),
+    );
     expect(await verify("node red", "first password")).toBeUndefined();
   });
 });

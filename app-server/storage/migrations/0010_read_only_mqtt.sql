@@ -1,0 +1,1 @@
+alter table mqtt_credentials add column is_read_only boolean not null default false;
