@@ -8,6 +8,8 @@ import type { RedisClient } from "./redis-scripts.ts";
 export interface Losses {
   /** How often, as far as is known here. */
   count(): number;
+  /** Called each time that a loss is found or heard of. */
+  onLoss(listener: () => void): void;
   /** A connection was lost: what is behind it may be another Redis when it is there again. */
   suspect(): void;
   /** To be awaited before anything is sent; nothing to await while nothing is suspected. Rejects while Redis is away. */
@@ -19,6 +21,7 @@ export interface Losses {
  * instances one counts a loss, and says so; an end that every change survives, with `appendfsync always`, is none.
  */
 export function watchLosses(client: RedisClient, key: string, log: Log | undefined): Losses {
+  const listeners: (() => void)[] = [];
   let count = 0;
   let suspected = true;
   let looking: Promise<void> | undefined;
@@ -39,7 +42,9 @@ export function watchLosses(client: RedisClient, key: string, log: Log | undefin
     try {
       const runs = await Promise.all(serversOf(client).map(server => runOf(server, client instanceof Cluster)));
       const [counted, isNew] = textsOf(await client.upchirpRuns(key, count, ...runs.flat()));
+      const before = count;
       count = Number(counted);
+      if (count > before) for (const listener of listeners) listener();
       if (isNew === "1") log?.warn(lossText);
     } catch (error) {
       suspected = true;
@@ -54,13 +59,18 @@ export function watchLosses(client: RedisClient, key: string, log: Log | undefin
       await looking;
     }
   };
-  return { count: () => count, suspect, settled: () => (suspected ? settle() : undefined) };
+  return {
+    count: () => count,
+    onLoss: listener => void listeners.push(listener),
+    suspect,
+    settled: () => (suspected ? settle() : undefined),
+  };
 }
 
 const lossText =
   "Redis was restarted or replaced and may have lost its last changes: the downlink counter of each device that was there before skips ahead; a device that joined in that time has to join again";
 
-const serversOf = (client: RedisClient): readonly Redis[] =>
+export const serversOf = (client: RedisClient): readonly Redis[] =>
   client instanceof Cluster ? client.nodes("master") : [client];
 
 /** Which server, which run of it, and 1 if its changes survive its end. */

@@ -3,6 +3,9 @@ import { type DevAddr, type DevEui, parseDevEui } from "../../lorawan/ids.ts";
 import { StateStoreError } from "./errors.ts";
 import { type EventPosition, type LoggedEvent, partitionCount, partitionOf } from "./store.ts";
 
+const devAddrDigits = 8;
+const devEuiDigits = 16;
+
 /**
  * Names of keys. A hash tag puts what changes together into one slot of a cluster: 256 partitions, one slot for each
  * address, sixteen for the gateways.
@@ -39,6 +42,12 @@ export function createKeys(prefix: string) {
     ofDevice: (devEui: DevEui) => partitions[partitionOf(devEui)] ?? ofPartition(partitionOf(devEui)),
     address: (devAddr: string): string => `${prefix}{a${devAddr}}`,
     gateways: (digit: string): string => `${prefix}{g${digit}}`,
+    /** Pattern of the names of all documents. */
+    documents: `${prefix.replace(/[\\*?[\]]/g, "\\$&")}{p??}:d:*`,
+    devEuiOf: (document: string): string => document.slice(-devEuiDigits),
+    /** The count of losses that the index was last checked after. */
+    indexChecked: `${prefix}index-checked`,
+    indexLease: `${prefix}index-lease`,
     format: `${prefix}format`,
     /** Run ids of the servers, and how often something may have been lost. */
     runs: `${prefix}runs`,
@@ -71,9 +80,6 @@ export function decodeDocument(record: Buffer): StoredDocument {
     value: new Uint8Array(record.subarray(second + 1)),
   };
 }
-
-const devAddrDigits = 8;
-const devEuiDigits = 16;
 
 export const splitAddress = (entry: string): { readonly devAddr: string; readonly token: string } => ({
   devAddr: entry.slice(0, devAddrDigits),

@@ -7,6 +7,7 @@ declare module "ioredis" {
   // Each name is defined on a client by defineScripts; a name that ends in Buffer gives the bytes of the same reply.
   interface RedisCommander<Context> {
     upchirpCommit(...keysAndArguments: readonly Argument[]): Result<unknown, Context>;
+    upchirpListed(key: string): Result<unknown, Context>;
     upchirpStale(...keysAndArguments: readonly Argument[]): Result<unknown, Context>;
     upchirpEnqueue(...keysAndArguments: readonly Argument[]): Result<unknown, Context>;
     upchirpRemoveQueued(...keysAndArguments: readonly Argument[]): Result<unknown, Context>;
@@ -97,6 +98,10 @@ if changesQueue then forgetIfEmpty(order, waiting, devEui) end
 remember(recent, past, token, after)
 if events ~= '0' then redis.pcall(publish, channel, notice) end
 return {'committed', after, table.concat(dropped, ',')}`;
+
+/** Addresses with their tokens as in the document; empty where there is none. */
+const listed = `
+return string.match(redis.call('GET', KEYS[1]) or '', '^%d+;([^;]*);') or ''`;
 
 /** 1 when the document does not hold the address by this token and no commit under way can make it so: true for ever then. */
 const stale = `
@@ -208,6 +213,7 @@ return {string.format('%.0f', count), tostring(lost)}`;
 
 const scripts = {
   upchirpCommit: { lua: commit, numberOfKeys: 9 },
+  upchirpListed: { lua: listed, numberOfKeys: 1 },
   upchirpStale: { lua: stale, numberOfKeys: 2 },
   upchirpEnqueue: { lua: enqueue, numberOfKeys: 6 },
   upchirpRemoveQueued: { lua: removeQueued, numberOfKeys: 4 },

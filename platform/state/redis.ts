@@ -7,8 +7,9 @@ import { StateStoreError } from "./errors.ts";
 import { connected, createClient, createRetry, type RedisConnection, type Retry, warnOfLoss } from "./redis-client.ts";
 import type { RedisContext } from "./redis-context.ts";
 import { createDevices } from "./redis-devices.ts";
-import { type Losses, watchLosses } from "./redis-losses.ts";
-import { type Notices, openNotices } from "./redis-notices.ts";
+import { startIndexCheck } from "./redis-index-check.ts";
+import { watchLosses } from "./redis-losses.ts";
+import { openNotices } from "./redis-notices.ts";
 import { buffersOf, checkPartition, createKeys, decodeEvent, type Keys, streamPointOf } from "./redis-records.ts";
 import type { RedisClient } from "./redis-scripts.ts";
 import type { StateStore } from "./store.ts";
@@ -63,7 +64,13 @@ export async function openRedisStore(options: RedisStoreOptions): Promise<StateS
       ...{ client, keys, retry, clock, instance, log },
       lookEveryMs: options.lookEveryMs ?? 5000,
     });
-    return createStore(client, keys, retry, notices, losses, metrics);
+    const indexCheck = startIndexCheck({ client, keys, losses, clock, log });
+    const letGo = async (): Promise<void> => {
+      await indexCheck.close();
+      await notices.close();
+      client.disconnect();
+    };
+    return createStore({ client, keys, retry, notices, losses, metrics }, letGo);
   } catch (error) {
     client.disconnect();
     throw error;
@@ -78,14 +85,8 @@ async function checkFormat(client: RedisClient, keys: Keys, retry: Retry): Promi
   }
 }
 
-function createStore(
-  client: RedisClient,
-  keys: Keys,
-  retry: Retry,
-  notices: Notices,
-  losses: Losses,
-  metrics: RedisStoreOptions["metrics"],
-): StateStore {
+function createStore(parts: Omit<RedisContext, "newToken" | "behind">, letGo: () => Promise<void>): StateStore {
+  const { notices, losses } = parts;
   const underWay = new Set<Promise<unknown>>();
   let closing: Promise<void> | undefined;
   const track = <Result>(work: Promise<Result>): Promise<Result> => {
@@ -101,7 +102,7 @@ function createStore(
     };
   let tokens = 0;
   const context: RedisContext = {
-    ...{ client, keys, retry, notices, losses, metrics },
+    ...parts,
     newToken() {
       tokens += 1;
       return `${notices.instance}${tokens.toString(36)}`;
@@ -114,8 +115,7 @@ function createStore(
   const rest = { ...queuePart(context), ...eventPart(context), ...gatewayPart(context) };
   const close = async (): Promise<void> => {
     while (underWay.size > 0) await Promise.all(underWay);
-    await notices.close();
-    client.disconnect();
+    await letGo();
   };
   return {
     device: guarded(devices.device),
