@@ -64,6 +64,37 @@ describe("the stream of events", () => {
     expect(text).not.toContain('{"n":1}');
   });
 
+  test("carries events of the applications that the caller is limited to, and no others, as of now", async () => {
+    const { id: second } = await api.repositories.applications.create({
+      tenantId: ours.tenant.id,
+      name: "second",
+      description: "",
+      tags: {},
+    });
+    const { id } = await api.repositories.users.create({
+      email: "ada@example.org",
+      password: "correct horse",
+      isAdministrator: false,
+      isActive: true,
+      note: "",
+    });
+    const limit = (applicationId: typeof second) =>
+      api.repositories.users.setMember(ours.tenant.id, id, { role: "viewer", applicationIds: [applicationId] });
+    await limit(second);
+    const origin = { address: "", userAgent: "" };
+    const { token } = await api.repositories.loginSessions.create(id, 3_600_000, origin);
+    const stream = await connect("", { authorization: `Bearer ${token}` });
+    const inSecond = (n: number): ApplicationEvent => ({ ...eventOf(ours, "up", n), applicationId: second });
+    for (const event of [eventOf(ours, "up", 1), eventOf(theirs, "up", 2), inSecond(3)]) api.feed.emit(event);
+    const text = await stream.readUntil('{"n":3}');
+    expect(text).not.toMatch(/"n":[12]/);
+    await limit(ours.application.id);
+    await api.clock.advance(api.deps.streamHeartbeatMs);
+    await stream.readUntil(": still here");
+    for (const event of [inSecond(4), eventOf(ours, "up", 5)]) api.feed.emit(event);
+    expect(await stream.readUntil('{"n":5}')).not.toContain('{"n":4}');
+  });
+
   test("is narrowed by application, device and kind", async () => {
     const administrator = await api.keyFor("administrator", null);
     const stream = await connect(

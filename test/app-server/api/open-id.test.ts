@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { EncryptJWT, jwtDecrypt } from "jose";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { Tenant } from "../../../app-server/catalog-ports.ts";
 import type { GroupRight } from "../../../app-server/config.ts";
@@ -11,6 +12,7 @@ let provider: TestOpenIdProvider;
 let api: TestApi;
 let tenant: Tenant;
 const groups: GroupRight[] = [];
+const key = randomBytes(32);
 const policy = { createUsers: true, linkByEmail: false };
 
 beforeAll(async () => {
@@ -23,7 +25,7 @@ beforeAll(async () => {
     scopes: "openid email profile",
     groupsClaim: "groups",
   };
-  const openId = createOpenIdProvider({ config, groups, key: randomBytes(32), clock: systemClock });
+  const openId = createOpenIdProvider({ config, groups, key, clock: systemClock });
   api = await startTestApi({ identity: { openId, policy } });
   tenant = await api.repositories.tenants.create({ name: "t", description: "", tags: {} });
   groups.push(
@@ -36,7 +38,9 @@ afterAll(async () => {
   await api.end();
   await provider.end();
 });
-beforeEach(() => {
+beforeEach(async () => {
+  // Attempts are counted by the minute.
+  await api.clock.advance(60_000);
   Object.assign(policy, { createUsers: true, linkByEmail: false });
 });
 
@@ -109,10 +113,19 @@ describe("a login at an OpenID Connect provider", () => {
     const { id } = (await meOf(await logIn("eve"))) as { id: string };
     await api.call("PUT", `/api/tenants/${tenant.id}/users/${id}`, { role: "admin" });
     await api.call("PATCH", `/api/users/${id}`, { isAdministrator: true });
-    expect(await meOf(await logIn("eve", { groups: ["field"] }))).toMatchObject({
-      isAdministrator: true,
-      memberships: [{ role: "admin" }],
-    });
+    for (const groups of [["ops", "field"], []]) {
+      expect(await meOf(await logIn("eve", { groups }))).toMatchObject({
+        isAdministrator: true,
+        memberships: [{ role: "admin" }],
+      });
+    }
+  });
+
+  test("leaves alone what the provider gave first and somebody here gave again", async () => {
+    const { id } = (await meOf(await logIn("kim", { groups: ["ops", "field"] }))) as { id: string };
+    await api.call("PUT", `/api/tenants/${tenant.id}/users/${id}`, { role: "viewer" });
+    await api.call("PATCH", `/api/users/${id}`, { isAdministrator: true });
+    expect(await meOf(await logIn("kim"))).toMatchObject({ isAdministrator: true, memberships: [{ role: "viewer" }] });
   });
 
   test("is the same user by its subject, whatever email it has by now", async () => {
@@ -166,6 +179,25 @@ describe("the way back from the provider", () => {
       expect(cookies.map(({ name }) => name)).not.toContain("upchirp_session");
     }
     expect((await comeBack(mine)).statusCode).toBe(302);
+  });
+
+  test.each(["nonce", "verifier"])("is refused when its %s is not the one it began with", async name => {
+    const { back, cookie } = await arrive();
+    const { payload } = await jwtDecrypt(cookie.slice("upchirp_oidc=".length), key);
+    const other = new EncryptJWT({ ...payload, [name]: "x".repeat(43) }).setProtectedHeader({
+      alg: "dir",
+      enc: "A256GCM",
+    });
+    expect((await comeBack({ back, cookie: `upchirp_oidc=${await other.encrypt(key)}` })).statusCode).toBe(401);
+  });
+
+  test("is refused ten minutes after it began", async () => {
+    const { back, cookie } = await arrive();
+    const { payload } = await jwtDecrypt(cookie.slice("upchirp_oidc=".length), key);
+    expect(payload.exp).toBeLessThanOrEqual(systemClock.nowMs() / 1000 + 600);
+    const old = new EncryptJWT({ ...payload, exp: Math.floor(systemClock.nowMs() / 1000) - 1 });
+    const sealed = await old.setProtectedHeader({ alg: "dir", enc: "A256GCM" }).encrypt(key);
+    expect((await comeBack({ back, cookie: `upchirp_oidc=${sealed}` })).statusCode).toBe(401);
   });
 
   test("works once", async () => {
