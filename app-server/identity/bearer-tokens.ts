@@ -3,7 +3,7 @@ import type { Clock } from "../../platform/clock.ts";
 import type { BearerTokenConfig, GroupRight } from "../config.ts";
 import type { TokenVerifier } from "../identity-ports.ts";
 import { identityOf } from "./claims.ts";
-import { IdentityProviderUnavailable } from "./unavailable.ts";
+import { IdentityProviderUnavailable, reasonOf } from "./unavailable.ts";
 
 export interface TokenVerifierOptions {
   readonly config: BearerTokenConfig;
@@ -50,7 +50,7 @@ export function createTokenVerifier({
         return identityOf(payload, { issuer, groupsClaim, groups });
       } catch (error) {
         if (isTokenFault(error)) return undefined;
-        throw new IdentityProviderUnavailable(issuer, "its keys cannot be read");
+        throw new IdentityProviderUnavailable(issuer, `its keys cannot be read, ${reasonOf(error)}`);
       }
     },
   };

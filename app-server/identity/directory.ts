@@ -3,7 +3,7 @@ import { readPem } from "../../platform/pem-file.ts";
 import type { DirectoryConfig, GroupRight } from "../config.ts";
 import type { ExternalIdentity, PasswordDirectory } from "../identity-ports.ts";
 import { rightsOf } from "./claims.ts";
-import { IdentityProviderUnavailable } from "./unavailable.ts";
+import { IdentityProviderUnavailable, reasonOf } from "./unavailable.ts";
 
 const timeoutMs = 5000;
 /** RFC 4511 4.1.9: what a directory that cannot answer now says; anything else to a bind is its verdict. */
@@ -88,7 +88,7 @@ export function createPasswordDirectory(config: DirectoryConfig, groups: readonl
       try {
         return await check(client, login, password);
       } catch (error) {
-        throw new IdentityProviderUnavailable(url, error instanceof Error ? error.name : "unknown error");
+        throw new IdentityProviderUnavailable(url, reasonOf(error));
       } finally {
         await client.unbind().catch(() => {});
       }

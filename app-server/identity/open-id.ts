@@ -6,7 +6,7 @@ import type { Clock } from "../../platform/clock.ts";
 import type { GroupRight, OpenIdConfig } from "../config.ts";
 import type { OpenIdOutcome, OpenIdProvider } from "../identity-ports.ts";
 import { identityOf } from "./claims.ts";
-import { IdentityProviderUnavailable } from "./unavailable.ts";
+import { IdentityProviderUnavailable, reasonOf } from "./unavailable.ts";
 
 export interface OpenIdOptions {
   readonly config: OpenIdConfig;
@@ -30,15 +30,12 @@ const timeoutSeconds = 10;
 const metadataHoldsMs = 3_600_000;
 
 /** Codes of errors that tell of the network or the provider itself, not of this login. */
-const providerFaults = /TIMEOUT|RESPONSE_IS_NOT|PARSE_ERROR|HTTP_REQUEST|^E[A-Z]+$/;
+const providerFaults = /TIMEOUT|RESPONSE_IS_NOT|PARSE_ERROR|HTTP_REQUEST|^UND_ERR|^E[A-Z]+$/;
 
-const codeOf = (error: unknown): string => {
-  const cause = error instanceof Error && error.message === "fetch failed" ? error.cause : error;
-  if (cause instanceof client.ResponseBodyError || cause instanceof client.AuthorizationResponseError)
-    return cause.error;
-  const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
-  return typeof code === "string" ? code : "an error without a code";
-};
+const codeOf = (error: unknown): string =>
+  error instanceof client.ResponseBodyError || error instanceof client.AuthorizationResponseError
+    ? error.error
+    : reasonOf(error);
 
 /** Authorization code flow with PKCE (RFC 7636); state and nonce are checked, and the signature of the ID token. */
 export function createOpenIdProvider({ config, groups, key, clock }: OpenIdOptions): OpenIdProvider {

@@ -8,3 +8,12 @@ export class IdentityProviderUnavailable extends UpchirpError {
     super(`The identity provider ${issuer} cannot be asked: ${reason}.`);
   }
 }
+
+/** What went wrong, without what was said: the innermost code of an error and its causes, else the error's name. */
+export function reasonOf(error: unknown): string {
+  let reason = error instanceof Error ? error.name : "unknown error";
+  for (let at = error; at instanceof Error; at = at.cause) {
+    if ("code" in at && typeof at.code === "string") reason = at.code;
+  }
+  return reason;
+}

@@ -225,8 +225,10 @@ describe("the way back from the provider", () => {
 
 test("without a provider there is no such way, and one that is away is no fault of the server", async () => {
   const plain = await startTestApi();
+  const away = await startOpenIdProvider();
+  await away.end();
   const config = {
-    issuer: "http://127.0.0.1:9",
+    issuer: away.issuer,
     clientId: "c",
     publicUrl: testClient.publicUrl,
     scopes: "openid",
@@ -240,6 +242,7 @@ test("without a provider there is no such way, and one that is away is no fault 
     }
     const answer = await cut.call("GET", "/api/login/oidc", undefined, {});
     expect(answer.json()).toMatchObject({ status: 503, code: "identity_provider_unavailable" });
+    expect(cut.logged.join("")).toContain("ECONNREFUSED");
   } finally {
     await plain.end();
     await cut.end();
