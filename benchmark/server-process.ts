@@ -22,6 +22,8 @@ export interface ServerProcessOptions {
 }
 
 const program = fileURLToPath(new URL("../bin/upchirp.js", import.meta.url));
+/** As `npm start` and the files in deploy/ have it. */
+const nodeOptions = ["--max-semi-space-size=64"];
 /** Nothing is kept of what a long run logs. */
 const keptOutput = 100_000;
 
@@ -30,9 +32,13 @@ export async function startServer({ configFile, roles, profileFolder }: ServerPr
   const beganAtMs = performance.now();
   const profiling = profileFolder === undefined ? [] : ["--cpu-prof", "--cpu-prof-dir", profileFolder];
   const roleOptions = roles.flatMap(role => ["--role", role]);
-  const child = spawn(process.execPath, [...profiling, program, "start", "--config", configFile, ...roleOptions], {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
+  const child = spawn(
+    process.execPath,
+    [...nodeOptions, ...profiling, program, "start", "--config", configFile, ...roleOptions],
+    {
+      stdio: ["ignore", "pipe", "inherit"],
+    },
+  );
   let output = "";
   const exited = once(child, "exit");
   await new Promise<void>((resolve, reject) => {

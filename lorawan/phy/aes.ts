@@ -96,9 +96,9 @@ export class AesCache {
 
 /**
  * The process's ciphers. Shared because a cipher's result depends on nothing but key and input: the cache is a
- * memory of work done, not state. A full one takes about 30 MB, outside the JavaScript heap.
+ * memory of work done, not state. A full one takes about 120 MB, outside the JavaScript heap.
  */
-export const aes = new AesCache(8192);
+export const aes = new AesCache(32_768);
 
 function createMacCipher(key: Uint8Array): MacCipher {
   const zero = new Uint8Array(blockBytes);
