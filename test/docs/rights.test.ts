@@ -1,11 +1,14 @@
 import { TOTP } from "otpauth";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { checkPlace, type TenantRight } from "../../app-server/api/access.ts";
+import { type TenantRole, tenantRoles } from "../../app-server/catalog-ports.ts";
 import { appServerFaults } from "../../app-server/config.ts";
 import { configSchema } from "../../compose/config.ts";
+import { parseTenantId } from "../../lorawan/ids.ts";
 import { loadConfig } from "../../platform/config.ts";
 import { startTestApi, type TestApi } from "../support/api.ts";
 import { createTestTerminal, runProgram } from "../support/terminal.ts";
-import { blocksOf, readText } from "./markdown.ts";
+import { blocksOf, plain, readText, tableUnder } from "./markdown.ts";
 
 const page = readText("docs/rights.md");
 const commands = blocksOf(page)
@@ -34,6 +37,24 @@ describe("docs/rights.md", () => {
     const config = loadConfig(configSchema, { fileText, env: {}, overrides: [] });
     expect(config.appServer.login.groups).toHaveLength(2);
     expect(appServerFaults(config.appServer)).toEqual([]);
+  });
+
+  test("its table of roles is what the code has", () => {
+    const tenantId = parseTenantId("52f14cd4-c6f1-4fbd-8f87-4025e1d49242");
+    const isAllowed = (role: TenantRole, right: TenantRight): boolean => {
+      const grants = new Map([[tenantId, { role, applicationIds: null }]]);
+      const principal = { kind: "user", id: "", name: "", isAdministrator: false, isReadOnly: false, grants } as const;
+      try {
+        checkPlace(principal, { tenantId }, right, "thing");
+        return true;
+      } catch {
+        return false;
+      }
+    };
+    const rights: readonly TenantRight[] = ["read", "devices", "gateways", "tenant"];
+    const expected = tenantRoles.map(role => [role, ...rights.map(right => (isAllowed(role, right) ? "yes" : ""))]);
+    const rows = tableUnder(page, "Who there is").map(([role, ...cells]) => [plain(role), ...cells]);
+    expect(rows).toEqual(expected);
   });
 
   test.each(commands)("%s", async command => {
