@@ -7,6 +7,9 @@ const root = fileURLToPath(new URL(".", import.meta.url));
 const compiler = fileURLToPath(new URL("node_modules/typescript/bin/tsc", import.meta.url));
 
 rmSync(`${root}dist`, { recursive: true, force: true });
-execFileSync(process.execPath, [compiler, "--project", "tsconfig.build.json"], { cwd: root, stdio: "inherit" });
+for (const project of ["tsconfig.build.json", "tsconfig.client.json"]) {
+  execFileSync(process.execPath, [compiler, "--project", project], { cwd: root, stdio: "inherit" });
+}
+cpSync(`${root}client/openapi.d.ts`, `${root}dist/client/openapi.d.ts`);
 cpSync(`${root}app-server/storage/migrations`, `${root}dist/app-server/storage/migrations`, { recursive: true });
 console.log("dist/ is ready; `npm pack` makes the package");

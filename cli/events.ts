@@ -1,4 +1,5 @@
 import { type Command, Option } from "commander";
+import { readServerSentEvents, type ServerSentEvent } from "../client/server-sent-events.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { ApiClient, ApiRequest } from "./api-client.ts";
 import { addApiOptions, connect } from "./api-options.ts";
@@ -9,7 +10,6 @@ import { applicationNames } from "./resources/application.ts";
 import { examplesText } from "./resources/commands.ts";
 import { deviceNames } from "./resources/device.ts";
 import { resolveId, tenantQuery } from "./resources/lookup.ts";
-import { readServerSentEvents, type ServerSentEvent } from "./server-sent-events.ts";
 import type { Terminal } from "./terminal.ts";
 
 const kinds = ["up", "join", "ack", "txack", "log", "status", "location"];

@@ -1,7 +1,7 @@
 import { createServer, type ServerResponse } from "node:http";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
 import { eventLine } from "../../cli/event-line.ts";
-import { readServerSentEvents } from "../../cli/server-sent-events.ts";
+import { readServerSentEvents } from "../../client/server-sent-events.ts";
 import { startTestApi, type TestApi } from "../support/api.ts";
 import { addTenantWithDevice, type TenantWithDevice } from "../support/catalog.ts";
 import { createTestTerminal, runProgram } from "../support/terminal.ts";

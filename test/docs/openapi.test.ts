@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { Validator } from "@seriousme/openapi-schema-validator";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import type { OpenAPIV3_1 } from "openapi-types";
@@ -5,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { operations } from "../../app-server/api/operations.ts";
 import { startTestApi, type TestApi } from "../support/api.ts";
 import { addTenantWithDevice } from "../support/catalog.ts";
+import { readText } from "./markdown.ts";
 
 interface Named {
   readonly name: string;
@@ -56,6 +58,15 @@ describe("the OpenAPI document", () => {
     const validator = new Validator();
     expect(await validator.validate(structuredClone(document))).toMatchObject({ valid: true });
     expect(validator.version).toBe("3.1");
+  });
+
+  test("is client/openapi.json; else `npm run client` makes that anew", async () => {
+    await expect(`${JSON.stringify(document, null, 2)}\n`).toMatchFileSnapshot("../../client/openapi.json");
+  });
+
+  test("has types that were made of it", () => {
+    const sha256 = createHash("sha256").update(readText("client/openapi.json")).digest("hex");
+    expect(readText("client/openapi.d.ts")).toContain(`SHA-256 ${sha256}\n`);
   });
 
   test("names every operation once, says what it does, and knows no operation that is not there", () => {

@@ -2,18 +2,22 @@ export interface ServerSentEvent {
   /** `message` unless the server named another. */
   readonly name: string;
   readonly data: string;
+  /** By which a later connection can go on after this event. */
+  readonly id?: string;
 }
 
 /** What comes of the lines of one event; undefined for comments and other blocks without data. */
 function eventOf(block: string): ServerSentEvent | undefined {
   let name = "message";
+  let id: string | undefined;
   const data: string[] = [];
   for (const line of block.split("\n")) {
     const [, field = "", value = ""] = /^([^:]*):? ?(.*)$/s.exec(line) ?? [];
     if (field === "event") name = value;
+    if (field === "id") id = value;
     if (field === "data") data.push(value);
   }
-  return data.length === 0 ? undefined : { name, data: data.join("\n") };
+  return data.length === 0 ? undefined : { name, data: data.join("\n"), ...(id !== undefined && { id }) };
 }
 
 /** Events of a stream as they come (HTML Living Standard 9.2.6); an unfinished last one is dropped. */
