@@ -18,13 +18,17 @@ export interface ClientOptions {
 export type EventQuery = NonNullable<paths["/api/events"]["get"]["parameters"]["query"]>;
 
 export interface EventOptions {
+  /** Of the last event that was read before: what came since is given first, or a `gap` when it is not known any more. */
+  readonly lastEventId?: string;
   /** Ends the stream. */
   readonly signal?: AbortSignal;
 }
 
-/** What a device said, or `end` with the reason for which the server ends the stream. */
+/** What a device said; or `gap`, when events are missing here; or `end`, with the server's reason to end the stream. */
 export interface LiveEvent {
   readonly kind: string;
+  /** For `lastEventId` of a later stream. */
+  readonly id?: string;
   /** The JSON that MQTT has too. */
   readonly content: unknown;
 }
@@ -79,12 +83,15 @@ export function createClient({ url, token, fetch }: ClientOptions): Client {
     headers: { authorization: `Bearer ${token}` },
     ...(fetch && { fetch }),
   });
-  async function* events(query: EventQuery = {}, { signal }: EventOptions = {}): AsyncGenerator<LiveEvent> {
-    const options = { params: { query }, parseAs: "stream", ...(signal && { signal }) } as const;
-    const body = dataOf(await client.GET("/api/events", options));
-    for await (const { name, data } of readServerSentEvents(body)) {
+  async function* events(query: EventQuery = {}, options: EventOptions = {}): AsyncGenerator<LiveEvent> {
+    const { lastEventId, signal } = options;
+    const header = lastEventId === undefined ? {} : { "Last-Event-ID": lastEventId };
+    const body = dataOf(
+      await client.GET("/api/events", { params: { query, header }, parseAs: "stream", ...(signal && { signal }) }),
+    );
+    for await (const { name, data, id } of readServerSentEvents(body)) {
       const content: unknown = JSON.parse(data);
-      yield { kind: name, content };
+      yield { kind: name, content, ...(id !== undefined && { id }) };
     }
   }
   return { ...client, events };

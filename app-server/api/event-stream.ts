@@ -1,17 +1,19 @@
 import { Readable } from "node:stream";
-import type { ApplicationEvent } from "../ports.ts";
+import type { NumberedEvent } from "./event-replay.ts";
 
 export interface EventStream {
   readonly body: Readable;
-  send(event: ApplicationEvent): void;
+  send(numbered: NumberedEvent): void;
+  /** Says that events before what comes now are missing. */
+  gap(message: string): void;
   comment(text: string): void;
   /** Says why, so that a client can tell it from a lost connection, and ends. */
   end(code: "too_slow" | "server_stopping" | "access_ended", message: string): void;
 }
 
 /** One block of an event stream (HTML Living Standard 9.2): a line break in data starts another data line. */
-const block = (event: string, data: string): string =>
-  `event: ${event}\n${data
+const block = (event: string, data: string, id?: string): string =>
+  `${id === undefined ? "" : `id: ${id}\n`}event: ${event}\n${data
     .split(/\r\n|\r|\n/)
     .map(line => `data: ${line}\n`)
     .join("")}\n`;
@@ -43,7 +45,8 @@ export function createEventStream(maxWaitingBytes: number): EventStream {
   };
   return {
     body,
-    send: event => write(block(event.kind, event.json)),
+    send: ({ id, event }) => write(block(event.kind, event.json, id)),
+    gap: message => write(block("gap", JSON.stringify({ message }))),
     comment: text => write(`: ${text}\n\n`),
     end,
   };

@@ -6,6 +6,7 @@ import type { ApplicationEvent } from "../ports.ts";
 import { acrossTenants, checkPlace, listScope, type Principal } from "./access.ts";
 import { authenticate, callerOf } from "./authentication.ts";
 import type { Api, ApiDependencies } from "./dependencies.ts";
+import { createEventReplay, type EventReplay } from "./event-replay.ts";
 import { createEventStream, type EventStream } from "./event-stream.ts";
 import { found, Refusal } from "./refusal.ts";
 import { Eui64, strict, Uuid } from "./schemas.ts";
@@ -23,6 +24,7 @@ const Query = Type.Object(
 
 /** Each stream costs memory and every event a look at it. */
 const maxStreams = 500;
+const replayLingerMs = 60_000;
 
 type Filter = (event: ApplicationEvent) => boolean;
 
@@ -57,17 +59,30 @@ function visibleEvents(caller: Principal, tenantId: TenantId | undefined): Filte
   return event => tenants.has(event.tenantId) || applications.has(event.applicationId);
 }
 
+/** What the stream missed since its client was last here. Nothing else may be told to it in between. */
+function resume(stream: EventStream, request: FastifyRequest, replay: EventReplay, wanted: Filter): void {
+  const { "last-event-id": lastId } = request.headers;
+  if (typeof lastId !== "string" || lastId === "") return;
+  const missed = replay.after(lastId);
+  if (missed === undefined) stream.gap("Events since then are not known here any more; some are missing.");
+  for (const numbered of missed ?? []) if (wanted(numbered.event)) stream.send(numbered);
+}
+
 /** Looks after one stream until its client leaves, loses its right, or the server stops. */
 function serveStream(
   stream: EventStream,
   request: FastifyRequest,
   tenantId: TenantId | undefined,
   requested: Filter,
+  replay: EventReplay,
   deps: ApiDependencies,
 ): void {
   let visible = visibleEvents(callerOf(request), tenantId);
-  const unsubscribe = deps.feed.subscribe(event => {
-    if (visible(event) && requested(event)) stream.send(event);
+  const wanted: Filter = event => visible(event) && requested(event);
+  stream.comment("connected");
+  resume(stream, request, replay, wanted);
+  const unsubscribe = replay.subscribe(numbered => {
+    if (wanted(numbered.event)) stream.send(numbered);
   });
   let cancel = () => {};
   const beat = async () => {
@@ -86,13 +101,15 @@ function serveStream(
     unsubscribe();
     cancel();
   });
-  stream.comment("connected");
 }
 
 export function eventRoutes(api: Api, deps: ApiDependencies): void {
   const streams = new Set<EventStream>();
+  // A stream holds what is kept twice over, so that no client is too slow for what it missed.
+  const replay = createEventReplay({ ...deps, maxLength: deps.maxStreamBytes / 2, lingerMs: replayLingerMs });
   api.addHook("preClose", async () => {
     for (const stream of streams) stream.end("server_stopping", "The server stops; connect again.");
+    replay.close();
   });
   api.get(
     "/events",
@@ -102,7 +119,8 @@ export function eventRoutes(api: Api, deps: ApiDependencies): void {
         summary: "Live events as Server-Sent Events",
         description:
           "Each event has its kind as name and the JSON of the application contract as data. A client that is too slow, " +
-          "or whose access ends, gets an event `end` that says so. Comments keep the connection open.",
+          "or whose access ends, gets an event `end` that says so. Comments keep the connection open. With the id of the " +
+          "last event as `Last-Event-ID`, what came since is sent first, or an event `gap` when it is not known any more.",
         querystring: Query,
         response: {
           200: {
@@ -121,7 +139,7 @@ export function eventRoutes(api: Api, deps: ApiDependencies): void {
       const stream = createEventStream(deps.maxStreamBytes);
       streams.add(stream);
       stream.body.once("close", () => streams.delete(stream));
-      serveStream(stream, request, tenantId, requested, deps);
+      serveStream(stream, request, tenantId, requested, replay, deps);
       // Proxies would otherwise hold events back until there are many.
       reply.header("x-accel-buffering", "no").type("text/event-stream");
       return reply.send(stream.body);

@@ -22,6 +22,7 @@ const header = (name: string, description: string): OpenAPIV3_1.ParameterObject 
 const ifMatch = header("If-Match", "`ETag` of the record as it was read; 412 when it has changed since.");
 const ifNoneMatch = header("If-None-Match", "`ETag` of the record as it is known; 304 when that has not changed.");
 const idempotencyKey = header("Idempotency-Key", "By which a repeat of this request is known, for a day.");
+const lastEventId = header("Last-Event-ID", "`id` of the last event that was read.");
 const etag: OpenAPIV3_1.HeaderObject = { description: "Validator of the record.", schema: { type: "string" } };
 const unchanged: OpenAPIV3_1.ResponseObject = { description: "The record has not changed." };
 const successes: Readonly<Record<string, string>> = { "200": "The answer.", "201": "It was made." };
@@ -33,6 +34,11 @@ function answerOf(operation: Operation | undefined): Schema | undefined {
   return schema && !("$ref" in schema) ? schema : undefined;
 }
 
+function answersStream({ responses }: Operation): boolean {
+  const response = responses?.["200"];
+  return response !== undefined && "content" in response && response.content?.["text/event-stream"] !== undefined;
+}
+
 /** As etag.ts tells records from other answers. */
 const answersRecord = (operation: Operation | undefined): boolean =>
   answerOf(operation)?.properties?.updatedAt !== undefined;
@@ -40,6 +46,7 @@ const answersRecord = (operation: Operation | undefined): boolean =>
 function headersOf(method: (typeof methods)[number], operation: Operation, { get }: PathItem) {
   switch (method) {
     case "get":
+      if (answersStream(operation)) return [lastEventId];
       return answersRecord(operation) ? [ifNoneMatch] : [];
     case "post":
       return operation.security === undefined ? [] : [idempotencyKey];

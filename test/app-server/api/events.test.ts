@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
+import { createEventReplay } from "../../../app-server/api/event-replay.ts";
 import { createEventStream } from "../../../app-server/api/event-stream.ts";
 import type { ApplicationEvent, ApplicationEventKind } from "../../../app-server/ports.ts";
 import { startTestApi, type TestApi } from "../../support/api.ts";
@@ -31,7 +32,11 @@ const eventOf = (
 const open: AbortController[] = [];
 afterEach(async () => {
   for (const controller of open.splice(0)) controller.abort();
-  await vi.waitFor(() => expect(api.feed.listeners.size).toBe(0));
+  await vi.waitFor(async () => {
+    // The latest events are kept up with for a minute more.
+    await api.clock.advance(60_000);
+    expect(api.feed.listeners.size).toBe(0);
+  });
 });
 
 /** Reads a stream until its text holds `text`. */
@@ -50,8 +55,75 @@ async function connect(query: string, headers: Readonly<Record<string, string>>)
     return text;
   };
   await readUntil(": connected");
-  return { response, readUntil, ended: async () => (await reader.read()).done };
+  return { response, readUntil, end: () => controller.abort(), ended: async () => (await reader.read()).done };
 }
+
+const idsIn = (text: string): readonly string[] => [...text.matchAll(/^id: (.*)$/gm)].map(match => match[1] ?? "");
+
+describe("a stream that was cut off", () => {
+  test("goes on after the last event that its client had, with those that it asks for and may see", async () => {
+    const headers = await api.keyFor("viewer", ours.tenant.id);
+    const first = await connect("?kind=up", headers);
+    api.feed.emit(eventOf(ours, "up", 1));
+    const [lastId = ""] = idsIn(await first.readUntil('{"n":1}'));
+    first.end();
+    for (const [whose, kind, n] of [
+      [ours, "up", 2],
+      [theirs, "up", 3],
+      [ours, "join", 4],
+      [ours, "up", 5],
+    ] as const) {
+      api.feed.emit(eventOf(whose, kind, n));
+    }
+    const second = await connect("?kind=up", { ...headers, "last-event-id": lastId });
+    api.feed.emit(eventOf(ours, "up", 6));
+    const text = await second.readUntil('{"n":6}');
+    expect([...text.matchAll(/"n":(\d)/g)].map(match => match[1])).toEqual(["2", "5", "6"]);
+    expect(text).not.toContain("event: gap");
+  });
+
+  test.each(["00000000-1", "never an id", "9".repeat(60)])(
+    "is told of the gap after an id of another time: %s",
+    async id => {
+      const headers = await api.keyFor("viewer", ours.tenant.id);
+      const stream = await connect("", { ...headers, "last-event-id": id });
+      api.feed.emit(eventOf(ours, "up", 1));
+      expect(await stream.readUntil('{"n":1}')).toMatch(/event: gap\ndata: \{"message":".+"\}\n\n.*id: /s);
+    },
+  );
+});
+
+describe("what is kept for streams that were cut off", () => {
+  const start = () => createEventReplay({ feed: api.feed, clock: api.clock, maxLength: 1000, lingerMs: 60_000 });
+
+  test("is bounded: an id that is too old is unknown, the oldest that is known gives all", () => {
+    const replay = start();
+    const ids: string[] = [];
+    const unsubscribe = replay.subscribe(({ id }) => ids.push(id));
+    for (let n = 0; n < 50; n += 1) api.feed.emit(eventOf(ours, "up", n));
+    const known = ids.filter(id => replay.after(id) !== undefined);
+    expect(known.length).toBeGreaterThan(5);
+    expect(known.length).toBeLessThan(12);
+    expect(known).toEqual(ids.slice(-known.length));
+    expect(replay.after(known[0] ?? "")?.map(({ id }) => id)).toEqual(known.slice(1));
+    expect(replay.after(ids.at(-1) ?? "")).toEqual([]);
+    unsubscribe();
+    replay.close();
+  });
+
+  test("goes when nobody has listened for a while, since nobody knows then what came", async () => {
+    const replay = start();
+    const ids: string[] = [];
+    const unsubscribe = replay.subscribe(({ id }) => ids.push(id));
+    api.feed.emit(eventOf(ours, "up", 1));
+    unsubscribe();
+    await api.clock.advance(59_000);
+    expect(replay.after(ids[0] ?? "")).toEqual([]);
+    await api.clock.advance(1_000);
+    expect(replay.after(ids[0] ?? "")).toBeUndefined();
+    expect(api.feed.listeners.size).toBe(0);
+  });
+});
 
 describe("the stream of events", () => {
   test("carries events of the tenants that the caller may read, and no others", async () => {
@@ -135,17 +207,17 @@ describe("the stream of events", () => {
 
 test("a client that does not keep up is told so and cut off, and costs a bounded amount", async () => {
   const stream = createEventStream(1000);
-  for (let n = 0; n < 1000; n += 1) stream.send(eventOf(ours, "up", n));
+  for (let n = 0; n < 1000; n += 1) stream.send({ id: "", event: eventOf(ours, "up", n) });
   expect(stream.body.readableLength).toBeLessThan(1200);
   const chunks = await stream.body.toArray();
   const text = chunks.map(String).join("");
-  expect(text.startsWith('event: up\ndata: {"n":0}\n\n')).toBe(true);
+  expect(text.startsWith('id: \nevent: up\ndata: {"n":0}\n\n')).toBe(true);
   expect(text).toMatch(/event: end\ndata: \{"code":"too_slow".*\}\n\n$/);
 });
 
 test("a line break in data does not end the event", async () => {
   const stream = createEventStream(1000);
-  stream.send({ ...eventOf(ours, "up", 1), json: '{\n"n":1}' });
+  stream.send({ id: "1", event: { ...eventOf(ours, "up", 1), json: '{\n"n":1}' } });
   stream.end("server_stopping", "");
   const text = (await stream.body.toArray()).map(String).join("");
   expect(text).toContain('event: up\ndata: {\ndata: "n":1}\n\n');
