@@ -6,6 +6,7 @@ import { apiKeyRoutes } from "./api-keys.ts";
 import { applicationRoutes } from "./applications.ts";
 import { addAudit, auditRoutes, isChange } from "./audit.ts";
 import { authenticate } from "./authentication.ts";
+import { cloneRoutes } from "./clones.ts";
 import type { ApiDependencies } from "./dependencies.ts";
 import { deviceProfileRoutes } from "./device-profiles.ts";
 import { deviceRejoinRoutes } from "./device-rejoin.ts";
@@ -123,6 +124,7 @@ function addRoutes(scope: FastifyInstance, deps: ApiDependencies): void {
   tenantRoutes(api, deps);
   apiKeyRoutes(api, deps);
   applicationRoutes(api, deps);
+  cloneRoutes(api, deps);
   mqttCredentialRoutes(api, deps);
   deviceProfileRoutes(api, deps);
   deviceRoutes(api, deps);

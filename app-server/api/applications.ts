@@ -8,7 +8,7 @@ import { found, notFound } from "./refusal.ts";
 import { change, Description, Name, NoContent, pageOf, strict, TagMap, Time, Uuid } from "./schemas.ts";
 
 const fields = { name: Name, description: Description, tags: TagMap };
-const Application = Type.Object({ id: Uuid, tenantId: Uuid, ...fields, createdAt: Time, updatedAt: Time });
+export const Application = Type.Object({ id: Uuid, tenantId: Uuid, ...fields, createdAt: Time, updatedAt: Time });
 const ApplicationCreate = Type.Object(
   { tenantId: Uuid, name: Name, description: Type.Optional(Description), tags: Type.Optional(TagMap) },
   strict,

@@ -78,7 +78,7 @@ const defaults = {
 } as const;
 
 const fields = { name: Name, region: Region, ...optional };
-const DeviceProfile = Type.Object({ id: Uuid, tenantId: Uuid, ...fields, createdAt: Time, updatedAt: Time });
+export const DeviceProfile = Type.Object({ id: Uuid, tenantId: Uuid, ...fields, createdAt: Time, updatedAt: Time });
 const DeviceProfileCreate = Type.Object(
   { tenantId: Uuid, name: Name, region: Region, ...Type.Partial(Type.Object(optional)).properties },
   strict,

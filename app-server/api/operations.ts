@@ -107,6 +107,7 @@ const others: Readonly<Record<string, Operation>> = {
     example: { tags: { crop: "tomato" } },
   },
   "DELETE /api/applications/{applicationId}": { operationId: "deleteApplication" },
+  "POST /api/applications/{applicationId}/clone": { operationId: "cloneApplication", example: { name: "Orchards" } },
   "GET /api/applications/{applicationId}/mqtt-credentials": { operationId: "listMqttCredentials" },
   "POST /api/applications/{applicationId}/mqtt-credentials": {
     operationId: "createMqttCredential",
@@ -124,6 +125,10 @@ const others: Readonly<Record<string, Operation>> = {
     example: { codec: "cayenne-lpp", expectedUplinkIntervalSeconds: 900 },
   },
   "DELETE /api/device-profiles/{deviceProfileId}": { operationId: "deleteDeviceProfile" },
+  "POST /api/device-profiles/{deviceProfileId}/clone": {
+    operationId: "cloneDeviceProfile",
+    example: { name: "Any OTAA sensor, hourly" },
+  },
   "GET /api/gateways": { operationId: "listGateways" },
   "POST /api/gateways": {
     operationId: "createGateway",

@@ -82,7 +82,7 @@ describe("a grant that is limited to applications", () => {
         (path.includes("{deviceProfileId}") && method !== "GET") ||
         ["POST /api/device-profiles", "POST /api/applications"].includes(`${method} ${path}`),
     );
-    expect(shared).toHaveLength(4);
+    expect(shared).toHaveLength(5);
     for (const route of shared) expect((await callAbout(route, headers)).statusCode, route.path).toBe(403);
     expect((await callAbout({ method: "POST", path: "/api/gateways" }, headers)).statusCode).toBe(403);
   });
