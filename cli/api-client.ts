@@ -8,6 +8,7 @@ export type ApiRecord = Readonly<Record<string, unknown>>;
 export interface ApiRequest {
   readonly query?: Readonly<Record<string, string | readonly string[] | undefined>>;
   readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
@@ -24,7 +25,7 @@ export interface ApiClient {
   /** All pages of a list, until there are `limit` items. */
   list(path: string, query: ApiRequest["query"], limit: number): Promise<ApiList>;
   /** The whole response, for streams. Errors as in `call`. */
-  open(path: string, query: ApiRequest["query"], signal: AbortSignal): Promise<Response>;
+  open(path: string, request: ApiRequest, signal: AbortSignal): Promise<Response>;
 }
 
 interface ApiList {
@@ -112,7 +113,7 @@ export function createApiClient({ url, token, interrupted }: ApiAddress): ApiCli
     const secret = await token();
     // Told apart from a server that is not there; what was given is not repeated.
     if (!/^[!-~]+$/.test(secret)) throw new CommandFailed("no_token", "the API key given is none");
-    const headers: Record<string, string> = { authorization: `Bearer ${secret}` };
+    const headers: Record<string, string> = { ...request.headers, authorization: `Bearer ${secret}` };
     if (request.body !== undefined) headers["content-type"] = "application/json";
     const body = request.body === undefined ? {} : { body: JSON.stringify(request.body) };
     const init = { method, headers, ...body, ...(signal && { signal }) };
@@ -153,6 +154,6 @@ export function createApiClient({ url, token, interrupted }: ApiAddress): ApiCli
       } while (after !== undefined && items.length < limit);
       return { items, hasMore: after !== undefined };
     },
-    open: (path, query, signal) => send("GET", path, query === undefined ? {} : { query }, signal),
+    open: (path, request, signal) => send("GET", path, request, signal),
   };
 }

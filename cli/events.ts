@@ -48,18 +48,24 @@ function show(event: ServerSentEvent, isJson: boolean, terminal: Terminal): void
     return;
   }
   const content = jsonObjectOf(event.data);
+  if (event.name === "gap") {
+    terminal.writeError(`${String(content.message)}\n`);
+    return;
+  }
   terminal.write(`${isJson ? JSON.stringify({ kind: event.name, ...content }) : eventLine(event.name, content)}\n`);
 }
 
-/** One connection, until it ends. */
-async function follow(response: Response, isJson: boolean, terminal: Terminal): Promise<void> {
-  if (response.body === null) return;
+/** One connection, until it ends. The id of its last event, by which the next one goes on. */
+async function follow(response: Response, isJson: boolean, terminal: Terminal): Promise<string | undefined> {
+  if (response.body === null) return undefined;
+  let lastId: string | undefined;
   const events = readServerSentEvents(response.body);
   for (;;) {
     // A lost connection shows as an error of the stream, and is an end like others.
     const next = await events.next().catch(() => undefined);
-    if (next === undefined || next.done === true) return;
+    if (next === undefined || next.done === true) return lastId;
     show(next.value, isJson, terminal);
+    lastId = next.value.id ?? lastId;
   }
 }
 
@@ -80,8 +86,11 @@ async function followAlways(client: ApiClient, values: OptionValues, terminal: T
   const query = await queryOf(client, values);
   let delayMs = firstDelayMs;
   let hasConnected = false;
+  let lastId: string | undefined;
   while (!interrupted.aborted) {
-    const response = await client.open("/events", query, interrupted).catch((error: unknown) => {
+    const headers: Record<string, string> = lastId === undefined ? {} : { "last-event-id": lastId };
+    const request = { ...(query && { query }), headers };
+    const response = await client.open("/events", request, interrupted).catch((error: unknown) => {
       if (interrupted.aborted) return undefined;
       const isAway = error instanceof CommandFailed && error.code === "no_server";
       if (!hasConnected || !isAway) throw error;
@@ -91,7 +100,7 @@ async function followAlways(client: ApiClient, values: OptionValues, terminal: T
       terminal.writeError(hasConnected ? "Connected again.\n" : "Waiting for events; Ctrl+C ends this.\n");
       hasConnected = true;
       delayMs = firstDelayMs;
-      await follow(response, flagOption(values, "json"), terminal);
+      lastId = (await follow(response, flagOption(values, "json"), terminal)) ?? lastId;
     }
     if (interrupted.aborted) return;
     if (response !== undefined) terminal.writeError("The connection was lost; trying again.\n");

@@ -47,10 +47,10 @@ async function eventsOf(chunks: readonly string[]): Promise<unknown[]> {
 }
 
 describe("a stream of events", () => {
-  const text = ': hello\n\nevent: up\ndata: {"a":\ndata: 1}\n\ndata:x\r\n\r\nevent: lost\ndata: y';
+  const text = ': hello\n\nevent: up\ndata: {"a":\ndata: 1}\n\nid: 7\ndata:x\r\n\r\nevent: lost\ndata: y';
   const events = [
     { name: "up", data: '{"a":\n1}' },
-    { name: "message", data: "x" },
+    { name: "message", data: "x", id: "7" },
   ];
 
   test("is read whatever the chunks that it comes in", async () => {
@@ -108,9 +108,13 @@ describe("events", () => {
 });
 
 /** Answers each request for the stream with the next of these. */
-async function startStreams(answers: readonly ((response: ServerResponse) => void)[]): Promise<string> {
+async function startStreams(
+  answers: readonly ((response: ServerResponse) => void)[],
+  asked: unknown[] = [],
+): Promise<string> {
   const left = [...answers];
-  const server = createServer((_request, response) => {
+  const server = createServer((request, response) => {
+    asked.push(request.headers["last-event-id"]);
     const answer = left.shift();
     if (answer === undefined) response.destroy();
     else answer(response.writeHead(200, { "content-type": "text/event-stream" }));
@@ -126,12 +130,17 @@ async function startStreams(answers: readonly ((response: ServerResponse) => voi
 }
 
 describe("a connection that is lost", () => {
-  test("is made again after a while, and an event in between two connections is not invented", async () => {
-    const url = await startStreams([
-      response => response.end('event: up\ndata: {"n":1}\n\n'),
-      response =>
-        response.end('event: up\ndata: {"n":2}\n\nevent: end\ndata: {"code":"access_ended","message":"Over."}\n\n'),
-    ]);
+  test("is made again after a while, and goes on after the last event that came", async () => {
+    const asked: unknown[] = [];
+    const over = 'event: end\ndata: {"code":"access_ended","message":"Over."}\n\n';
+    const gap = 'event: gap\ndata: {"message":"Some are missing."}\n\n';
+    const url = await startStreams(
+      [
+        response => response.end('id: a-1\nevent: up\ndata: {"n":1}\n\n'),
+        response => response.end(`${gap}id: b-1\nevent: up\ndata: {"n":2}\n\n${over}`),
+      ],
+      asked,
+    );
     const clock = createVirtualClock();
     const terminal = createTestTerminal({ env: { UPCHIRP_URL: url, UPCHIRP_TOKEN: "upc_x" }, clock });
     const done = runProgram(["events", "--json"], terminal);
@@ -142,7 +151,9 @@ describe("a connection that is lost", () => {
       exitCode: 1,
       output: '{"kind":"up","n":1}\n{"kind":"up","n":2}\n',
       errors:
-        "Waiting for events; Ctrl+C ends this.\nThe connection was lost; trying again.\nConnected again.\nerror: Over.\n",
+        "Waiting for events; Ctrl+C ends this.\nThe connection was lost; trying again.\nConnected again.\n" +
+        "Some are missing.\nerror: Over.\n",
     });
+    expect(asked).toEqual([undefined, "a-1"]);
   });
 });
