@@ -1,10 +1,7 @@
 import { createInterface } from "node:readline";
-import { startEmbeddedBroker } from "../../app-server/integration/embedded-broker.ts";
 import type { ApplicationEvent } from "../../app-server/ports.ts";
 import { parseApplicationId, parseDevEui, parseTenantId } from "../../lorawan/ids.ts";
-import { systemClock } from "../../platform/clock.ts";
-import { createLog } from "../../platform/log.ts";
-import { createMetrics } from "../../platform/metrics.ts";
+import { startTestBroker } from "./embedded-broker.ts";
 
 /**
  * A process to be killed: the broker inside with its sessions in `folder`, for any login of `applicationId`. Prints its port;
@@ -13,22 +10,7 @@ import { createMetrics } from "../../platform/metrics.ts";
 const [folder = "", applicationIdText = ""] = process.argv.slice(2);
 const applicationId = parseApplicationId(applicationIdText);
 
-const broker = await startEmbeddedBroker({
-  host: "127.0.0.1",
-  port: 0,
-  credentials: {
-    verify: async () => ({ applicationId, isReadOnly: false }),
-    exists: async () => true,
-    onChange: () => () => undefined,
-  },
-  commands: { down: async () => ({ kind: "enqueued", id: "none" }) },
-  qos: 1,
-  retain: false,
-  sessionFolder: folder,
-  clock: systemClock,
-  log: createLog({ level: "silent" }),
-  metrics: createMetrics(),
-});
+const broker = await startTestBroker(folder, applicationId);
 
 const event = (fCnt: number): ApplicationEvent => ({
   kind: "up",

@@ -6,11 +6,10 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { type EmbeddedBroker, startEmbeddedBroker } from "../../../app-server/integration/embedded-broker.ts";
+import type { EmbeddedBroker } from "../../../app-server/integration/embedded-broker.ts";
 import type { ApplicationEvent } from "../../../app-server/ports.ts";
-import { systemClock } from "../../../platform/clock.ts";
-import { createLog } from "../../../platform/log.ts";
 import { createMetrics } from "../../../platform/metrics.ts";
+import { startTestBroker } from "../../support/embedded-broker.ts";
 import { applicationId, devEui, deviceInfo } from "../support/fixtures.ts";
 import { connectClient } from "../support/mqtt.ts";
 
@@ -48,23 +47,8 @@ async function startBroker(
   maxQueuedPerSession = 1000,
 ): Promise<{ broker: EmbeddedBroker; url: string; metrics: ReturnType<typeof createMetrics> }> {
   const metrics = createMetrics();
-  const broker = await startEmbeddedBroker({
-    host: "127.0.0.1",
-    port: 0,
-    credentials: {
-      verify: async () => ({ applicationId, isReadOnly: false }),
-      exists: async () => true,
-      onChange: () => () => undefined,
-    },
-    commands: { down: async () => ({ kind: "enqueued", id: "none" }) },
-    qos: 1,
-    retain: true,
-    sessionFolder: folder,
-    clock: systemClock,
-    log: createLog({ level: "silent" }),
-    metrics,
-    limits: { maxQueuedPerSession },
-  });
+  const options = { retain: true, metrics, limits: { maxQueuedPerSession } };
+  const broker = await startTestBroker(folder, applicationId, options);
   ends.push(() => broker.close());
   return { broker, metrics, url: `mqtt://127.0.0.1:${broker.port}` };
 }
