@@ -3,7 +3,7 @@ import Type, { type Static } from "typebox";
 import { parseApplicationId, parseTenantId, parseUserId } from "../../lorawan/ids.ts";
 import type { Sql } from "../../platform/sql.ts";
 import { CatalogConflict, type Grant, type TenantRole, tenantRoles, type User, type Users } from "../catalog-ports.ts";
-import { checkPassword, hashPassword } from "./passwords.ts";
+import { checkPassword, hashPassword, isForeignHash } from "./passwords.ts";
 import { type Columns, timestampColumns, timestampSorts } from "./statement.ts";
 import { createTable, named, type RowCheck, type Table } from "./table.ts";
 
@@ -147,8 +147,17 @@ export function createUsers(sql: Sql): Users {
         [email],
       );
       nobody ??= hashPassword(randomUUID());
-      const correct = await checkPassword(row?.passwordHash ?? (await nobody), password);
-      if (row === undefined || row.passwordHash === null || !correct) return undefined;
+      const known = row?.passwordHash ?? null;
+      const isForeign = known !== null && isForeignHash(known);
+      const checks = [checkPassword(known === null || isForeign ? await nobody : known, password)];
+      // Beside that of nobody, so that a user who came from another server is not known by the time it takes.
+      if (isForeign) checks.push(checkPassword(known, password));
+      const correct = (await Promise.all(checks)).at(-1) === true;
+      if (row === undefined || known === null || !correct) return undefined;
+      if (isForeign) {
+        const renew = "update users set password_hash = $3 where id = $1 and password_hash = $2";
+        await sql.run(renew, [row.id, known, await hashPassword(password)]);
+      }
       const { passwordHash: _passwordHash, ...user } = row;
       return toUser(user);
     },
