@@ -1,4 +1,5 @@
 import type { ApplicationId, DevAddr, DevEui, DeviceProfileId, GatewayId, JoinEui, TenantId } from "../lorawan/ids.ts";
+import type { SqlTransaction } from "../platform/sql.ts";
 import type { KeyEnvelope } from "../platform/state/network-event.ts";
 import type { QueueItem } from "../platform/state/queue-item.ts";
 
@@ -83,10 +84,21 @@ export interface GatewaySummary {
   readonly lastStatistics?: Readonly<Record<string, string | number>>;
 }
 
+/** Hex of 16 bytes each. */
+export interface RootKeyTexts {
+  readonly nwkKey: string;
+  readonly appKey?: string;
+}
+
 /** The Join Server's key store as the API needs it. Keys go in and never come out. */
 export interface RootKeys {
   /** Replaces earlier keys. 1.0.x devices have one root key, given as `nwkKey` and called AppKey on their label. */
-  put(devEui: DevEui, keys: { readonly nwkKey: string; readonly appKey?: string }): Promise<void>;
+  put(devEui: DevEui, keys: RootKeyTexts): Promise<void>;
+  /**
+   * As `put`, for many devices within a transaction of the caller's. Gives the devices that had other keys, or none; with
+   * `isDryRun` nothing is written.
+   */
+  putAll(keys: ReadonlyMap<DevEui, RootKeyTexts>, sql: SqlTransaction, isDryRun: boolean): Promise<ReadonlySet<DevEui>>;
   remove(devEui: DevEui): Promise<boolean>;
   has(devEui: DevEui): Promise<boolean>;
   /** Forgets used DevNonces of this device, so that it may start again at 0; never resets the JoinNonce. */

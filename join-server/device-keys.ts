@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
+import { createCipheriv, createDecipheriv, randomBytes, timingSafeEqual } from "node:crypto";
 import Type, { type Static } from "typebox";
 import { UpchirpError } from "../lorawan/errors.ts";
 import { type DevEui, parseDevEui } from "../lorawan/ids.ts";
@@ -51,6 +51,16 @@ export function createRootKeyStore(sql: Sql, masterKeys: MasterKeys): RootKeySto
     };
   };
 
+  // A pair that cannot be opened any more is replaced like any other.
+  const pairOrNone = (row: KeyRow): RootKeyPair | undefined => {
+    try {
+      return pairOf(row);
+    } catch (error) {
+      if (error instanceof UnreadableRootKey) return undefined;
+      throw error;
+    }
+  };
+
   // Only if nobody gave the device other keys meanwhile.
   const renew = async (row: KeyRow): Promise<void> => {
     const devEui = parseDevEui(row.dev_eui);
@@ -81,6 +91,30 @@ export function createRootKeyStore(sql: Sql, masterKeys: MasterKeys): RootKeySto
          on conflict (dev_eui) do update set nwk_key = $2, app_key = $3, updated_at = now()`,
         [devEui, ...sealPair(masterKeys.current, devEui, keys)],
       );
+    },
+    async putAll(pairs, transaction, isDryRun) {
+      const rows = await transaction.rows(
+        keyRow,
+        "select dev_eui, nwk_key, app_key from device_root_keys where dev_eui = any($1::text[])",
+        [[...pairs.keys()]],
+      );
+      const stored = new Map(rows.map(row => [row.dev_eui, row]));
+      const isStored = (devEui: DevEui, keys: RootKeyPair): boolean => {
+        const row = stored.get(devEui);
+        return row !== undefined && isSamePair(pairOrNone(row), keys);
+      };
+      const other = [...pairs].filter(([devEui, keys]) => !isStored(devEui, keys));
+      if (!isDryRun && other.length > 0) {
+        const sealed = other.map(([devEui, keys]) => sealPair(masterKeys.current, devEui, keys));
+        await transaction.run(
+          `insert into device_root_keys (dev_eui, nwk_key, app_key)
+             select * from unnest($1::text[], $2::bytea[], $3::bytea[])
+             on conflict (dev_eui) do update
+             set nwk_key = excluded.nwk_key, app_key = excluded.app_key, updated_at = now()`,
+          [other.map(([devEui]) => devEui), sealed.map(([nwk]) => nwk), sealed.map(([, app]) => app)],
+        );
+      }
+      return new Set(other.map(([devEui]) => devEui));
     },
     async remove(devEui) {
       return (await sql.run("delete from device_root_keys where dev_eui = $1", [devEui])) > 0;
@@ -117,6 +151,12 @@ const sealPair = (master: MasterKey, devEui: DevEui, keys: RootKeyPair): readonl
   seal(master, devEui, "nwk", keys.nwkKey),
   keys.appKey ? seal(master, devEui, "app", keys.appKey) : null,
 ];
+
+const isSameKey = (one: Uint8Array | undefined, other: Uint8Array | undefined): boolean =>
+  one === undefined || other === undefined ? one === other : timingSafeEqual(one, other);
+
+const isSamePair = (stored: RootKeyPair | undefined, given: RootKeyPair): boolean =>
+  stored !== undefined && isSameKey(stored.nwkKey, given.nwkKey) && isSameKey(stored.appKey, given.appKey);
 
 type KeyKind = "nwk" | "app";
 

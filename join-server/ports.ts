@@ -1,4 +1,5 @@
 import type { DevEui, JoinEui } from "../lorawan/ids.ts";
+import type { SqlTransaction } from "../platform/sql.ts";
 import type { JoinNonces, RootKeyPair } from "./join.ts";
 
 export interface DeviceKeys extends RootKeyPair {
@@ -10,6 +11,8 @@ export interface DeviceKeys extends RootKeyPair {
 export interface RootKeyStore {
   keys(devEui: DevEui): Promise<DeviceKeys | undefined>;
   put(devEui: DevEui, keys: RootKeyPair): Promise<void>;
+  /** Within a transaction of the caller's. Gives the devices that had other keys, or none; a dry run writes nothing. */
+  putAll(keys: ReadonlyMap<DevEui, RootKeyPair>, sql: SqlTransaction, isDryRun: boolean): Promise<ReadonlySet<DevEui>>;
   remove(devEui: DevEui): Promise<boolean>;
   has(devEui: DevEui): Promise<boolean>;
   /** Encrypts what is not under the newest key-encryption key anew; gives how many. */

@@ -5,7 +5,7 @@ import type { DevEui, JoinEui, NetId } from "../lorawan/ids.ts";
 import { parseAesKey } from "../lorawan/keys.ts";
 import type { MasterKeys } from "../platform/key-file.ts";
 import type { Log } from "../platform/log.ts";
-import type { Sql } from "../platform/sql.ts";
+import type { Sql, SqlTransaction } from "../platform/sql.ts";
 import { createJoinAnswerer, type KeyWrap } from "./answer.ts";
 import type { JoinServerConfig } from "./config.ts";
 import { createRootKeyStore } from "./device-keys.ts";
@@ -20,6 +20,11 @@ export interface JoinServer {
   /** For the API: keys go in and never come out. */
   readonly rootKeys: {
     put(devEui: DevEui, keys: { readonly nwkKey: string; readonly appKey?: string }): Promise<void>;
+    putAll(
+      keys: ReadonlyMap<DevEui, { readonly nwkKey: string; readonly appKey?: string }>,
+      sql: SqlTransaction,
+      isDryRun: boolean,
+    ): Promise<ReadonlySet<DevEui>>;
     remove(devEui: DevEui): Promise<boolean>;
     has(devEui: DevEui): Promise<boolean>;
     forgetDevNonces(devEui: DevEui, joinEui: JoinEui): Promise<void>;
@@ -41,6 +46,11 @@ export interface JoinServerOptions {
   readonly log: Log;
 }
 
+const parseRootKeys = ({ nwkKey, appKey }: { readonly nwkKey: string; readonly appKey?: string }) => ({
+  nwkKey: parseAesKey(nwkKey),
+  ...(appKey !== undefined && { appKey: parseAesKey(appKey) }),
+});
+
 export function createJoinServer(options: JoinServerOptions): JoinServer {
   const { sql, masterKeys, config, appSKeyKek, homeNetId, log } = options;
   const store = createRootKeyStore(sql, masterKeys);
@@ -58,11 +68,11 @@ export function createJoinServer(options: JoinServerOptions): JoinServer {
     join: request => answerer.join(request, inProcess),
     rejoin: request => answerer.rejoin(request, inProcess),
     rootKeys: {
-      put: (devEui, keys) =>
-        store.put(devEui, {
-          nwkKey: parseAesKey(keys.nwkKey),
-          ...(keys.appKey !== undefined && { appKey: parseAesKey(keys.appKey) }),
-        }),
+      put: (devEui, keys) => store.put(devEui, parseRootKeys(keys)),
+      putAll: (keys, transaction, isDryRun) => {
+        const parsed = [...keys].map(([devEui, pair]) => [devEui, parseRootKeys(pair)] as const);
+        return store.putAll(new Map(parsed), transaction, isDryRun);
+      },
       remove: devEui => store.remove(devEui),
       has: devEui => store.has(devEui),
       forgetDevNonces: (devEui, joinEui) => nonces.forgetDevNonces(devEui, joinEui),

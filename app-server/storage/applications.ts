@@ -3,7 +3,7 @@ import { parseApplicationId, parseTenantId } from "../../lorawan/ids.ts";
 import type { Sql } from "../../platform/sql.ts";
 import { type Application, type Applications, CatalogConflict } from "../catalog-ports.ts";
 import { type Columns, jsonColumn, selectList, TagsColumn, timestampSorts } from "./statement.ts";
-import { createTable, named, noneLeft, withinScope, withTags } from "./table.ts";
+import { createTable, named, noneLeft, type TableDefinition, withinScope, withTags } from "./table.ts";
 
 const Row = Type.Object({
   id: Type.String(),
@@ -24,21 +24,19 @@ const columns: Columns = {
 const stillUsed = () =>
   new CatalogConflict("still_in_use", "The application still has devices; delete or move them first.");
 
+export const applicationTable: TableDefinition<typeof Row, Application> = {
+  name: "applications",
+  key: "id",
+  row: Row,
+  columns,
+  selected: `applications.id, ${selectList(columns, "applications")}`,
+  sorts: { name: "applications.name", ...timestampSorts("applications") },
+  placeOf: (row, by) => [row[by], row.id],
+  toItem: row => ({ ...row, id: parseApplicationId(row.id), tenantId: parseTenantId(row.tenantId) }),
+};
+
 export function createApplications(sql: Sql): Applications {
-  const table = createTable(sql, {
-    name: "applications",
-    key: "id",
-    row: Row,
-    columns,
-    selected: `applications.id, ${selectList(columns, "applications")}`,
-    sorts: { name: "applications.name", ...timestampSorts("applications") },
-    placeOf: (row, by) => [row[by], row.id],
-    toItem: (row): Application => ({
-      ...row,
-      id: parseApplicationId(row.id),
-      tenantId: parseTenantId(row.tenantId),
-    }),
-  });
+  const table = createTable(sql, applicationTable);
   return {
     list: ({ tenants, applications, search, tags }, page) =>
       table.list(

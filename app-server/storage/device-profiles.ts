@@ -11,7 +11,7 @@ import {
   type DeviceProfiles,
 } from "../catalog-ports.ts";
 import { type Columns, jsonColumn, MacColumn, selectList, TagsColumn, timestampSorts } from "./statement.ts";
-import { createTable, inTenants, named, noneLeft, withTags } from "./table.ts";
+import { createTable, inTenants, named, noneLeft, type TableDefinition, withTags } from "./table.ts";
 
 const Row = Type.Object({
   id: Type.String(),
@@ -80,21 +80,19 @@ const columns: Columns = {
 const stillUsed = () =>
   new CatalogConflict("still_in_use", "Devices still use this profile; delete or change them first.");
 
+export const deviceProfileTable: TableDefinition<typeof Row, DeviceProfile> = {
+  name: "device_profiles",
+  key: "id",
+  row: Row,
+  columns,
+  selected: `device_profiles.id, ${selectList(columns, "device_profiles")}`,
+  sorts: { name: "device_profiles.name", ...timestampSorts("device_profiles") },
+  placeOf: (row, by) => [row[by], row.id],
+  toItem: row => ({ ...row, id: parseDeviceProfileId(row.id), tenantId: parseTenantId(row.tenantId) }),
+};
+
 export function createDeviceProfiles(sql: Sql): DeviceProfiles {
-  const table = createTable(sql, {
-    name: "device_profiles",
-    key: "id",
-    row: Row,
-    columns,
-    selected: `device_profiles.id, ${selectList(columns, "device_profiles")}`,
-    sorts: { name: "device_profiles.name", ...timestampSorts("device_profiles") },
-    placeOf: (row, by) => [row[by], row.id],
-    toItem: (row): DeviceProfile => ({
-      ...row,
-      id: parseDeviceProfileId(row.id),
-      tenantId: parseTenantId(row.tenantId),
-    }),
-  });
+  const table = createTable(sql, deviceProfileTable);
   return {
     list: ({ tenants, search, tags }, page) =>
       table.list(

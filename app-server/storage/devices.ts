@@ -10,7 +10,7 @@ import { macVersions } from "../../lorawan/version.ts";
 import type { Sql, SqlTransaction } from "../../platform/sql.ts";
 import { CatalogConflict, type Device, type Devices } from "../catalog-ports.ts";
 import { type Columns, jsonColumn, MacColumn, selectList, TagsColumn, timestampSorts } from "./statement.ts";
-import { createTable, equal, namedOrEui, withinScope, withTags } from "./table.ts";
+import { createTable, equal, namedOrEui, type TableDefinition, withinScope, withTags } from "./table.ts";
 
 const Row = Type.Object({
   devEui: Type.String(),
@@ -69,20 +69,22 @@ async function requireOneTenant(
   }
 }
 
+export const deviceTable: TableDefinition<typeof Row, Device> = {
+  name: "devices",
+  key: "dev_eui",
+  row: Row,
+  columns,
+  selected: `${selectList(columns, "devices")}, a.tenant_id as "tenantId", p.mac_version as "macVersion"`,
+  from: `devices join applications a on a.id = devices.application_id
+    join device_profiles p on p.id = devices.device_profile_id`,
+  sorts: { name: "devices.name", ...timestampSorts("devices") },
+  placeOf: (row, by) => [row[by], row.devEui],
+  toItem: toDevice,
+  taken: "There is already a device with this DevEUI.",
+};
+
 export function createDevices(sql: Sql): Devices {
-  const table = createTable(sql, {
-    name: "devices",
-    key: "dev_eui",
-    row: Row,
-    columns,
-    selected: `${selectList(columns, "devices")}, a.tenant_id as "tenantId", p.mac_version as "macVersion"`,
-    from: `devices join applications a on a.id = devices.application_id
-      join device_profiles p on p.id = devices.device_profile_id`,
-    sorts: { name: "devices.name", ...timestampSorts("devices") },
-    placeOf: (row, by) => [row[by], row.devEui],
-    toItem: toDevice,
-    taken: "There is already a device with this DevEUI.",
-  });
+  const table = createTable(sql, deviceTable);
   return {
     list: ({ tenants, applications, search, tags, applicationId, deviceProfileId, isDisabled }, page) =>
       table.list(

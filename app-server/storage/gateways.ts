@@ -3,7 +3,7 @@ import { parseGatewayId, parseTenantId } from "../../lorawan/ids.ts";
 import type { Sql } from "../../platform/sql.ts";
 import type { Gateway, Gateways } from "../catalog-ports.ts";
 import { type Columns, jsonColumn, selectList, TagsColumn, timestampSorts } from "./statement.ts";
-import { createTable, inTenants, namedOrEui, withTags } from "./table.ts";
+import { createTable, inTenants, namedOrEui, type TableDefinition, withTags } from "./table.ts";
 
 const NullableNumber = Type.Union([Type.Number(), Type.Null()]);
 const Row = Type.Object({
@@ -53,19 +53,21 @@ function toColumns(record: { readonly location?: Gateway["location"] }): object 
   return { ...record, ...(record.location ?? { latitude: null, longitude: null, altitude: null }) };
 }
 
+export const gatewayTable: TableDefinition<typeof Row, Gateway> = {
+  name: "gateways",
+  key: "gateway_id",
+  row: Row,
+  columns,
+  selected: selectList(columns, "gateways"),
+  sorts: { name: "gateways.name", ...timestampSorts("gateways") },
+  placeOf: (row, by) => [row[by], row.gatewayId],
+  toItem: toGateway,
+  toColumns,
+  taken: "There is already a gateway with this EUI.",
+};
+
 export function createGateways(sql: Sql): Gateways {
-  const table = createTable(sql, {
-    name: "gateways",
-    key: "gateway_id",
-    row: Row,
-    columns,
-    selected: selectList(columns, "gateways"),
-    sorts: { name: "gateways.name", ...timestampSorts("gateways") },
-    placeOf: (row, by) => [row[by], row.gatewayId],
-    toItem: toGateway,
-    toColumns,
-    taken: "There is already a gateway with this EUI.",
-  });
+  const table = createTable(sql, gatewayTable);
   return {
     list: ({ tenants, search, tags }, page) =>
       table.list(

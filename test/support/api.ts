@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { Writable } from "node:stream";
+import { isDeepStrictEqual } from "node:util";
 import fastify, {
   type FastifyBaseLogger,
   type FastifyInstance,
@@ -106,6 +107,11 @@ function createFakeRootKeys(): FakeRootKeys {
     forgotten,
     async put(devEui, keys) {
       stored.set(devEui, keys);
+    },
+    async putAll(keys, _sql, isDryRun) {
+      const other = [...keys].filter(([devEui, pair]) => !isDeepStrictEqual(stored.get(devEui), pair));
+      if (!isDryRun) for (const [devEui, pair] of other) stored.set(devEui, pair);
+      return new Set(other.map(([devEui]) => devEui));
     },
     remove: async devEui => stored.delete(devEui),
     has: async devEui => stored.has(devEui),

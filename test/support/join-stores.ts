@@ -21,6 +21,10 @@ export function memoryJoinStores(): {
       put: async (devEui, pair) => {
         keys.set(devEui, pair);
       },
+      putAll: async pairs => {
+        for (const [devEui, pair] of pairs) keys.set(devEui, pair);
+        return new Set(pairs.keys());
+      },
       remove: async devEui => keys.delete(devEui),
       has: async devEui => keys.has(devEui),
       reencrypt: async () => 0,
