@@ -5,7 +5,7 @@ import { isVersion11 } from "../lorawan/version.ts";
 import type { KeyEnvelope } from "../platform/state/network-event.ts";
 import type { NetworkContext } from "./context.ts";
 import { loadDevice, updateDevice } from "./device-documents.ts";
-import { classCWindow, isClassC } from "./downlink/class-c-state.ts";
+import { classCWindow, isClassC } from "./downlink/pacing.ts";
 import { type ForceRejoinRequest, forceRejoin } from "./force-rejoin.ts";
 import type { GatewayStatus } from "./gateway/types.ts";
 import type { DeviceConfig, DeviceProfileConfig } from "./ports.ts";

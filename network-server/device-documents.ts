@@ -84,7 +84,7 @@ export const isAbandoned = (open: OpenUplink, nowMs: number): boolean => open.re
 
 /** The earliest of what someone must see to; undefined when nothing is. */
 function wakeAtMsOf({ open, active }: DeviceState): number | undefined {
-  const times = [open && open.receivedAtMs + abandonedAfterMs, active?.classC?.wakeAtMs];
+  const times = [open && open.receivedAtMs + abandonedAfterMs, active?.pacing?.wakeAtMs];
   const known = times.filter(time => time !== undefined);
   return known.length > 0 ? Math.min(...known) : undefined;
 }

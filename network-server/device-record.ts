@@ -59,9 +59,17 @@ const sessionLines = (session: Session): string =>
 
 function decodeSession(lastingLine: string, macLine: string, livingLine: string): Session {
   const lasting = parseLasting(lastingLine);
-  const { adr, ...living } = parseLiving(livingLine);
+  const { adr, ...living } = named(parseLiving(livingLine));
   const mac = decodeMac(macLine, regionOf(lasting.region, lasting.regionalParameters));
   return { ...lasting, ...living, mac, adrHistory: samplesOf(adr) };
+}
+
+/** Pacing stood as `classC` while class C alone had it. */
+function named<Stored extends Pick<LivingSession, "pacing"> & { readonly classC?: LivingSession["pacing"] }>({
+  classC,
+  ...stored
+}: Stored) {
+  return classC ? { pacing: classC, ...stored } : stored;
 }
 
 const lastingNames = [
@@ -99,7 +107,7 @@ function livingLine(session: Session): string {
     adrSince: session.adrSince,
     awaitedAck: session.awaitedAck,
     heardBy: session.heardBy,
-    classC: session.classC,
+    pacing: session.pacing,
     lastMic: session.lastMic,
     storeLosses: session.storeLosses,
     lastUplinkAtMs: session.lastUplinkAtMs,
@@ -200,9 +208,10 @@ function decodeFormat1(text: string): DeviceState {
 }
 
 function sessionOfFormat1(stored: StoredSession1): Session {
-  const { current } = stored.mac;
+  const { mac, ...session } = named(stored);
+  const { current } = mac;
   const channels = current.channels.map(([index, channel]) => [index, ...numbersOf(channel ?? undefined)]);
   const region = regionOf(stored.region, stored.regionalParameters);
   const parameters: MacParameters = { ...current, channels: withDifferences(region, channels) };
-  return { ...stored, mac: { ...stored.mac, current: parameters } };
+  return { ...session, mac: { ...mac, current: parameters } };
 }

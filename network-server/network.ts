@@ -4,7 +4,7 @@ import { decodeFrame } from "../lorawan/phy/codec.ts";
 import type { JoinRequest } from "../lorawan/phy/frame.ts";
 import type { NetworkContext } from "./context.ts";
 import { commitDevice, isAbandoned, loadDevice } from "./device-documents.ts";
-import { createClassC } from "./downlink/class-c.ts";
+import { createInitiatedDownlinks } from "./downlink/initiated-downlinks.ts";
 import type { GatewayEvents, Reception } from "./gateway/types.ts";
 import { createLatenessJudge, isLate } from "./lateness.ts";
 import { completeUplink } from "./uplink/complete.ts";
@@ -39,7 +39,7 @@ export function createNetwork(context: NetworkContext, deduplicationWindowMs: nu
   const guard = createJoinGuard(context.clock);
   const joins = createJoins(context, guard);
   const rejoins = createRejoins(context, guard);
-  const classC = createClassC(context);
+  const initiated = createInitiatedDownlinks(context);
 
   function dispatch(collection: Collection): void {
     const frame = decodeFrame(collection.first.phyPayload);
@@ -75,11 +75,11 @@ export function createNetwork(context: NetworkContext, deduplicationWindowMs: nu
       if (peers.isShared && (await peers.claim("sweep", sweepHoldsMs)) !== peers.instance) return;
       for (const devEui of await context.store.dueDevices(context.clock.nowMs(), sweepSize)) {
         await context.devices.run(devEui, () => completeOne(devEui));
-        await classC.serve(devEui);
+        await initiated.serve(devEui);
       }
     },
 
-    stop: () => classC.stop(),
+    stop: () => initiated.stop(),
   };
 
   async function completeOne(devEui: DevEui): Promise<void> {

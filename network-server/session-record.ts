@@ -96,8 +96,9 @@ const heardBy = Type.Object({
   rssiDbm: Type.Number(),
 });
 
-const classC = Type.Object({
-  /** No class C frame leaves before: receive windows of class A are open, or a frame is under way. */
+/** When downlinks that answer no uplink may go to a device. */
+const pacing = Type.Object({
+  /** None leaves before: receive windows of class A are open, or a frame is under way. */
   quietUntilMs: Type.Optional(Type.Number()),
   /** When the device must be looked at again though nothing happens. */
   wakeAtMs: Type.Optional(Type.Number()),
@@ -150,7 +151,7 @@ const livingFields = {
   ),
   /** Gateways that heard the last uplink, best first; downlinks that answer no uplink go through them. */
   heardBy: Type.Optional(Type.Array(heardBy)),
-  classC: Type.Optional(classC),
+  pacing: Type.Optional(pacing),
   /** A MIC that was accepted last, so that a repeat of the same frame is told from a replay. */
   lastMic: Type.Optional(Type.String()),
   /** How many losses of the store its counters are past; none when absent. */
@@ -158,6 +159,9 @@ const livingFields = {
   lastUplinkAtMs: Type.Optional(Type.Number()),
   lastDataRate: Type.Optional(Type.Integer()),
 };
+
+/** What was called otherwise in documents that still stand in stores. */
+const formerFields = { classC: livingFields.pacing };
 
 const reception = Type.Object({
   rxInfo: Type.Unsafe<RxInfo>(Type.Object({ gatewayId: Type.Unsafe<GatewayId>(Type.String()) })),
@@ -185,6 +189,7 @@ const parameters1 = Type.Object({
 const session1 = Type.Object({
   ...lastingFields,
   ...livingFields,
+  ...formerFields,
   mac: Type.Object({ ...macFields, current: parameters1 }),
   adrHistory: Type.Array(adrSample),
 });
@@ -195,7 +200,7 @@ export const parseMac = parserOf(
   Type.Object({ ...macFields, current: Type.Object({ ...parameterFields, channels: channelDifferences }) }),
 );
 /** `adr`: the samples in a row, each as counter, SNR and number of gateways. */
-export const parseLiving = parserOf(Type.Object({ ...livingFields, adr: Type.Array(Type.Number()) }));
+export const parseLiving = parserOf(Type.Object({ ...livingFields, ...formerFields, adr: Type.Array(Type.Number()) }));
 export const parseOpen = parserOf(openUplink);
 /** Format 1: the whole state as one object, with format, active, joined and open as its members. */
 export const parseFormat1 = parserOf(

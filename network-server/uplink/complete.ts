@@ -9,7 +9,7 @@ import type { QueueChange } from "../../platform/state/store.ts";
 import { decideAdr } from "../adr/decide.ts";
 import type { NetworkContext } from "../context.ts";
 import { commitDevice, loadDevice } from "../device-documents.ts";
-import { afterUplink, answerableQueue, isClassC } from "../downlink/class-c-state.ts";
+import { afterUplink, answerableQueue, isClassC } from "../downlink/pacing.ts";
 import { type DownlinkPlan, planDownlink } from "../downlink/plan.ts";
 import { sendPlanned, sentItem } from "../downlink/send.ts";
 import { dataWindows } from "../downlink/windows.ts";
@@ -48,7 +48,7 @@ export async function completeUplink(
     if (committed) {
       countCommands(context, completed);
       logSteering(context, device, completed.applied);
-      const wakeAtMs = completed.session.classC?.wakeAtMs;
+      const wakeAtMs = completed.session.pacing?.wakeAtMs;
       if (wakeAtMs !== undefined) context.alarms.set(device.devEui, wakeAtMs);
       const { downlink } = completed.plan;
       if (downlink) sendPlanned(context, device, downlink, receptions);

@@ -1,6 +1,6 @@
 import type { NetworkContext } from "../context.ts";
 import { updateDevice } from "../device-documents.ts";
-import { windowsEndMs } from "../downlink/class-c-state.ts";
+import { windowsEndMs } from "../downlink/pacing.ts";
 import { type PlannedDownlink, planDownlink } from "../downlink/plan.ts";
 import { sendPlanned } from "../downlink/send.ts";
 import { dataWindows } from "../downlink/windows.ts";
@@ -49,14 +49,14 @@ export async function acknowledgeRepeat(
 export async function noteRepeat(context: NetworkContext, device: DeviceConfig, first: Reception): Promise<void> {
   if (isLate(first)) return;
   await updateDevice(context, device.devEui, ({ state }) =>
-    state.active?.classC ? { state: { ...state, active: leftAlone(state.active, first, undefined) } } : undefined,
+    state.active?.pacing ? { state: { ...state, active: leftAlone(state.active, first, undefined) } } : undefined,
   );
 }
 
 function leftAlone(session: Session, repeat: Reception | undefined, answer: PlannedDownlink | undefined): Session {
-  if (!session.classC || !repeat) return session;
+  if (!session.pacing || !repeat) return session;
   return {
     ...session,
-    classC: { ...session.classC, quietUntilMs: windowsEndMs(session, repeat.receivedAtMs, answer) },
+    pacing: { ...session.pacing, quietUntilMs: windowsEndMs(session, repeat.receivedAtMs, answer) },
   };
 }

@@ -36,7 +36,7 @@ function fullSession(): Session {
     adrSince: { fCnt: 69_998, heard: 2 },
     awaitedAck: { queueItemId: "item", fCntDown: 4, endsAtMs: 17, timeoutAtMs: 8017 },
     heardBy: [{ gatewayId, snrDb: 9.2, rssiDbm: -80 }],
-    classC: { quietUntilMs: 20, wakeAtMs: 30, failures: 1, heardSinceJoin: session.devAddr },
+    pacing: { quietUntilMs: 20, wakeAtMs: 30, failures: 1, heardSinceJoin: session.devAddr },
     lastMic: "01020304",
     lastUplinkAtMs: 1_700_000_000_123,
     lastDataRate: 5,
@@ -108,6 +108,12 @@ describe("a device's record", () => {
       mac: { ...mac, current: { ...mac.current, channels: [undefined, second, third, extraChannel] } },
     };
     expect(decodeDeviceState(Buffer.from(text))).toEqual({ active: read, joined: read, open });
+  });
+
+  test("has under its present name what earlier versions wrote as classC", () => {
+    const active = fullSession();
+    const written = Buffer.from(encodeDeviceState({ active })).toString();
+    expect(decodeDeviceState(Buffer.from(written.replace('"pacing":', '"classC":')))).toEqual({ active });
   });
 
   test.each([

@@ -9,7 +9,7 @@ import {
   nextTurn,
   type UplinkTraces,
   underWayMs,
-} from "../../../network-server/downlink/class-c-state.ts";
+} from "../../../network-server/downlink/pacing.ts";
 import { encodeQueueItem } from "../../../network-server/downlink/queue.ts";
 import type { DeviceProfileConfig } from "../../../network-server/ports.ts";
 import type { Session } from "../../../network-server/session.ts";
@@ -78,12 +78,12 @@ describe("the next turn", () => {
   });
 
   test("C51 waits for the windows of an uplink", () => {
-    expect(turn(heard({ classC: { quietUntilMs: nowMs + 700 } }))).toEqual({ kind: "wait", untilMs: nowMs + 700 });
-    expect(turn(heard({ classC: { quietUntilMs: nowMs } }))).toMatchObject({ kind: "send" });
+    expect(turn(heard({ pacing: { quietUntilMs: nowMs + 700 } }))).toEqual({ kind: "wait", untilMs: nowMs + 700 });
+    expect(turn(heard({ pacing: { quietUntilMs: nowMs } }))).toMatchObject({ kind: "send" });
   });
 
   test("does not wait for an hour because the clock was set back by one", () => {
-    expect(turn(heard({ classC: { quietUntilMs: nowMs + 3_600_000 } }))).toMatchObject({ kind: "send" });
+    expect(turn(heard({ pacing: { quietUntilMs: nowMs + 3_600_000 } }))).toMatchObject({ kind: "send" });
     expect(turn(heard(), [item("a", sent(nowMs + 3_600_000))])).toMatchObject({ kind: "send" });
   });
 
@@ -104,7 +104,7 @@ describe("the next turn", () => {
   test("C31 waits for the first uplink after a join, unless the device was heard on its old session since", () => {
     const joined = someSession({ devAddr: parseDevAddr("01000001") });
     expect(turn(heard(), [item("a")], joined)).toEqual({ kind: "nothing" });
-    const since = heard({ classC: { heardSinceJoin: joined.devAddr } });
+    const since = heard({ pacing: { heardSinceJoin: joined.devAddr } });
     expect(turn(since, [item("a")], joined)).toMatchObject({ kind: "send" });
     expect(turn(since, [item("a")], { ...joined, devAddr: parseDevAddr("01000002") })).toEqual({ kind: "nothing" });
   });
@@ -164,8 +164,8 @@ describe("after an uplink", () => {
       ["2", 7],
       ["1", 5],
     ]);
-    expect(active.classC?.quietUntilMs).toBeGreaterThan(nowMs + 2_000);
-    expect(active.classC?.wakeAtMs).toBe(active.classC?.quietUntilMs);
+    expect(active.pacing?.quietUntilMs).toBeGreaterThan(nowMs + 2_000);
+    expect(active.pacing?.wakeAtMs).toBe(active.pacing?.quietUntilMs);
     expect(decodeDeviceState(encodeDeviceState({ active })).active).toEqual(active);
   });
 
@@ -174,9 +174,9 @@ describe("after an uplink", () => {
   });
 
   test("of a class A device nothing is kept", () => {
-    const before = heard({ classC: { wakeAtMs: nowMs } });
+    const before = heard({ pacing: { wakeAtMs: nowMs } });
     const after = afterUplink(before, { ...traces, profile: { ...classCProfile, supportsClassC: false } });
     expect(after).not.toHaveProperty("heardBy");
-    expect(after).not.toHaveProperty("classC");
+    expect(after).not.toHaveProperty("pacing");
   });
 });

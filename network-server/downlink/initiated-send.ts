@@ -4,9 +4,9 @@ import { type DeviceChange, loadDevice, updateDevice } from "../device-documents
 import { type EventOrigin, logEvent, txAckEvent } from "../events.ts";
 import type { DeviceConfig } from "../ports.ts";
 import { type LoadedDevice, regionOfSession, type Session } from "../session.ts";
-import { ackTimes, afterFrameMs } from "./class-c-state.ts";
 import type { GatewayLink } from "./gateway-choice.ts";
 import type { ImmediateOutcome } from "./immediate.ts";
+import { ackTimes, afterFrameMs } from "./pacing.ts";
 import type { PlannedDownlink } from "./plan.ts";
 import { encodeQueueItem } from "./queue.ts";
 import { retryDelayMs } from "./retry-delay.ts";
@@ -16,7 +16,7 @@ import type { ReceiveWindow } from "./windows.ts";
 const longestRetryMs = 300_000;
 
 /** Hands a class C frame whose counter is durable to the gateways and records what became of it. */
-export function sendClassC(
+export function sendInitiated(
   context: NetworkContext,
   device: DeviceConfig,
   downlink: PlannedDownlink,
@@ -68,7 +68,7 @@ async function settle(
       queue: queueChanges(downlink, outcome),
     };
   });
-  const wakeAtMs = settled?.state.active?.classC?.wakeAtMs;
+  const wakeAtMs = settled?.state.active?.pacing?.wakeAtMs;
   if (wakeAtMs !== undefined) context.alarms.set(device.devEui, wakeAtMs);
 }
 
@@ -111,7 +111,7 @@ function stateAfter(
   if (!active || active.devAddr !== downlink.session.devAddr) return state;
   // An uplink meanwhile knows better when its windows are over than the time that stood for this frame.
   const isUndisturbed = active.lastUplinkAtMs === downlink.session.lastUplinkAtMs;
-  const othersMs = isUndisturbed ? 0 : (active.classC?.quietUntilMs ?? 0);
+  const othersMs = isUndisturbed ? 0 : (active.pacing?.quietUntilMs ?? 0);
   const isAwaited = active.awaitedAck?.fCntDown === downlink.fCntDown;
   if (outcome.kind !== "sent") {
     return { ...state, active: afterFailure(active, outcome.kind === "failed", isAwaited, othersMs, nowMs) };
@@ -120,24 +120,24 @@ function stateAfter(
   const times = isAwaited ? ackTimes(endsAtMs, device.profile) : undefined;
   const quietUntilMs = Math.max(othersMs, afterFrameMs(endsAtMs));
   const wakeAtMs = times ? times.timeoutAtMs : hasMore ? quietUntilMs : undefined;
-  const { wakeAtMs: _, failures: __, ...classC } = active.classC ?? {};
+  const { wakeAtMs: _, failures: __, ...pacing } = active.pacing ?? {};
   return {
     ...state,
     active: {
       ...active,
       ...(times && active.awaitedAck && { awaitedAck: { ...active.awaitedAck, ...times } }),
-      classC: { ...classC, quietUntilMs, ...(wakeAtMs !== undefined && { wakeAtMs }) },
+      pacing: { ...pacing, quietUntilMs, ...(wakeAtMs !== undefined && { wakeAtMs }) },
     },
   };
 }
 
 function afterFailure(active: Session, isFault: boolean, isAwaited: boolean, othersMs: number, nowMs: number): Session {
   const { awaitedAck, ...session } = active;
-  const failures = (active.classC?.failures ?? 0) + (isFault ? 1 : 0);
+  const failures = (active.pacing?.failures ?? 0) + (isFault ? 1 : 0);
   const retryAtMs = nowMs + (isFault ? retryDelayMs(failures, longestRetryMs) : 0);
   return {
     ...session,
     ...(awaitedAck && !isAwaited && { awaitedAck }),
-    classC: { ...active.classC, failures, quietUntilMs: othersMs, wakeAtMs: Math.max(retryAtMs, othersMs) },
+    pacing: { ...active.pacing, failures, quietUntilMs: othersMs, wakeAtMs: Math.max(retryAtMs, othersMs) },
   };
 }

@@ -6,15 +6,15 @@ import { commitDevice, loadDevice } from "../device-documents.ts";
 import { ackEvent, droppedEvent, type EventOrigin, logEvent } from "../events.ts";
 import type { DeviceConfig } from "../ports.ts";
 import type { LoadedDevice, Session } from "../session.ts";
-import { sendClassC } from "./class-c-send.ts";
-import { ackTimes, nextTurn, type Turn, underWayMs } from "./class-c-state.ts";
+import { sendInitiated } from "./initiated-send.ts";
+import { ackTimes, nextTurn, type Turn, underWayMs } from "./pacing.ts";
 import { type DownlinkDemand, type PlannedDownlink, planDownlink } from "./plan.ts";
 import { decodeQueueItem } from "./queue.ts";
 import { retryDelayMs } from "./retry-delay.ts";
 import { sentItem } from "./send.ts";
 
-/** Downlinks to devices that listen all the time (TS001-1.0.4 15, C51). */
-export interface ClassC {
+/** Downlinks that answer no uplink: to devices that listen all the time (TS001-1.0.4 15, C51). */
+export interface InitiatedDownlinks {
   /** Sends what waits for the device if its time has come; else sees to it that the device is looked at again. */
   serve(devEui: DevEui): Promise<void>;
   stop(): void;
@@ -34,7 +34,7 @@ const lookAgainMs = 2_000;
  * Each step decides with the device held and commits before anything is sent; sending holds nothing up. One frame of a
  * device is under way at a time, and its successor leaves after its end or its acknowledgement.
  */
-export function createClassC(context: NetworkContext): ClassC {
+export function createInitiatedDownlinks(context: NetworkContext): InitiatedDownlinks {
   async function serve(devEui: DevEui): Promise<void> {
     const device = await context.catalog.device(devEui);
     await context.devices.run(devEui, async () => {
@@ -48,7 +48,7 @@ export function createClassC(context: NetworkContext): ClassC {
   async function enqueued(devEui: DevEui): Promise<void> {
     if (!canBeClassC(await context.catalog.device(devEui))) return;
     const { peers, clock } = context;
-    if (!peers.isShared || (await peers.claim(`class-c:${devEui}`, claimHoldsMs)) === peers.instance) {
+    if (!peers.isShared || (await peers.claim(`initiated:${devEui}`, claimHoldsMs)) === peers.instance) {
       return serve(devEui);
     }
     // Whoever took it may die before anything of it is durable.
@@ -103,9 +103,9 @@ async function sleepUntil(
 ): Promise<"again" | "done"> {
   const { active } = loaded.state;
   if (!active) return "done";
-  if (active.classC?.wakeAtMs !== untilMs) {
-    const { wakeAtMs: _, ...classC } = active.classC ?? {};
-    const woken = { ...active, classC: { ...classC, ...(untilMs !== undefined && { wakeAtMs: untilMs }) } };
+  if (active.pacing?.wakeAtMs !== untilMs) {
+    const { wakeAtMs: _, ...pacing } = active.pacing ?? {};
+    const woken = { ...active, pacing: { ...pacing, ...(untilMs !== undefined && { wakeAtMs: untilMs }) } };
     if (!(await commitDevice(context, loaded, { state: { ...loaded.state, active: woken } }))) return "again";
   }
   if (untilMs !== undefined) context.alarms.set(loaded.devEui, untilMs);
@@ -165,7 +165,7 @@ async function send(
     queue: sentItem(planned, nowMs),
   });
   if (!committed) return "again";
-  sendClassC(context, device, planned, window);
+  sendInitiated(context, device, planned, window);
   return "done";
 }
 
@@ -186,7 +186,7 @@ function sessionAfter(before: Session, device: DeviceConfig, downlink: PlannedDo
   const times = ackTimes(untilMs, device.profile);
   return {
     ...downlink.session,
-    classC: { ...before.classC, quietUntilMs: untilMs, wakeAtMs: item?.confirmed ? times.timeoutAtMs : untilMs },
+    pacing: { ...before.pacing, quietUntilMs: untilMs, wakeAtMs: item?.confirmed ? times.timeoutAtMs : untilMs },
     ...(item?.confirmed && {
       awaitedAck: { queueItemId: item.id, fCntDown, ...times },
       confFCntDown: fCntDown & 0xffff,
@@ -204,11 +204,11 @@ async function unreachable(
   loaded: LoadedDevice,
   session: Session,
 ): Promise<"again" | "done"> {
-  const failures = (session.classC?.failures ?? 0) + 1;
+  const failures = (session.pacing?.failures ?? 0) + 1;
   const wakeAtMs = context.clock.nowMs() + retryDelayMs(failures, longestAwayMs);
   const text = "No gateway that heard the device can be reached for a downlink";
   const committed = await commitDevice(context, loaded, {
-    state: { ...loaded.state, active: { ...session, classC: { ...session.classC, failures, wakeAtMs } } },
+    state: { ...loaded.state, active: { ...session, pacing: { ...session.pacing, failures, wakeAtMs } } },
     ...(failures === reportedFailure && {
       events: [logEvent(originOf(context, device), "ERROR", "DOWNLINK_GATEWAY", text)],
     }),

@@ -54,7 +54,7 @@ export function afterUplink(session: Session, traces: UplinkTraces): Session {
   return {
     ...session,
     ...(heardBy && { heardBy }),
-    classC: {
+    pacing: {
       quietUntilMs,
       ...(traces.hasQueue && { wakeAtMs: quietUntilMs }),
       ...(joined && { heardSinceJoin: joined.devAddr }),
@@ -63,8 +63,8 @@ export function afterUplink(session: Session, traces: UplinkTraces): Session {
 }
 
 function withoutTraces(session: Session): Session {
-  if (session.classC === undefined && session.heardBy === undefined) return session;
-  const { classC: _, heardBy: __, ...rest } = session;
+  if (session.pacing === undefined && session.heardBy === undefined) return session;
+  const { pacing: _, heardBy: __, ...rest } = session;
   return rest;
 }
 
@@ -142,7 +142,7 @@ export function nextTurn(
 ): Turn {
   // An uplink that waits for more copies takes the item itself, and looks at what is left.
   if (!active || open || !isClassC(active, profile)) return { kind: "nothing" };
-  const { awaitedAck, classC, heardBy } = active;
+  const { awaitedAck, pacing, heardBy } = active;
   if (awaitedAck) {
     const untilMs = awaitedAck.timeoutAtMs;
     // It was sent while the device was of class A, where only an uplink ends the waiting.
@@ -151,9 +151,9 @@ export function nextTurn(
   }
   if (queue.length === 0 || !heardBy?.length) return { kind: "nothing" };
   // The device has joined again, as far as anyone knows: its first uplink will say under which keys it listens (C31).
-  if (joined && classC?.heardSinceJoin !== joined.devAddr) return { kind: "nothing" };
+  if (joined && pacing?.heardSinceJoin !== joined.devAddr) return { kind: "nothing" };
   if (isChangingRx2(active)) return { kind: "nothing" };
-  const quietUntilMs = classC?.quietUntilMs ?? 0;
+  const quietUntilMs = pacing?.quietUntilMs ?? 0;
   if (nowMs < quietUntilMs && quietUntilMs < nowMs + longestQuietMs) return { kind: "wait", untilMs: quietUntilMs };
   if (isUnderWay(queue, nowMs)) return { kind: "wait", untilMs: nowMs + outcomeWaitMs };
   const window = classCWindow(active);
