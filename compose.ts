@@ -25,6 +25,8 @@ import { startNetworkServer } from "./network-server/server.ts";
 import { createStoreControl } from "./network-server/store-control.ts";
 import { prepareDataFolder } from "./platform/data-folder.ts";
 import { ConfigError } from "./platform/errors.ts";
+import { createFrameFeed } from "./platform/frames/frame-feed.ts";
+import { createSharedFrameStream } from "./platform/frames/shared-frames.ts";
 import { createHttpServer } from "./platform/http.ts";
 import { createLifecycle, type Lifecycle } from "./platform/lifecycle.ts";
 import { createMetrics } from "./platform/metrics.ts";
@@ -94,6 +96,18 @@ export async function startInstallation(
     () => openPeers(config, surroundings),
     opened => opened.close(),
   );
+  const frames = add(
+    "frames",
+    onState,
+    async () => {
+      const feed = roles.has("network-server") ? createFrameFeed({ clock, metrics }) : undefined;
+      return { feed, stream: createSharedFrameStream(feed, peers(), clock) };
+    },
+    async ({ feed, stream }) => {
+      feed?.close();
+      stream.close();
+    },
+  );
   const catalog = add(
     "catalog",
     onState,
@@ -125,6 +139,7 @@ export async function startInstallation(
         vault,
         adrScripts,
         peers: peers(),
+        frames: frames().feed,
         socket,
         address: `${hostname()}:${socket.port}`,
         clock,
@@ -182,6 +197,7 @@ export async function startInstallation(
         store: store(),
         peers: peers(),
         leases: await openLeases(config, peers(), surroundings),
+        frames: frames().stream,
         network: networkControl(control, vault),
         rootKeys: joins().rootKeys,
         vault,

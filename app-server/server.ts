@@ -1,5 +1,6 @@
 import type { FastifyInstance } from "fastify";
 import type { Clock } from "../platform/clock.ts";
+import type { FrameStream } from "../platform/frames/frame-feed.ts";
 import type { Leases } from "../platform/leases/leases.ts";
 import type { Log } from "../platform/log.ts";
 import type { Metrics } from "../platform/metrics.ts";
@@ -34,6 +35,8 @@ export interface AppServerOptions {
   /** The other application servers of the installation, and what they leave to this one. */
   readonly peers: Peers;
   readonly leases: Leases;
+  /** What network servers receive and send. */
+  readonly frames: FrameStream;
   readonly network: NetworkControl;
   readonly rootKeys: RootKeys;
   readonly vault: AppSKeyVault;
@@ -121,6 +124,7 @@ async function startParts(
       rootKeys: options.rootKeys,
       queue,
       feed: createSharedFeed(events.feed, options.peers, clock),
+      frames: options.frames,
       clock,
       log,
       version: options.version,

@@ -8,6 +8,7 @@ import type { RegionConfig } from "./config.ts";
 import type { DeviceDocuments } from "./device-documents.ts";
 import type { ImmediateTransmitter } from "./downlink/immediate.ts";
 import type { Transmitter } from "./downlink/transmit.ts";
+import type { FrameTrace } from "./frame-trace.ts";
 import type { AdrScripts, AppSKeyVault, Catalog, JoinServerClient } from "./ports.ts";
 import type { Serial } from "./serial.ts";
 import type { SharedFrames } from "./uplink/shared-frames.ts";
@@ -26,6 +27,7 @@ export interface NetworkContext extends DeviceDocuments {
   /** The other network servers of the installation. */
   readonly peers: Peers;
   readonly frames: SharedFrames;
+  readonly trace: FrameTrace;
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics;

@@ -43,7 +43,7 @@ export function createNetwork(context: NetworkContext, deduplicationWindowMs: nu
 
   function dispatch(collection: Collection): void {
     const frame = decodeFrame(collection.first.phyPayload);
-    if (frame instanceof FrameError) refuse(collection, frame.code);
+    if (frame instanceof FrameError) refuse(collection, frame.code, false);
     else if (frame.kind === "join-request") context.background(() => joinRequest(collection, frame));
     else if (frame.kind === "rejoin-request") context.background(() => rejoins.handle(collection, frame));
     else if (frame.kind === "data" && frame.direction === "up") {
@@ -57,9 +57,10 @@ export function createNetwork(context: NetworkContext, deduplicationWindowMs: nu
     else await joins.handle(collection, frame);
   }
 
-  const refuse = (collection: Collection, reason: string): void => {
+  const refuse = (collection: Collection, reason: string, isFrame = true): void => {
     context.metrics.receptionsRefused.inc({ reason });
-    collection.close();
+    const verdict = !isFrame ? "malformed" : reason === "proprietary" ? reason : "refused";
+    context.trace.dismissed(collection, { verdict, reason });
   };
 
   return {

@@ -1,6 +1,7 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { type DevEui, type GatewayId, parseGatewayId, parseNetId } from "../lorawan/ids.ts";
 import { type Clock, sleep } from "../platform/clock.ts";
+import type { FrameSource } from "../platform/frames/frame-feed.ts";
 import type { Log } from "../platform/log.ts";
 import type { Metrics } from "../platform/metrics.ts";
 import type { Peers } from "../platform/peers/peers.ts";
@@ -16,6 +17,7 @@ import { createImmediateTransmitter } from "./downlink/immediate.ts";
 import { createPeerSender } from "./downlink/peer-sender.ts";
 import { createSchedule } from "./downlink/schedule.ts";
 import { createTransmitter } from "./downlink/transmit.ts";
+import { createFrameTrace } from "./frame-trace.ts";
 import { createGatewayRegistry, type GatewayRegistry } from "./gateway/registry.ts";
 import { createStoredGateways, releaseTopic } from "./gateway/stored-gateways.ts";
 import type { DatagramPort } from "./gateway/udp/datagram-port.ts";
@@ -34,6 +36,8 @@ export interface NetworkServerOptions {
   readonly vault: AppSKeyVault;
   readonly adrScripts: AdrScripts;
   readonly peers: Peers;
+  /** Who looks into the radio traffic; nobody when absent. */
+  readonly frames?: FrameSource | undefined;
   /** Where Semtech UDP comes in. */
   readonly socket: DatagramPort;
   /** Names that place among those of all network servers of the installation; the same after a restart. */
@@ -118,6 +122,7 @@ function contextOf(
     alarms: createAlarms(clock),
     peers,
     frames: createSharedFrames(peers, clock),
+    trace: createFrameTrace({ source: options.frames, newUuid: randomUUID, nowMs: () => clock.nowMs() }),
     clock,
     log,
     metrics,

@@ -48,6 +48,12 @@ export function createMetrics() {
     ),
     macCommands: counter("mac_commands_total", "MAC commands by direction and name.", ["direction", "name"]),
 
+    framesLeftOut: counter(
+      "frames_left_out_total",
+      "Frames that those who look into the radio traffic do not see because too many came at once, by where they were left out.",
+      ["where"],
+    ),
+
     adrScriptRuns: counter("adr_script_runs_total", "Runs of users' ADR algorithms, by result.", ["result"]),
 
     storeConflicts: counter("store_conflicts_total", "Commits that another commit overtook."),

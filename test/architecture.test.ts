@@ -49,7 +49,7 @@ const role = (name: string, core: readonly string[], adapters: readonly string[]
       /^lorawan\//,
       /^platform\/(clock|log|metrics)\.ts$/,
       /^platform\/(peers\/peers|leases\/leases)\.ts$/,
-      /^platform\/state\//,
+      /^platform\/(state|frames)\//,
       /^platform\/sql\.ts$/,
       new RegExp(`^${name}/`),
       /^typebox/,

@@ -14,6 +14,7 @@ import { deviceSecretRoutes } from "./device-secrets.ts";
 import { deviceRoutes } from "./devices.ts";
 import { addEtags } from "./etag.ts";
 import { eventRoutes } from "./events.ts";
+import { frameStreamRoutes } from "./frame-streams.ts";
 import { gatewayRoutes } from "./gateways.ts";
 import { addIdempotency } from "./idempotency.ts";
 import { loginRoutes } from "./login.ts";
@@ -133,6 +134,7 @@ function addRoutes(scope: FastifyInstance, deps: ApiDependencies): void {
   queueRoutes(api, deps);
   gatewayRoutes(api, deps);
   eventRoutes(api, deps);
+  frameStreamRoutes(api, deps);
   auditRoutes(api, deps);
   openApiRoutes(scope);
 }

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
 import type { FastifyBaseLogger, FastifyInstance, RawServerDefault } from "fastify";
 import type { Clock } from "../../platform/clock.ts";
+import type { FrameStream } from "../../platform/frames/frame-feed.ts";
 import type { Log } from "../../platform/log.ts";
 import type { AuditLog } from "../audit-ports.ts";
 import type { Repositories } from "../catalog-ports.ts";
@@ -21,6 +22,7 @@ export interface ApiDependencies {
   readonly rootKeys: RootKeys;
   readonly queue: DownlinkQueue;
   readonly feed: EventFeed;
+  readonly frames: FrameStream;
   readonly clock: Clock;
   readonly log: Log;
   /** 32 bytes that cookies of known browsers are signed with. */

@@ -1,9 +1,14 @@
 import { Readable } from "node:stream";
-import type { NumberedEvent } from "./event-replay.ts";
+
+/** One event of a stream; a client that comes back names the last id that it had. */
+export interface StreamedEvent {
+  readonly id: string;
+  readonly event: { readonly kind: string; readonly json: string };
+}
 
 export interface EventStream {
   readonly body: Readable;
-  send(numbered: NumberedEvent): void;
+  send(numbered: StreamedEvent): void;
   /** Says that events before what comes now are missing. */
   gap(message: string): void;
   comment(text: string): void;

@@ -146,6 +146,8 @@ const others: Readonly<Record<string, Operation>> = {
   "GET /api/gateways/{gatewayId}/status": { operationId: "getGatewayStatus" },
   "POST /api/gateways/{gatewayId}/release-address": { operationId: "releaseGatewayAddress" },
   "GET /api/events": { operationId: "streamEvents" },
+  "GET /api/devices/{devEui}/frames/stream": { operationId: "streamDeviceFrames" },
+  "GET /api/gateways/{gatewayId}/frames/stream": { operationId: "streamGatewayFrames" },
 };
 
 /** What the OpenAPI document says of each operation beyond its schemas, by method and path. */

@@ -1,6 +1,7 @@
 import type { GatewayId } from "../../lorawan/ids.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { TxInfo } from "../../platform/state/network-event.ts";
+import type { DownlinkFacts } from "../frame-trace.ts";
 import type { TransmissionFailure } from "../gateway/types.ts";
 import { type GatewayLink, rankGateways } from "./gateway-choice.ts";
 import type { Channel, GatewaySender } from "./gateway-sender.ts";
@@ -24,6 +25,8 @@ export type ImmediateOutcome =
       readonly txInfo: TxInfo;
       /** Until the frame has left the air; not negative. */
       readonly endsInMs: number;
+      /** Before the one that sent it. */
+      readonly attempts: readonly ImmediateAttempt[];
     }
   | { readonly kind: "failed"; readonly attempts: readonly ImmediateAttempt[] }
   | { readonly kind: "withdrawn" };
@@ -31,6 +34,19 @@ export type ImmediateOutcome =
 export interface ImmediateAttempt {
   readonly gatewayId: GatewayId;
   readonly reason: TransmissionFailure;
+}
+
+/** The outcome as whoever looks into the radio traffic sees it. */
+export function immediateFacts(outcome: ImmediateOutcome): Pick<DownlinkFacts, "outcome" | "attempts" | "txInfo"> {
+  if (outcome.kind === "withdrawn") return { outcome: "withdrawn", attempts: [] };
+  const attempts = outcome.attempts.map(({ gatewayId, reason }) => ({
+    gatewayId,
+    window: "immediately",
+    status: reason,
+  }));
+  if (outcome.kind === "failed") return { outcome: "failed", attempts };
+  const { gatewayId, txInfo } = outcome;
+  return { outcome: "sent", attempts: [...attempts, { gatewayId, window: "immediately", status: "OK" }], txInfo };
 }
 
 /** Sends frames as soon as a gateway is free, after everything that has a time of its own. */
@@ -62,7 +78,7 @@ export function createImmediateTransmitter({ sender, clock }: ImmediateTransmitt
         if (clock.monotonicUs() - startedAtUs > longestTryMs * 1000) break;
         if (attempts.length > 0 && !(await stillDue())) return { kind: "withdrawn" };
         const result = await sender.sendPrompt({ downlinkId, phyPayload, gatewayId, channel }, stillDue);
-        if (result.kind === "sent") return { ...result, gatewayId, txInfo: txInfoOf(channel) };
+        if (result.kind === "sent") return { ...result, gatewayId, txInfo: txInfoOf(channel), attempts };
         if (result.kind === "withdrawn") return result;
         attempts.push({ gatewayId, reason: result.reason });
       }

@@ -5,7 +5,7 @@ import { type EventOrigin, logEvent, txAckEvent } from "../events.ts";
 import type { DeviceConfig } from "../ports.ts";
 import { type LoadedDevice, regionOfSession, type Session } from "../session.ts";
 import type { GatewayLink } from "./gateway-choice.ts";
-import type { ImmediateOutcome } from "./immediate.ts";
+import { type ImmediateOutcome, immediateFacts } from "./immediate.ts";
 import { ackTimes, afterFrameMs } from "./pacing.ts";
 import type { PlannedDownlink } from "./plan.ts";
 import { encodeQueueItem } from "./queue.ts";
@@ -33,6 +33,8 @@ export function sendInitiated(
       stillDue: async () => isNewest((await loadDevice(context, device.devEui)).state.active, session),
     });
     context.metrics.downlinks.inc({ result: outcome.kind });
+    const facts = { devAddr: session.devAddr, fCnt: downlink.fCntDown, queueItemId: downlink.item?.id };
+    context.trace.downlink({ device, downlinkId, phyPayload, ...facts, ...immediateFacts(outcome) });
     await context.devices.run(device.devEui, () => settle(context, device, downlink, downlinkId, outcome));
   });
 }

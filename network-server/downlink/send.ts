@@ -8,7 +8,7 @@ import type { DeviceConfig } from "../ports.ts";
 import { profileOfSession, regionConfigFor } from "../region-config.ts";
 import type { PlannedDownlink } from "./plan.ts";
 import { encodeQueueItem } from "./queue.ts";
-import type { AnswerOutcome } from "./transmit.ts";
+import { type AnswerOutcome, answerFacts } from "./transmit.ts";
 
 /** The queue's note that an item is on its way under this counter; part of the commit that uses the counter up. */
 export function sentItem(downlink: PlannedDownlink | undefined, nowMs: number): readonly QueueChange[] {
@@ -35,6 +35,8 @@ export function sendPlanned(
     const answer = { downlinkId, phyPayload, windows, receptions, ...(preferredWindow && { preferredWindow }) };
     const outcome = await context.transmitter.answer(answer);
     context.metrics.downlinks.inc({ result: outcome.kind });
+    const facts = { devAddr: downlink.session.devAddr, fCnt: downlink.fCntDown, queueItemId: downlink.item?.id };
+    context.trace.downlink({ device, downlinkId, phyPayload, ...facts, ...answerFacts(outcome) });
     await context.devices.run(device.devEui, () => settle(context, device, downlink, downlinkId, outcome));
   });
 }

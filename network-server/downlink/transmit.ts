@@ -1,6 +1,8 @@
+import type { GatewayId } from "../../lorawan/ids.ts";
 import { loraCodingRate } from "../../lorawan/region/coding-rate.ts";
 import type { Modulation } from "../../lorawan/region/region.ts";
 import type { TxInfo, TxModulation } from "../../platform/state/network-event.ts";
+import type { DownlinkFacts } from "../frame-trace.ts";
 import type { Reception, TransmissionFailure } from "../gateway/types.ts";
 import type { DownlinkPriority } from "./duty-cycle.ts";
 import { rankGateways } from "./gateway-choice.ts";
@@ -24,11 +26,18 @@ export interface Answer {
 }
 
 export type AnswerOutcome =
-  | { readonly kind: "sent"; readonly reception: Reception; readonly window: ReceiveWindow; readonly txInfo: TxInfo }
+  | {
+      readonly kind: "sent";
+      readonly reception: Reception;
+      readonly window: ReceiveWindow;
+      readonly txInfo: TxInfo;
+      /** Before the one that sent it. */
+      readonly attempts: readonly FailedAttempt[];
+    }
   | { readonly kind: "failed"; readonly attempts: readonly FailedAttempt[] };
 
 export interface FailedAttempt {
-  readonly gatewayId: string;
+  readonly gatewayId: GatewayId;
   readonly window: ReceiveWindow["name"];
   readonly reason: TransmissionFailure;
 }
@@ -54,7 +63,7 @@ export function createTransmitter({ sender }: TransmitterOptions): Transmitter {
       for (const window of orderWindows(answer.windows, answer.preferredWindow ?? "rx1", ranked[0])) {
         for (const reception of ranked) {
           const result = await sender.sendTimed({ downlinkId, phyPayload, priority, window, reception });
-          if (result.kind === "sent") return { kind: "sent", reception, window, txInfo: txInfoOf(window) };
+          if (result.kind === "sent") return { kind: "sent", reception, window, txInfo: txInfoOf(window), attempts };
           attempts.push({ gatewayId: reception.gatewayId, window: window.name, reason: result.reason });
           // It may be on the air: a second gateway in the same window would drown it.
           if (result.reason === "NO_TX_ACK") break;
@@ -63,6 +72,17 @@ export function createTransmitter({ sender }: TransmitterOptions): Transmitter {
       return { kind: "failed", attempts };
     },
   };
+}
+
+/** The outcome as whoever looks into the radio traffic sees it. */
+export function answerFacts(
+  outcome: AnswerOutcome,
+): Pick<DownlinkFacts, "outcome" | "attempts" | "txInfo" | "delayUs"> {
+  const attempts = outcome.attempts.map(({ gatewayId, window, reason }) => ({ gatewayId, window, status: reason }));
+  if (outcome.kind === "failed") return { outcome: "failed", attempts };
+  const { reception, window, txInfo } = outcome;
+  const last = { gatewayId: reception.gatewayId, window: window.name, status: "OK" };
+  return { outcome: "sent", attempts: [...attempts, last], txInfo, delayUs: window.delayUs };
 }
 
 export const txInfoOf = (window: Pick<ReceiveWindow, "frequencyHz" | "modulation">): TxInfo => ({

@@ -4,6 +4,7 @@ import type { DataFrame } from "../../lorawan/phy/frame.ts";
 import type { NetworkContext } from "../context.ts";
 import { commitDevice, loadByDevAddr, loadDevice } from "../device-documents.ts";
 import { logEvent } from "../events.ts";
+import type { FrameFacts } from "../frame-trace.ts";
 import type { Reception } from "../gateway/types.ts";
 import type { DeviceConfig } from "../ports.ts";
 import { createSerial } from "../serial.ts";
@@ -51,7 +52,7 @@ export function createDataUplinks(context: NetworkContext) {
   ): Promise<{ readonly settled: Promise<void> } | undefined> {
     const verdict = await judge(context, collection.first, frame);
     if (!isOfDevice(verdict)) {
-      dismiss(collection, verdict);
+      dismiss(collection, frame, verdict);
       return undefined;
     }
     const { devEui } = verdict.device.config;
@@ -73,7 +74,7 @@ export function createDataUplinks(context: NetworkContext) {
   async function settle(collection: Collection, frame: DataFrame, first: Verdict<Known>): Promise<void> {
     let verdict = first;
     for (let tries = 0; tries < maxConflicts; tries += 1) {
-      if (!isOfDevice(verdict)) return dismiss(collection, verdict);
+      if (!isOfDevice(verdict)) return dismiss(collection, frame, verdict);
       if (context.peers.isShared && (await isShared(collection, verdict))) return;
       if (verdict.device.loaded.state.open) await completeEarlier(context, verdict.device);
       else if ((await act(collection, frame, verdict)) === "done") return count(verdict);
@@ -81,7 +82,11 @@ export function createDataUplinks(context: NetworkContext) {
       verdict = await judge(context, collection.first, frame);
     }
     context.log.warn({ devAddr: frame.devAddr }, "gave up an uplink: its device kept changing");
-    collection.close();
+    context.trace.dismissed(collection, {
+      verdict: "refused",
+      reason: "device_kept_changing",
+      ...knownOf(frame, verdict),
+    });
   }
 
   /** True: another network server sees to this transmission, or has. */
@@ -108,9 +113,9 @@ export function createDataUplinks(context: NetworkContext) {
     return !(await context.frames.take(collection, repeatAfterUs / 1000));
   }
 
-  const dismiss = (collection: Collection, verdict: Verdict<Known>): void => {
+  const dismiss = (collection: Collection, frame: DataFrame, verdict: Verdict<Known>): void => {
     count(verdict);
-    collection.close();
+    context.trace.dismissed(collection, { verdict: verdict.kind, ...knownOf(frame, verdict) });
   };
 
   const count = (verdict: Verdict<Known>): void => {
@@ -124,16 +129,17 @@ export function createDataUplinks(context: NetworkContext) {
         return accept(context, collection, frame, verdict);
       case "repeat":
         if (frame.confirmed) {
-          await acknowledgeRepeat(context, verdict.device.config, verdict.fCnt, await collection.collected);
+          const receptions = await collection.collected;
+          context.trace.uplink(receptions, { verdict: "repeat", ...knownOf(frame, verdict) });
+          await acknowledgeRepeat(context, verdict.device.config, verdict.fCnt, receptions);
         } else {
-          collection.close();
+          context.trace.dismissed(collection, { verdict: "repeat", ...knownOf(frame, verdict) });
           await noteRepeat(context, verdict.device.config, collection.first);
         }
         return "done";
       case "replay":
       case "counter-reset":
-        collection.close();
-        return report(context, frame, verdict);
+        return report(context, collection, frame, verdict);
     }
   }
 
@@ -235,7 +241,10 @@ async function accept(
     ...(verdict.reset && { events: [counterResetEvent(context, config, session, verdict.fCnt)] }),
   });
   if (!accepted) return "conflict";
-  await completeUplink(context, config, accepted, await collection.collected);
+  const receptions = await collection.collected;
+  const { deduplicationId } = open;
+  context.trace.uplink(receptions, { verdict: "accepted", deduplicationId, ...knownOf(frame, verdict) });
+  await completeUplink(context, config, accepted, receptions);
   return "done";
 }
 
@@ -254,6 +263,7 @@ const counterResetEvent = (context: NetworkContext, device: DeviceConfig, sessio
 /** Frames that the device signed and that are not accepted: reported, never delivered (C12, C19). */
 async function report(
   context: NetworkContext,
+  collection: Collection,
   frame: DataFrame,
   verdict: Extract<Verdict<Known>, { kind: "replay" | "counter-reset" }>,
 ): Promise<"done" | "conflict"> {
@@ -280,5 +290,12 @@ async function report(
     state: loaded.state,
     events: [event],
   });
-  return committed ? "done" : "conflict";
+  if (!committed) return "conflict";
+  context.trace.dismissed(collection, { verdict: verdict.kind, ...knownOf(frame, verdict) });
+  return "done";
 }
+
+const knownOf = (frame: DataFrame, verdict: Verdict<Known>): FrameFacts => ({
+  devAddr: frame.devAddr,
+  ...(isOfDevice(verdict) && { device: verdict.device.config, fCnt: verdict.fCnt }),
+});

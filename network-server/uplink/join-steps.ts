@@ -7,6 +7,7 @@ import { decodeFrame } from "../../lorawan/phy/codec.ts";
 import type { Region } from "../../lorawan/region/region.ts";
 import type { NetworkContext } from "../context.ts";
 import { updateDevice } from "../device-documents.ts";
+import { answerFacts } from "../downlink/transmit.ts";
 import type { ReceiveWindow } from "../downlink/windows.ts";
 import { type EventOrigin, joinEvent, logEvent } from "../events.ts";
 import type { Reception } from "../gateway/types.ts";
@@ -181,6 +182,7 @@ export async function sendAccept(
   collection: Collection,
 ): Promise<void> {
   const receptions = await collection.collected;
+  context.trace.uplink(receptions, { verdict: "accepted", device });
   if (!isAnswerable(receptions)) return;
   context.background(() => transmit(context, device, phyPayload, windows, receptions));
 }
@@ -195,6 +197,7 @@ async function transmit(
   const downlinkId = Buffer.from(context.randomBytes(4)).readUInt32BE(0);
   const outcome = await context.transmitter.answer({ downlinkId, phyPayload, windows, receptions });
   context.metrics.downlinks.inc({ result: outcome.kind });
+  context.trace.downlink({ device, downlinkId, phyPayload, ...answerFacts(outcome) });
   if (outcome.kind === "sent") return;
   const reasons = outcome.attempts.map(attempt => `${attempt.gatewayId} in ${attempt.window}: ${attempt.reason}`);
   const event = logEvent(

@@ -33,24 +33,24 @@ export function createJoins(context: NetworkContext, guard: JoinGuard) {
   async function handle(collection: Collection, frame: JoinRequest): Promise<void> {
     if (!guard.admitFrom(collection.first.gatewayId, frame.joinEui)) return refuse(collection, "gateway_limited");
     const device = await context.catalog.device(frame.devEui);
-    if (!device || device.disabled) return refuse(collection, "unknown_device");
-    if (!guard.admitDevice(frame.devEui)) return refuse(collection, "rate_limited");
+    if (!device || device.disabled) return refuse(collection, "unknown_device", device);
+    if (!guard.admitDevice(frame.devEui)) return refuse(collection, "rate_limited", device);
     if (!device.profile.supportsOtaa) {
       await explain(context, device, "The device profile does not allow over-the-air activation");
-      return refuse(collection, "not_otaa");
+      return refuse(collection, "not_otaa", device);
     }
     if (!(await context.frames.take(collection, copiesDifferMs))) return;
     const radio = await radioOf(context, device, collection);
     if ("refused" in radio) {
       await explain(context, device, radio.text);
-      return refuse(collection, radio.refused);
+      return refuse(collection, radio.refused, device);
     }
     await context.devices.run(frame.devEui, () => join(collection, frame, device, radio));
   }
 
-  const refuse = (collection: Collection, result: string): void => {
+  const refuse = (collection: Collection, result: string, device?: DeviceConfig): void => {
     context.metrics.joins.inc({ result });
-    collection.close();
+    context.trace.dismissed(collection, { verdict: "refused", reason: result, device });
   };
 
   async function join(
@@ -92,7 +92,7 @@ export function createJoins(context: NetworkContext, guard: JoinGuard) {
         mac: start.mac,
       },
     });
-    if ("refused" in outcome) return refuse(collection, outcome.refused);
+    if ("refused" in outcome) return refuse(collection, outcome.refused, device);
     if (device.profile.flushQueueOnActivate) await context.store.flushQueue(device.devEui);
     await keepJoined(context, device, outcome.session);
     context.metrics.joins.inc({ result: "accepted" });

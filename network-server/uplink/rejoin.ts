@@ -31,23 +31,23 @@ export function createRejoins(context: NetworkContext, guard: JoinGuard) {
     if (!guard.admitFrom(gatewayId, joinEui)) return refuse(collection, "gateway_limited");
     if (frame.rejoinType !== 1 && frame.netId !== context.netId) return refuse(collection, "other_network");
     const device = await context.catalog.device(frame.devEui);
-    if (!device || device.disabled) return refuse(collection, "unknown_device");
-    if (!device.profile.supportsOtaa) return refuse(collection, "not_otaa");
+    if (!device || device.disabled) return refuse(collection, "unknown_device", device);
+    if (!device.profile.supportsOtaa) return refuse(collection, "not_otaa", device);
     if (!(await context.frames.take(collection, copiesDifferMs))) return;
     await context.devices.run(frame.devEui, () => rejoin(collection, frame, device));
   }
 
-  const refuse = (collection: Collection, result: string): void => {
+  const refuse = (collection: Collection, result: string, device?: DeviceConfig): void => {
     context.metrics.rejoins.inc({ result });
-    collection.close();
+    context.trace.dismissed(collection, { verdict: "refused", reason: result, device });
   };
 
   async function rejoin(collection: Collection, frame: RejoinRequest, device: DeviceConfig): Promise<void> {
     const checked = frame.rejoinType === 1 ? await unsigned(frame, device) : await signed(collection, frame, device);
-    if (typeof checked === "string") return refuse(collection, checked);
+    if (typeof checked === "string") return refuse(collection, checked, device);
     const { session } = checked;
     const plan = planRejoin(context, device, frame, collection, session);
-    if (!plan) return refuse(collection, "wrong_channel");
+    if (!plan) return refuse(collection, "wrong_channel", device);
     const { request, assignment, windows } = plan;
     const outcome = await askForSession(context, guard, {
       device,
@@ -55,7 +55,7 @@ export function createRejoins(context: NetworkContext, guard: JoinGuard) {
       ask: () => context.joinServer.rejoin(request),
       assignment,
     });
-    if ("refused" in outcome) return refuse(collection, outcome.refused);
+    if ("refused" in outcome) return refuse(collection, outcome.refused, device);
     await keepJoined(context, device, outcome.session);
     context.metrics.rejoins.inc({ result: "accepted" });
     await sendAccept(context, device, outcome.phyPayload, windows, collection);

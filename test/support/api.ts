@@ -28,6 +28,8 @@ import { createExternalUsers } from "../../app-server/storage/external-users.ts"
 import { createRepositories } from "../../app-server/storage/repositories.ts";
 import { createSecondFactors } from "../../app-server/storage/second-factors.ts";
 import type { DevEui, GatewayId, TenantId } from "../../lorawan/ids.ts";
+import { createFrameFeed, type FrameFeed } from "../../platform/frames/frame-feed.ts";
+import { createMetrics } from "../../platform/metrics.ts";
 import type { Sql } from "../../platform/sql.ts";
 import type { QueueItem } from "../../platform/state/queue-item.ts";
 import { migratedTestSql } from "./postgres.ts";
@@ -177,6 +179,7 @@ export interface TestApi {
   readonly rootKeys: FakeRootKeys;
   readonly queue: DownlinkQueue;
   readonly feed: FakeFeed;
+  readonly frames: FrameFeed;
   readonly deps: ApiDependencies;
   /** Everything that was logged, at any level. */
   readonly logged: string[];
@@ -199,6 +202,7 @@ export async function startTestApi(
   const repositories = createRepositories(sql, clock);
   const [control, rootKeys, feed] = [createFakeControl(), createFakeRootKeys(), createFakeFeed()];
   const queue = createFakeQueue(clock);
+  const frames = createFrameFeed({ clock, metrics: createMetrics() });
   const logged: string[] = [];
   const write = (chunk: unknown, _encoding: string, done: () => void) => {
     logged.push(String(chunk));
@@ -217,6 +221,7 @@ export async function startTestApi(
     rootKeys,
     queue,
     feed,
+    frames,
     clock,
     log,
     ...apiDefaults,
@@ -245,6 +250,7 @@ export async function startTestApi(
     rootKeys,
     queue,
     feed,
+    frames,
     deps,
     logged,
     call,

@@ -29,6 +29,7 @@ import type {
 } from "../../network-server/ports.ts";
 import { type NetworkServer, startNetworkServer } from "../../network-server/server.ts";
 import type { Clock } from "../../platform/clock.ts";
+import type { FrameSource } from "../../platform/frames/frame-feed.ts";
 import { createLog } from "../../platform/log.ts";
 import { createMetrics } from "../../platform/metrics.ts";
 import { createLocalPeers } from "../../platform/peers/local.ts";
@@ -58,6 +59,8 @@ export interface ScenarioOptions {
   readonly isShared?: boolean;
   /** What stands between the network server and the Join Server. */
   readonly joinServer?: (client: JoinServerClient) => JoinServerClient;
+  /** Who looks into the radio traffic. */
+  readonly frames?: FrameSource;
   /** Runs the scripts of profiles that have one; none runs by default. */
   readonly adrScripts?: AdrScripts;
 }
@@ -123,6 +126,7 @@ export async function createScenario(options: ScenarioOptions = {}) {
       vault,
       adrScripts: options.adrScripts ?? { decide: async () => ({ kind: "failed", message: "no scripts here" }) },
       peers: peers.join({ isShared: options.isShared ?? false }),
+      frames: options.frames,
       socket: place.server,
       address: `server ${servers}`,
       clock,

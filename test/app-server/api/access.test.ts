@@ -90,6 +90,8 @@ const table: readonly (readonly [string, readonly ApiKeyRole[], 404 | 403 | "own
   ["GET /api/gateways/{gatewayId}/status", everyone, 404],
   ["POST /api/gateways/{gatewayId}/release-address", gateways, 404],
   ["GET /api/events", everyone, "own"],
+  ["GET /api/devices/{devEui}/frames/stream", everyone, 404],
+  ["GET /api/gateways/{gatewayId}/frames/stream", everyone, 404],
   ["GET /api/audit-log", governors, "own"],
   ["GET /api/audit-log/verification", administrator, 403],
 ];
@@ -159,10 +161,21 @@ const urlOf = (route: string): string =>
 
 /** The status and code, or nothing for an event stream, which has no end of its own. */
 async function statusOf(route: string, caller: Caller): Promise<{ readonly status: number; readonly detail: string }> {
+  if (route.endsWith("/stream")) return statusOfStream(route, caller);
   const open = route === "GET /api/events" && caller !== "nobody";
   const url = open ? "/api/events?tenantId=x" : urlOf(route);
   const answer = await api.call(methodOf(route), url, bodyOf(route, ids), headers.get(caller) ?? {});
   return { status: answer.statusCode, detail: answer.body };
+}
+
+async function statusOfStream(route: string, caller: Caller) {
+  const asked = { url: urlOf(route), headers: headers.get(caller) ?? {}, payloadAsStream: true } as const;
+  const answer = await api.app.inject(asked);
+  const body = answer.stream();
+  if (answer.statusCode >= 400)
+    return { status: answer.statusCode, detail: Buffer.concat(await body.toArray()).toString() };
+  body.destroy();
+  return { status: answer.statusCode, detail: "" };
 }
 
 /** What a caller with the right gets for an id that nothing has, or a thing that exists: not a question of rights. */
