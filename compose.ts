@@ -64,7 +64,8 @@ export async function startInstallation(
     ...roleFaults(config, roles),
   ]);
   prepareDataFolder(config.dataFolder);
-  const { masterKeys, appSKeyKek, vault, auditKeys, secondFactorKeys, loginKey } = installationKeys(config);
+  const { masterKeys, appSKeyKek, vault, networkVault, auditKeys, secondFactorKeys, loginKey } =
+    installationKeys(config);
   const metrics = createMetrics();
   metrics.watchProcess();
   const lifecycle = createLifecycle({ log, clock });
@@ -136,7 +137,7 @@ export async function startInstallation(
         catalog: catalog(),
         store: store(),
         joinServer: joinServerOf(networkServer, joins),
-        vault,
+        vault: networkVault,
         adrScripts,
         peers: peers(),
         frames: frames().feed,

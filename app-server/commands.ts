@@ -33,11 +33,19 @@ const commandSchema = Type.Object({
   data: optional(Type.String()),
   object: optional(Type.Record(Type.String(), Type.Unknown())),
   expiresAt: optional(Type.String()),
+  isEncrypted: optional(Type.Boolean()),
+  fCntDown: optional(Type.Integer({ minimum: 0, maximum: 0xffffffff })),
 });
 type Command = Static<typeof commandSchema>;
 
 /** The members that are spelt in two ways; the protobuf JSON mapping accepts both. */
-const camelCase: Readonly<Record<string, string>> = { dev_eui: "devEui", f_port: "fPort", expires_at: "expiresAt" };
+const camelCase: Readonly<Record<string, string>> = {
+  dev_eui: "devEui",
+  f_port: "fPort",
+  expires_at: "expiresAt",
+  is_encrypted: "isEncrypted",
+  f_cnt_down: "fCntDown",
+};
 
 type Parsed =
   | { readonly kind: "request"; readonly request: DownlinkRequest }
@@ -75,6 +83,7 @@ export function createApplicationCommands(options: ApplicationCommandsOptions): 
 
 function codeOf({ reason }: EnqueueOutcome & { kind: "refused" }, request: DownlinkRequest, clock: Clock): LogCode {
   if (reason === "too_long") return "DOWNLINK_PAYLOAD_SIZE";
+  if (reason === "not_encrypted" || reason === "f_cnt_down") return "F_CNT_DOWN";
   if (reason === "invalid" && (request.expiresAtMs ?? Number.POSITIVE_INFINITY) <= clock.nowMs()) return "EXPIRED";
   return "DOWNLINK_CODEC";
 }
@@ -101,6 +110,9 @@ function requestOf(devEui: DevEui, command: Command): Parsed {
   if (expiresAtMs !== undefined && Number.isNaN(expiresAtMs)) {
     return { kind: "malformed", message: "expiresAt is no RFC 3339 time", ...named };
   }
+  if (command.isEncrypted && typeof command.fCntDown !== "number") {
+    return { kind: "malformed", message: "what is encrypted has the fCntDown that it is encrypted for", ...named };
+  }
   // Clients that fill every member send an empty `data` along with an object.
   const data = command.object && !command.data ? undefined : (command.data ?? undefined);
   const request: DownlinkRequest = {
@@ -109,6 +121,7 @@ function requestOf(devEui: DevEui, command: Command): Parsed {
     confirmed: command.confirmed ?? false,
     ...(data === undefined ? {} : { data }),
     ...(command.object ? { object: command.object } : {}),
+    ...(command.isEncrypted ? { encrypted: { fCntDown: command.fCntDown ?? 0 } } : {}),
     ...(expiresAtMs === undefined ? {} : { expiresAtMs }),
   };
   return { kind: "request", request };

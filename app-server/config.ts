@@ -130,6 +130,16 @@ const login = Type.Object(
   { default: {} },
 );
 
+const applicationKek = Type.Object({
+  kekLabel: Type.String({ minLength: 1, description: "Label of a key-encryption key shared with a Join Server." }),
+  kek: Type.String({
+    pattern: "^([0-9a-fA-F]{32}|[0-9a-fA-F]{64})$",
+    secret: true,
+    description:
+      "That key, 16 or 32 bytes in hex, which AppSKeys come wrapped under; the network server has no use for it.",
+  }),
+});
+
 export const appServerConfigSchema = Type.Object({
   administratorEmail: Type.String({
     default: "admin@localhost",
@@ -149,6 +159,10 @@ export const appServerConfigSchema = Type.Object({
   ),
   login,
   queueLength: Type.Integer({ minimum: 1, default: 64, description: "Downlinks that may wait for one device." }),
+  keyEncryptionKeys: Type.Array(applicationKek, {
+    default: [],
+    description: "Keys that AppSKeys of external Join Servers are wrapped under, for the application server alone.",
+  }),
   codec: Type.Object(
     {
       workers: Type.Integer({ minimum: 1, maximum: 64, default: 2, description: "Threads that run codecs." }),

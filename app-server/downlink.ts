@@ -1,11 +1,20 @@
 import { randomUUID } from "node:crypto";
 import Type from "typebox";
 import Value from "typebox/value";
-import type { DevEui } from "../lorawan/ids.ts";
+import type { DevAddr, DevEui } from "../lorawan/ids.ts";
 import type { Clock } from "../platform/clock.ts";
+import { createSerial } from "../platform/serial.ts";
 import type { QueueItem } from "../platform/state/queue-item.ts";
 import type { QueueEntry, StateStore } from "../platform/state/store.ts";
+import {
+  type EncryptionTools,
+  encryptedElsewhere,
+  encryptedHere,
+  sessionAfterWaiting,
+  type WaitingPayload,
+} from "./downlink-encryption.ts";
 import type {
+  AppSKeyVault,
   CodecSandbox,
   DeviceDirectory,
   DirectoryDevice,
@@ -18,7 +27,8 @@ import type {
 export interface DownlinkQueueOptions {
   readonly store: Pick<StateStore, "queue" | "enqueue" | "removeQueued" | "flushQueue">;
   readonly directory: DeviceDirectory;
-  readonly network: Pick<NetworkControl, "session">;
+  readonly network: Pick<NetworkControl, "session" | "downlinkSession">;
+  readonly vault: AppSKeyVault;
   readonly sandbox: CodecSandbox;
   readonly clock: Clock;
   /** Items that may wait for one device; 64. */
@@ -36,6 +46,9 @@ const queueItemSchema = Type.Object({
   fPort: Type.Integer(),
   confirmed: Type.Boolean(),
   data: Type.String(),
+  encrypted: Type.Optional(
+    Type.Object({ fCntDown: Type.Integer(), devAddr: Type.Unsafe<DevAddr>(Type.String({ pattern: "^[0-9a-f]{8}$" })) }),
+  ),
   enqueuedAtMs: Type.Number(),
   expiresAtMs: Type.Optional(Type.Number()),
   sent: Type.Optional(Type.Object({ fCntDown: Type.Number(), atMs: Type.Number(), attempts: Type.Number() })),
@@ -43,7 +56,12 @@ const queueItemSchema = Type.Object({
 
 /** Checks downlinks before they wait: a payload that cannot be sent is refused here, with a reason, and not by silence. */
 export function createDownlinkQueue(options: DownlinkQueueOptions): DownlinkQueue {
-  const { store, directory } = options;
+  const { store, directory, network, vault } = options;
+  const waiting = async (devEui: DevEui) =>
+    (await store.queue(devEui)).map(itemFrom).filter(item => item !== undefined);
+  const tools: EncryptionTools = { network, vault, waiting };
+  // What is encrypted for a device takes one counter after another.
+  const devices = createSerial<DevEui>();
   return {
     async enqueue(devEui, request) {
       const device = await directory.device(devEui);
@@ -52,9 +70,14 @@ export function createDownlinkQueue(options: DownlinkQueueOptions): DownlinkQueu
       if (payload.kind === "refused") return payload;
       const fits = await checkSize(devEui, payload.bytes.length, options.network);
       if (fits !== undefined) return fits;
-      return enqueueItem(devEui, itemOf(request, payload, options.clock), options);
+      return devices.run(devEui, async () => {
+        const sealed = await waitingPayload(devEui, request, payload.bytes, tools);
+        if (sealed.kind === "refused") return sealed;
+        return enqueueItem(devEui, itemOf(request, payload.fPort, sealed, options.clock), options);
+      });
     },
-    list: async devEui => (await store.queue(devEui)).map(itemFrom).filter(item => item !== undefined),
+    nextFCntDown: devEui => sessionAfterWaiting(devEui, tools),
+    list: waiting,
     remove: (devEui, id) => store.removeQueued(devEui, id),
     flush: devEui => store.flushQueue(devEui),
   };
@@ -69,8 +92,14 @@ function checkTimes({ id, expiresAtMs }: DownlinkRequest, clock: Clock): Refusal
   return expiresAtMs <= clock.nowMs() ? refused("invalid", "expiresAt is in the past") : undefined;
 }
 
+const waitingPayload = (devEui: DevEui, { encrypted }: DownlinkRequest, bytes: Uint8Array, tools: EncryptionTools) =>
+  encrypted === undefined
+    ? encryptedHere(devEui, bytes, tools)
+    : encryptedElsewhere(devEui, bytes, encrypted.fCntDown, tools);
+
 async function payloadOf(request: DownlinkRequest, device: DirectoryDevice, sandbox: CodecSandbox): Promise<Payload> {
-  const { fPort, data, object } = request;
+  const { fPort, data, object, encrypted } = request;
+  if (encrypted !== undefined && data === undefined) return refused("invalid", "what is encrypted is given as data");
   if ((data === undefined) === (object === undefined)) return refused("invalid", "give either data or object");
   if (data !== undefined) {
     const bytes = bytesOf(data);
@@ -104,12 +133,13 @@ async function checkSize(devEui: DevEui, length: number, network: Pick<NetworkCo
   return refused("too_long", `${length} bytes; this device receives ${session.maxPayload} at its data rate now`);
 }
 
-function itemOf(request: DownlinkRequest, payload: Payload & { kind: "payload" }, clock: Clock): QueueItem {
+function itemOf(request: DownlinkRequest, fPort: number, payload: WaitingPayload, clock: Clock): QueueItem {
   return {
     id: request.id ?? randomUUID(),
-    fPort: payload.fPort,
+    fPort,
     confirmed: request.confirmed,
     data: Buffer.from(payload.bytes).toString("base64"),
+    ...(payload.encrypted && { encrypted: payload.encrypted }),
     enqueuedAtMs: clock.nowMs(),
     ...(request.expiresAtMs === undefined ? {} : { expiresAtMs: request.expiresAtMs }),
   };

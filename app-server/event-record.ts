@@ -17,6 +17,11 @@ const txInfo = Type.Unsafe<TxInfo>(Type.Object({ frequency: Type.Integer(), modu
 const rxInfo = Type.Unsafe<RxInfo>(Type.Object({ gatewayId, uplinkId: Type.Integer() }));
 const logCode = Type.Unsafe<LogCode>(Type.String({ pattern: "^[A-Z_]{1,64}$" }));
 
+const appSKeyKnowledge = {
+  appSKey: Type.Optional(Type.Object({ kekLabel: Type.Optional(text), aesKey: text })),
+  sessionKeyId: Type.Optional(text),
+};
+
 const base = { deduplicationId: text, time: text, devEui, applicationId };
 
 const upSchema = Type.Object({
@@ -29,12 +34,18 @@ const upSchema = Type.Object({
   fPort: Type.Optional(Type.Integer({ minimum: 0, maximum: 255 })),
   confirmed: Type.Boolean(),
   frmPayload: Type.String({ maxLength: 400 }),
-  appSKey: Type.Object({ kekLabel: Type.Optional(text), aesKey: text }),
+  ...appSKeyKnowledge,
   regionConfigId: text,
   rxInfo: Type.Array(rxInfo),
   txInfo,
 });
-const joinSchema = Type.Object({ kind: Type.Literal("join"), ...base, devAddr, regionConfigId: text });
+const joinSchema = Type.Object({
+  kind: Type.Literal("join"),
+  ...base,
+  devAddr,
+  ...appSKeyKnowledge,
+  regionConfigId: text,
+});
 const ackSchema = Type.Object({
   kind: Type.Literal("ack"),
   ...base,

@@ -1,6 +1,6 @@
 import type { ApplicationId, DevAddr, DevEui, DeviceProfileId, GatewayId, JoinEui, TenantId } from "../lorawan/ids.ts";
 import type { SqlTransaction } from "../platform/sql.ts";
-import type { KeyEnvelope } from "../platform/state/network-event.ts";
+import type { AppSKeyKnowledge, KeyEnvelope } from "../platform/state/network-event.ts";
 import type { QueueItem } from "../platform/state/queue-item.ts";
 
 /** The network server as the API needs it: called directly in one process, over HTTP when the roles run apart. */
@@ -13,6 +13,8 @@ export interface NetworkControl {
   forceRejoin(devEui: DevEui, order: RejoinOrder): Promise<void>;
   /** Counters, address and radio parameters, never keys; undefined without a session. */
   session(devEui: DevEui): Promise<SessionSummary | undefined>;
+  /** For whoever encrypts downlinks: the session that the next ones will be for. */
+  downlinkSession(devEui: DevEui): Promise<DownlinkSession | undefined>;
   gateways(): Promise<readonly GatewaySummary[]>;
   gateway(gatewayId: GatewayId): Promise<GatewaySummary | undefined>;
   /** Lets the next address in, for gateways with the source rule `pin`. */
@@ -65,6 +67,12 @@ export interface SessionSummary {
   readonly lastUplinkAtMs?: number;
 }
 
+export interface DownlinkSession extends AppSKeyKnowledge {
+  readonly devAddr: DevAddr;
+  /** The next counter of a frame with application payload. */
+  readonly fCntDown: number;
+}
+
 export interface GatewaySummary {
   readonly gatewayId: GatewayId;
   readonly registered: boolean;
@@ -109,6 +117,8 @@ export interface RootKeys {
 export interface AppSKeyVault {
   /** 16 bytes, or undefined when wrapped under a KEK that is not ours. */
   open(envelope: KeyEnvelope): Uint8Array | undefined;
+  /** True for a key that the application server can open and the network server cannot. */
+  isForApplicationOnly(envelope: KeyEnvelope): boolean;
   /** Wraps a key that an operator typed in (ABP). */
   seal(key: Uint8Array): KeyEnvelope;
 }
@@ -237,22 +247,35 @@ export interface DownlinkRequest {
   readonly confirmed: boolean;
   /** Base64. Exactly one of `data` and `object` is given. */
   readonly data?: string;
+  /** `data` was encrypted under the AppSKey for this counter. */
+  readonly encrypted?: { readonly fCntDown: number };
   /** For the device's codec. */
   readonly object?: Readonly<Record<string, unknown>>;
   readonly expiresAtMs?: number;
 }
 
+/** `not_encrypted`: nobody here has the AppSKey. `f_cnt_down`: encrypted for a counter that will not be used. */
 export type EnqueueOutcome =
   | { readonly kind: "enqueued"; readonly id: string }
   | {
       readonly kind: "refused";
-      readonly reason: "unknown_device" | "invalid" | "codec" | "too_long" | "queue_full" | "duplicate_id";
+      readonly reason:
+        | "unknown_device"
+        | "invalid"
+        | "codec"
+        | "too_long"
+        | "queue_full"
+        | "duplicate_id"
+        | "not_encrypted"
+        | "f_cnt_down";
       readonly message: string;
     };
 
 /** The device queue as applications see it. */
 export interface DownlinkQueue {
   enqueue(devEui: DevEui, request: DownlinkRequest): Promise<EnqueueOutcome>;
+  /** What an application encrypts its next downlink for, those that wait considered; undefined without a session. */
+  nextFCntDown(devEui: DevEui): Promise<DownlinkSession | undefined>;
   list(devEui: DevEui): Promise<readonly QueueItem[]>;
   remove(devEui: DevEui, id: string): Promise<boolean>;
   flush(devEui: DevEui): Promise<number>;

@@ -99,7 +99,7 @@ async function startParts(
   closers.push(() => sandbox.close());
   const { devices } = directory;
   const maxEntries = config.queueLength;
-  const queue = createDownlinkQueue({ store, directory: devices, network, sandbox, clock, maxEntries });
+  const queue = createDownlinkQueue({ store, directory: devices, network, vault, sandbox, clock, maxEntries });
   const commands = createApplicationCommands({ queue, directory: devices, clock, metrics });
 
   const broker = await startBroker(options, commands, directory.mqttCredentials);

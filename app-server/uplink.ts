@@ -1,5 +1,5 @@
 import { cryptPayload } from "../lorawan/phy/security.ts";
-import type { LogCode, NetworkEvent, UplinkEvent } from "../platform/state/network-event.ts";
+import type { AppSKeyKnowledge, LogCode, NetworkEvent, UplinkEvent } from "../platform/state/network-event.ts";
 import type {
   ApplicationEvent,
   ApplicationEventKind,
@@ -39,7 +39,9 @@ export async function applicationEvents(
       return uplinkEvents(event, device, tools);
     case "join": {
       const { deduplicationId, devAddr, regionConfigId } = event;
-      return [applicationEvent("join", event.time, device.info, { deduplicationId }, { devAddr, regionConfigId })];
+      const isSealed = knowsOfAppSKey(event) && openAppSKey(event, tools.vault) === undefined;
+      const fields = { devAddr, regionConfigId, ...(isSealed && { joinServerContext: joinServerContext(event) }) };
+      return [applicationEvent("join", event.time, device.info, { deduplicationId }, fields)];
     }
     case "ack": {
       const { deduplicationId, queueItemId, acknowledged, fCntDown } = event;
@@ -85,9 +87,15 @@ async function uplinkEvents(event: UplinkEvent, device: DirectoryDevice, tools: 
   return [up, errorLogEvent(device.info, event.time, "UPLINK_CODEC", decoded.message, context)];
 }
 
+const openAppSKey = ({ appSKey }: AppSKeyKnowledge, vault: AppSKeyVault) => appSKey && vault.open(appSKey);
+
+/** False for joins that were logged by a version that did not say. */
+const knowsOfAppSKey = ({ appSKey, sessionKeyId }: AppSKeyKnowledge): boolean =>
+  appSKey !== undefined || sessionKeyId !== undefined;
+
 function openPayload(event: UplinkEvent, vault: AppSKeyVault): Opened {
   const encrypted = Buffer.from(event.frmPayload, "base64");
-  const key = vault.open(event.appSKey);
+  const key = openAppSKey(event, vault);
   if (key === undefined) return { kind: "sealed", data: encrypted };
   return { kind: "clear", data: cryptPayload(key, "up", event.devAddr, event.fCnt, encrypted) };
 }
@@ -133,10 +141,11 @@ function uplinkEvent(event: UplinkEvent, opened: Opened, decoded: Decoded, info:
   );
 }
 
-/** What an application needs to decrypt the payload itself; bytes are base64 in the contract. */
-function joinServerContext({ appSKey }: UplinkEvent) {
+/** What an application needs to decrypt payloads itself; in the contract the id is hex and the key base64. */
+function joinServerContext({ appSKey, sessionKeyId = "" }: AppSKeyKnowledge) {
+  if (!appSKey) return { sessionKeyId };
   const aesKey = Buffer.from(appSKey.aesKey, "hex").toString("base64");
-  return { sessionKeyId: "", appSKey: { kekLabel: appSKey.kekLabel ?? "", aesKey } };
+  return { sessionKeyId, appSKey: { kekLabel: appSKey.kekLabel ?? "", aesKey } };
 }
 
 const deviceInfoJson = new WeakMap<DeviceInfo, string>();

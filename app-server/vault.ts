@@ -13,6 +13,8 @@ export interface KeyEncryptionKey {
 export interface VaultOptions extends KeyEncryptionKey {
   /** Further keys that envelopes may be under: those of the past, which sessions still need, and a Join Server's. */
   readonly others?: readonly KeyEncryptionKey[];
+  /** Those that the application server alone has: what is under them it encrypts itself. */
+  readonly applicationOnly?: readonly KeyEncryptionKey[];
 }
 
 /** Unwrapping a key costs as much as the rest of an uplink's decoding; sessions use one key for thousands of uplinks. */
@@ -23,9 +25,11 @@ const maxOpened = 100_000;
  * An envelope with another label, or one that has been altered, stays closed. Throws MalformedValue for a KEK of the
  * wrong length.
  */
-export function createAppSKeyVault({ kekLabel, kek, others = [] }: VaultOptions): AppSKeyVault {
+export function createAppSKeyVault(options: VaultOptions): AppSKeyVault {
+  const { kekLabel, kek, others = [], applicationOnly = [] } = options;
   const opened = new Map<string, AesKey>();
-  const byLabel = new Map([...others, { kekLabel, kek }].map(entry => [entry.kekLabel, entry.kek]));
+  const byLabel = new Map([...applicationOnly, ...others, { kekLabel, kek }].map(entry => [entry.kekLabel, entry.kek]));
+  const oursAlone = new Set(applicationOnly.map(entry => entry.kekLabel));
   for (const known of byLabel.values()) assertUsable(known);
 
   const openWrapped = (key: Uint8Array, wrapped: string): AesKey | undefined => {
@@ -47,6 +51,7 @@ export function createAppSKeyVault({ kekLabel, kek, others = [] }: VaultOptions)
       if (envelope.kekLabel !== undefined && envelope.kekLabel !== "") return undefined;
       return /^[0-9a-fA-F]{32}$/.test(envelope.aesKey) ? parseAesKey(envelope.aesKey) : undefined;
     },
+    isForApplicationOnly: envelope => oursAlone.has(envelope.kekLabel ?? ""),
     seal: key => ({ kekLabel, aesKey: Buffer.from(wrapKey(kek, key)).toString("hex") }),
   };
 }

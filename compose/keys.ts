@@ -25,7 +25,10 @@ export interface InstallationKeys {
   readonly masterKeys: MasterKeys;
   /** What AppSKeys are wrapped under between the roles of this installation. */
   readonly appSKeyKek: KeyEncryptionKey;
+  /** Of the application server. */
   readonly vault: AppSKeyVault;
+  /** Of the network server: without the keys that are for the application server alone. */
+  readonly networkVault: AppSKeyVault;
   readonly auditKeys: AuditKeys;
   readonly secondFactorKeys: SealingKeys;
   readonly loginKey: Uint8Array;
@@ -38,7 +41,8 @@ export function installationKeys(config: Config): InstallationKeys {
   return {
     masterKeys,
     appSKeyKek,
-    vault: createAppSKeyVault({ ...appSKeyKek, others }),
+    vault: createAppSKeyVault({ ...appSKeyKek, others, applicationOnly: applicationKeks(config, others) }),
+    networkVault: createAppSKeyVault({ ...appSKeyKek, others }),
     loginKey: deriveKey(masterKeys.current, "known browsers", 32),
     secondFactorKeys: {
       current: secondFactorKeyOf(masterKeys.current),
@@ -52,6 +56,12 @@ export function installationKeys(config: Config): InstallationKeys {
 function sharedKek({ networkServer: { joinServer } }: Config): readonly KeyEncryptionKey[] {
   const { kekLabel, kek } = joinServer ?? {};
   return kekLabel === undefined || kek === undefined ? [] : [{ kekLabel, kek: Buffer.from(kek, "hex") }];
+}
+
+function applicationKeks({ appServer }: Config, shared: readonly KeyEncryptionKey[]): readonly KeyEncryptionKey[] {
+  return appServer.keyEncryptionKeys
+    .filter(({ kekLabel }) => !shared.some(entry => entry.kekLabel === kekLabel))
+    .map(({ kekLabel, kek }) => ({ kekLabel, kek: Buffer.from(kek, "hex") }));
 }
 
 const auditKeyOf = (master: MasterKey): AuditKey => ({ id: master.id, key: deriveKey(master, "audit log", 32) });

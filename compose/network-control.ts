@@ -33,6 +33,7 @@ export function networkControl(server: NetworkServerControl, vault: AppSKeyVault
         ...(session.lastUplinkAtMs !== undefined && { lastUplinkAtMs: session.lastUplinkAtMs }),
       };
     },
+    downlinkSession: devEui => server.downlinkSession(devEui),
     gateways: () => server.gateways(),
     gateway: gatewayId => server.gateway(gatewayId),
     releaseGatewayAddress: gatewayId => server.releaseGatewayAddress(gatewayId),

@@ -3,6 +3,7 @@ import type { Clock } from "../platform/clock.ts";
 import type { Log } from "../platform/log.ts";
 import type { Metrics } from "../platform/metrics.ts";
 import type { Peers } from "../platform/peers/peers.ts";
+import type { Serial } from "../platform/serial.ts";
 import type { Alarms } from "./alarms.ts";
 import type { RegionConfig } from "./config.ts";
 import type { DeviceDocuments } from "./device-documents.ts";
@@ -10,7 +11,6 @@ import type { ImmediateTransmitter } from "./downlink/immediate.ts";
 import type { Transmitter } from "./downlink/transmit.ts";
 import type { FrameTrace } from "./frame-trace.ts";
 import type { AdrScripts, AppSKeyVault, Catalog, JoinServerClient } from "./ports.ts";
-import type { Serial } from "./serial.ts";
 import type { SharedFrames } from "./uplink/shared-frames.ts";
 
 /** What every stage of the network server is given. */

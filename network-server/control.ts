@@ -2,7 +2,7 @@ import { UpchirpError } from "../lorawan/errors.ts";
 import type { DevAddr, DevEui, GatewayId } from "../lorawan/ids.ts";
 import type { Region } from "../lorawan/region/region.ts";
 import { isVersion11 } from "../lorawan/version.ts";
-import type { KeyEnvelope } from "../platform/state/network-event.ts";
+import type { AppSKeyKnowledge, KeyEnvelope } from "../platform/state/network-event.ts";
 import type { NetworkContext } from "./context.ts";
 import { loadDevice, updateDevice } from "./device-documents.ts";
 import { classCWindow, isClassC } from "./downlink/pacing.ts";
@@ -10,7 +10,7 @@ import { type ForceRejoinRequest, forceRejoin } from "./force-rejoin.ts";
 import type { GatewayStatus } from "./gateway/types.ts";
 import type { DeviceConfig, DeviceProfileConfig } from "./ports.ts";
 import { isDownlinkRate, personalisedMacState, regionConfigFor, regionForProfile } from "./region-config.ts";
-import { regionOfSession, type Session } from "./session.ts";
+import { nextFCntDown, regionOfSession, type Session } from "./session.ts";
 
 /** What people order of the network server and ask it. */
 export interface NetworkServerControl {
@@ -21,6 +21,7 @@ export interface NetworkServerControl {
   /** Throws RejoinImpossible. */
   forceRejoin(devEui: DevEui, request: ForceRejoinRequest): Promise<void>;
   session(devEui: DevEui): Promise<SessionView | undefined>;
+  downlinkSession(devEui: DevEui): Promise<DownlinkSession | undefined>;
   gateways(): Promise<readonly GatewayStatus[]>;
   gateway(gatewayId: GatewayId): Promise<GatewayStatus | undefined>;
   releaseGatewayAddress(gatewayId: GatewayId): Promise<void>;
@@ -32,10 +33,20 @@ export interface SessionView {
   readonly maxPayload: number;
 }
 
+/** What it takes to encrypt a payload for the next downlinks of a device. */
+export interface DownlinkSession extends AppSKeyKnowledge {
+  readonly devAddr: DevAddr;
+  /** The next counter of a frame with application payload. */
+  readonly fCntDown: number;
+}
+
 /** Every change is a compare-and-set on the state store, so it may be made in any process. */
 export type ControlContext = Pick<NetworkContext, "catalog" | "store" | "devices" | "regionConfigs">;
 
-export type DeviceControl = Pick<NetworkServerControl, "activate" | "deactivate" | "forceRejoin" | "session">;
+export type DeviceControl = Pick<
+  NetworkServerControl,
+  "activate" | "deactivate" | "forceRejoin" | "session" | "downlinkSession"
+>;
 
 export const createDeviceControl = (context: ControlContext): DeviceControl => ({
   activate: (devEui, activation) => activate(context, devEui, activation),
@@ -46,6 +57,19 @@ export const createDeviceControl = (context: ControlContext): DeviceControl => (
     if (!found) return undefined;
     const { fNwkSIntKey, sNwkSIntKey, nwkSEncKey, appSKey, ...session } = found;
     return { session, maxPayload: maxPayloadOf(found, await context.catalog.device(devEui)) };
+  },
+  async downlinkSession(devEui) {
+    const { active, joined } = (await loadDevice(context, devEui)).state;
+    // After a join nothing is sent before the first uplink under the new keys (C31).
+    const session = joined ?? active;
+    if (!session) return undefined;
+    const { devAddr, appSKey, sessionKeyId } = session;
+    return {
+      devAddr,
+      fCntDown: nextFCntDown(session, true),
+      ...(appSKey && { appSKey }),
+      ...(sessionKeyId !== undefined && { sessionKeyId }),
+    };
   },
 });
 

@@ -82,6 +82,7 @@ const lastingNames = [
   "sNwkSIntKey",
   "nwkSEncKey",
   "appSKey",
+  "sessionKeyId",
   "joinEui",
 ] as const satisfies readonly (keyof LastingSession)[];
 
@@ -89,10 +90,11 @@ const lastingNames = [
 const lastingLines = new WeakMap<KeyEnvelope, { readonly of: LastingSession; readonly line: string }>();
 
 function lastingLine(session: Session): string {
-  const known = lastingLines.get(session.appSKey);
+  const { appSKey } = session;
+  const known = appSKey && lastingLines.get(appSKey);
   if (known && lastingNames.every(name => known.of[name] === session[name])) return known.line;
   const line = JSON.stringify(session, [...lastingNames, "kekLabel", "aesKey"]);
-  lastingLines.set(session.appSKey, { of: session, line });
+  if (appSKey) lastingLines.set(appSKey, { of: session, line });
   return line;
 }
 

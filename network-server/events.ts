@@ -2,6 +2,7 @@ import type { GatewayId } from "../lorawan/ids.ts";
 import type { DataFrame } from "../lorawan/phy/frame.ts";
 import type {
   AckEvent,
+  AppSKeyKnowledge,
   JoinEvent,
   LogCode,
   LogEvent,
@@ -41,17 +42,23 @@ export function uplinkEvent(origin: EventOrigin, session: Session, frame: DataFr
     confirmed: frame.confirmed,
     // Port 0 carries the network's commands; the application learns that a frame came, not what it said (C4).
     frmPayload: frame.fPort === 0 ? "" : Buffer.from(frame.frmPayload).toString("base64"),
-    appSKey: session.appSKey,
+    ...appSKeyKnowledge(session),
     regionConfigId: session.regionConfigId,
     rxInfo: open.receptions.map(reception => reception.rxInfo),
     txInfo: open.txInfo,
   };
 }
 
+const appSKeyKnowledge = ({ appSKey, sessionKeyId }: Session): AppSKeyKnowledge => ({
+  ...(appSKey && { appSKey }),
+  ...(sessionKeyId !== undefined && { sessionKeyId }),
+});
+
 export const joinEvent = (origin: EventOrigin, session: Session): JoinEvent => ({
   kind: "join",
   ...base(origin),
   devAddr: session.devAddr,
+  ...appSKeyKnowledge(session),
   regionConfigId: session.regionConfigId,
 });
 
@@ -108,6 +115,22 @@ export function droppedEvent(origin: EventOrigin, dropped: Dropped): LogEvent {
         "DOWNLINK_PAYLOAD_SIZE",
         `The downlink is longer than the ${dropped.maxPayload} bytes that the device's receive window takes now`,
         { ...context, max_size: String(dropped.maxPayload) },
+      );
+    case "without-app-s-key":
+      return logEvent(
+        origin,
+        "ERROR",
+        "F_CNT_DOWN",
+        "The downlink cannot be encrypted: this device's AppSKey is known to its Join Server alone; enqueue it encrypted",
+        context,
+      );
+    case "stale":
+      return logEvent(
+        origin,
+        "ERROR",
+        "F_CNT_DOWN",
+        `The downlink was encrypted for another counter or session: next is counter ${dropped.nextFCntDown} of ${dropped.devAddr}; encrypt it again`,
+        { ...context, dev_addr: dropped.devAddr, next_f_cnt_down: String(dropped.nextFCntDown) },
       );
   }
 }

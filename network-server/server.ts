@@ -5,6 +5,7 @@ import type { FrameSource } from "../platform/frames/frame-feed.ts";
 import type { Log } from "../platform/log.ts";
 import type { Metrics } from "../platform/metrics.ts";
 import type { Peers } from "../platform/peers/peers.ts";
+import { createSerial } from "../platform/serial.ts";
 import type { StateStore } from "../platform/state/store.ts";
 import { createAlarms } from "./alarms.ts";
 import { type Background, createBackground } from "./background.ts";
@@ -25,7 +26,6 @@ import { createUdpTransport } from "./gateway/udp/server.ts";
 import { createGatewayPlaces } from "./gateway-places.ts";
 import { createNetwork } from "./network.ts";
 import type { AdrScripts, AppSKeyVault, Catalog, JoinServerClient } from "./ports.ts";
-import { createSerial } from "./serial.ts";
 import { createSharedFrames } from "./uplink/shared-frames.ts";
 
 export interface NetworkServerOptions {

@@ -1,4 +1,6 @@
 import { type AesKey, parseAesKey } from "../lorawan/keys.ts";
+import type { AppSKeyVault } from "./ports.ts";
+import type { Session } from "./session.ts";
 
 const known = new Map<string, AesKey>();
 const maxKnown = 8192;
@@ -15,3 +17,7 @@ export function sessionKey(hexText: string): AesKey {
   known.set(hexText, key);
   return key;
 }
+
+/** Undefined when the AppSKey is not ours to see (C36). */
+export const openAppSKey = (vault: AppSKeyVault, { appSKey }: Session): AesKey | undefined =>
+  appSKey && vault.open(appSKey);

@@ -118,7 +118,12 @@ const lastingFields = {
   fNwkSIntKey: hexKey,
   sNwkSIntKey: hexKey,
   nwkSEncKey: hexKey,
-  appSKey: Type.Unsafe<KeyEnvelope>(Type.Object({ kekLabel: Type.Optional(Type.String()), aesKey: Type.String() })),
+  /** Absent: the Join Server keeps it to itself. */
+  appSKey: Type.Optional(
+    Type.Unsafe<KeyEnvelope>(Type.Object({ kekLabel: Type.Optional(Type.String()), aesKey: Type.String() })),
+  ),
+  /** The Join Server's name for the session's keys; hex. */
+  sessionKeyId: Type.Optional(Type.String()),
   /** Of the join that made this session; absent after an activation by personalisation. */
   joinEui: Type.Optional(joinEui),
 };

@@ -43,8 +43,9 @@ export function devAddrsOf({ active, joined }: DeviceState): readonly DevAddr[] 
 export const nextFCntDown = (session: Session, hasApplicationPayload: boolean): number =>
   isVersion11(session.macVersion) && hasApplicationPayload ? session.aFCntDown : session.nFCntDown;
 
-export function withFCntDownUsed(session: Session, hasApplicationPayload: boolean): Session {
+/** @param fCntDown the counter that is used up, with all before it. */
+export function withFCntDownUsed(session: Session, hasApplicationPayload: boolean, fCntDown: number): Session {
   return isVersion11(session.macVersion) && hasApplicationPayload
-    ? { ...session, aFCntDown: session.aFCntDown + 1 }
-    : { ...session, nFCntDown: session.nFCntDown + 1 };
+    ? { ...session, aFCntDown: fCntDown + 1 }
+    : { ...session, nFCntDown: fCntDown + 1 };
 }

@@ -1,12 +1,12 @@
 import type { DevEui } from "../lorawan/ids.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Peers } from "../platform/peers/peers.ts";
+import { createSerial } from "../platform/serial.ts";
 import type { StateStore } from "../platform/state/store.ts";
 import type { NetworkServerConfig } from "./config.ts";
 import { createDeviceControl, type NetworkServerControl } from "./control.ts";
 import { createStoredGateways } from "./gateway/stored-gateways.ts";
 import type { Catalog } from "./ports.ts";
-import { createSerial } from "./serial.ts";
 
 export interface StoreControlOptions {
   readonly config: Pick<NetworkServerConfig, "regions">;

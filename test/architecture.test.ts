@@ -47,7 +47,7 @@ const role = (name: string, core: readonly string[], adapters: readonly string[]
       !adapters.some(part => file.startsWith(`${name}/${part}`)),
     allowed: [
       /^lorawan\//,
-      /^platform\/(clock|log|metrics)\.ts$/,
+      /^platform\/(clock|log|metrics|serial)\.ts$/,
       /^platform\/(peers\/peers|leases\/leases)\.ts$/,
       /^platform\/(state|frames)\//,
       /^platform\/sql\.ts$/,
@@ -94,11 +94,7 @@ const rules: readonly Rule[] = [
     ["gateway", "catalog", "adr-script"],
   ),
   ...role("join-server", ["join.ts"], []),
-  ...role(
-    "app-server",
-    ["events.ts", "uplink.ts", "downlink.ts"],
-    ["api", "codec", "identity", "integration", "storage"],
-  ),
+  ...role("app-server", ["events.ts", "uplink.ts", "downlink"], ["api", "codec", "identity", "integration", "storage"]),
   {
     zone: "cli",
     members: inside("cli/"),

@@ -67,6 +67,26 @@ test("C70 keys that a Join Server elsewhere wraps under the shared key are opene
   expect(vault.open({ kekLabel: "others", aesKey })).toBeUndefined();
 });
 
+test("C36 a key for AppSKeys is the application server's, not the network server's", () => {
+  const kek = "b0".repeat(32);
+  const { vault, networkVault } = installationKeys(
+    configOf(`
+      keyEncryptionKeys = "01020304:${"0b".repeat(32)}"
+      [[appServer.keyEncryptionKeys]]
+      kekLabel = "applications"
+      kek = "${kek}"
+    `),
+  );
+  const key = new Uint8Array(16).fill(5);
+  const envelope = {
+    kekLabel: "applications",
+    aesKey: Buffer.from(wrapKey(Buffer.from(kek, "hex"), key)).toString("hex"),
+  };
+  expect([vault.open(envelope), vault.isForApplicationOnly(envelope)]).toEqual([key, true]);
+  expect(networkVault.open(envelope)).toBeUndefined();
+  expect([networkVault.open(vault.seal(key)), vault.isForApplicationOnly(vault.seal(key))]).toEqual([key, false]);
+});
+
 test("a Redis is one server or the nodes of a cluster, with a password from the environment", () => {
   const redisOf = (fileText: string) => {
     const env = { UPCHIRP_STATE_REDIS_PASSWORD: "from outside" };

@@ -90,6 +90,7 @@ const devices: Readonly<Record<string, Operation>> = {
   "DELETE /api/devices/{devEui}/activation": { operationId: "endSession" },
   "POST /api/devices/{devEui}/force-rejoin": { operationId: "forceRejoin", example: { rejoinType: 0 } },
   "GET /api/devices/{devEui}/queue": { operationId: "listDownlinks" },
+  "GET /api/devices/{devEui}/queue/next-f-cnt": { operationId: "nextDownlinkCounter" },
   "POST /api/devices/{devEui}/queue": {
     operationId: "enqueueDownlink",
     example: { fPort: 10, confirmed: true, data: "AQI=" },

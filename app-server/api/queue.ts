@@ -5,8 +5,19 @@ import type { DownlinkRequest, EnqueueOutcome } from "../ports.ts";
 import { inTenant } from "./access.ts";
 import { futureTime } from "./api-keys.ts";
 import type { Api, ApiDependencies } from "./dependencies.ts";
-import { notFound, Refusal, type RefusalCode } from "./refusal.ts";
-import { Eui64, listOf, NoContent, NullableTime, nullableTimeOf, strict, Time, TimeInput, timeOf } from "./schemas.ts";
+import { found, notFound, Refusal, type RefusalCode } from "./refusal.ts";
+import {
+  DevAddrText,
+  Eui64,
+  listOf,
+  NoContent,
+  NullableTime,
+  nullableTimeOf,
+  strict,
+  Time,
+  TimeInput,
+  timeOf,
+} from "./schemas.ts";
 
 const Id = Type.String({ minLength: 1, maxLength: 100 });
 /** 0 is the network's, 224 the certification protocol's, above is reserved (TS001-1.0.4 4.3.2). */
@@ -14,8 +25,9 @@ const FPort = Type.Integer({ minimum: 1, maximum: 224, description: "1 to 223; 2
 const Data = Type.String({
   maxLength: 1000,
   pattern: "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$",
-  description: "Payload in the clear, base64.",
+  description: "Payload, base64; in the clear unless isEncrypted says otherwise.",
 });
+const FCntDown = Type.Integer({ minimum: 0, maximum: 4_294_967_294 });
 const Enqueue = Type.Object(
   {
     id: Type.Optional(Id),
@@ -24,17 +36,30 @@ const Enqueue = Type.Object(
     data: Type.Optional(Data),
     object: Type.Optional(Type.Record(Type.String(), Type.Unknown(), { description: "For the device's codec." })),
     expiresAt: Type.Optional(TimeInput),
+    isEncrypted: Type.Optional(
+      Type.Boolean({ description: "`data` is encrypted under the device's AppSKey, for the counter `fCntDown`." }),
+    ),
+    fCntDown: Type.Optional(FCntDown),
   },
-  { ...strict, description: "Exactly one of `data` and `object` is given." },
+  { ...strict, description: "Exactly one of `data` and `object` is given; `isEncrypted` and `fCntDown` go together." },
 );
 const Item = Type.Object({
   id: Id,
   fPort: Type.Integer(),
   confirmed: Type.Boolean(),
   data: Type.String(),
+  isEncrypted: Type.Boolean(),
+  fCntDown: Type.Union([Type.Integer(), Type.Null()], { description: "What it is encrypted for." }),
   enqueuedAt: Time,
   expiresAt: NullableTime,
   sent: Type.Union([Type.Object({ fCntDown: Type.Integer(), at: Time, attempts: Type.Integer() }), Type.Null()]),
+});
+const NextFCnt = Type.Object({
+  fCntDown: Type.Integer({ description: "The next counter to encrypt a payload for; those that wait are considered." }),
+  devAddr: DevAddrText,
+  sessionKeyId: Type.Union([Type.String(), Type.Null()], {
+    description: "By what name the Join Server gives the AppSKey to an application, where it has one.",
+  }),
 });
 const Params = Type.Object({ devEui: Eui64 });
 const ItemParams = Type.Object({ devEui: Eui64, itemId: Type.String({ maxLength: 100 }) });
@@ -46,21 +71,35 @@ const refusals: Readonly<Record<Extract<EnqueueOutcome, { kind: "refused" }>["re
   too_long: "invalid_value",
   queue_full: "conflict",
   duplicate_id: "conflict",
+  not_encrypted: "conflict",
+  f_cnt_down: "conflict",
 };
 
-function downlinkOf({ expiresAt, confirmed = false, ...body }: Static<typeof Enqueue>, nowMs: number): DownlinkRequest {
+function downlinkOf(
+  { expiresAt, confirmed = false, isEncrypted = false, fCntDown, ...body }: Static<typeof Enqueue>,
+  nowMs: number,
+): DownlinkRequest {
   if ((body.data === undefined) === (body.object === undefined)) {
     throw new Refusal("invalid_value", "Exactly one of data and object is given.", "/body");
   }
-  if (expiresAt === undefined) return { ...body, confirmed };
-  return { ...body, confirmed, expiresAtMs: Date.parse(futureTime(expiresAt, nowMs, "/body/expiresAt")) };
+  if (isEncrypted !== (fCntDown !== undefined)) {
+    throw new Refusal("invalid_value", "isEncrypted and fCntDown go together.", "/body/fCntDown");
+  }
+  return {
+    ...body,
+    confirmed,
+    ...(fCntDown !== undefined && { encrypted: { fCntDown } }),
+    ...(expiresAt !== undefined && { expiresAtMs: Date.parse(futureTime(expiresAt, nowMs, "/body/expiresAt")) }),
+  };
 }
 
-const itemAnswer = ({ id, fPort, confirmed, data, enqueuedAtMs, expiresAtMs, sent }: QueueItem) => ({
+const itemAnswer = ({ id, fPort, confirmed, data, encrypted, enqueuedAtMs, expiresAtMs, sent }: QueueItem) => ({
   id,
   fPort,
   confirmed,
   data,
+  isEncrypted: encrypted !== undefined,
+  fCntDown: encrypted?.fCntDown ?? null,
   enqueuedAt: timeOf(enqueuedAtMs),
   expiresAt: nullableTimeOf(expiresAtMs),
   sent: sent === undefined ? null : { fCntDown: sent.fCntDown, at: timeOf(sent.atMs), attempts: sent.attempts },
@@ -97,6 +136,22 @@ export function queueRoutes(api: Api, { queue, clock }: ApiDependencies): void {
       const outcome = await queue.enqueue(parseDevEui(request.params.devEui), downlink);
       if (outcome.kind === "refused") throw new Refusal(refusals[outcome.reason], outcome.message);
       return reply.code(201).send({ id: outcome.id });
+    },
+  );
+  api.get(
+    "/devices/:devEui/queue/next-f-cnt",
+    {
+      config: read,
+      schema: {
+        summary: "Tell the counter to encrypt the next downlink for",
+        params: Params,
+        response: { 200: NextFCnt },
+      },
+    },
+    async request => {
+      const session = await queue.nextFCntDown(parseDevEui(request.params.devEui));
+      const { fCntDown, devAddr, sessionKeyId = null } = found(session, "session");
+      return { fCntDown, devAddr, sessionKeyId };
     },
   );
   api.delete(

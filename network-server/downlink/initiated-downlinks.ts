@@ -6,10 +6,11 @@ import { commitDevice, loadDevice } from "../device-documents.ts";
 import { ackEvent, droppedEvent, type EventOrigin, logEvent } from "../events.ts";
 import type { DeviceConfig } from "../ports.ts";
 import type { LoadedDevice, Session } from "../session.ts";
+import { openAppSKey } from "../session-keys.ts";
 import { sendInitiated } from "./initiated-send.ts";
 import { ackTimes, nextTurn, type Turn, underWayMs } from "./pacing.ts";
 import { type DownlinkDemand, type PlannedDownlink, planDownlink } from "./plan.ts";
-import { decodeQueueItem } from "./queue.ts";
+import { decodeQueueItem, isSpent } from "./queue.ts";
 import { retryDelayMs } from "./retry-delay.ts";
 import { sentItem } from "./send.ts";
 
@@ -123,8 +124,7 @@ async function timeOut(
   if (!active?.awaitedAck) return "again";
   const { awaitedAck, ...session } = active;
   const entry = queue.find(({ id }) => id === awaitedAck.queueItemId);
-  const attempts = (entry && decodeQueueItem(entry.value)?.sent?.attempts) ?? 0;
-  const isOver = attempts > device.profile.confirmedDownlinkRetries;
+  const isOver = isSpent(entry && decodeQueueItem(entry.value), device.profile.confirmedDownlinkRetries);
   await commitDevice(context, loaded, {
     state: { ...loaded.state, active: session },
     ...(isOver && {
@@ -143,7 +143,7 @@ async function send(
   { session, window }: Extract<Turn, { kind: "send" }>,
 ): Promise<"again" | "done"> {
   const nowMs = context.clock.nowMs();
-  const appSKey = context.vault.open(session.appSKey);
+  const appSKey = openAppSKey(context.vault, session);
   const plan = planDownlink(session, demandOf(device), queue, [window], appSKey, nowMs);
   if (plan.changes.length > 0) {
     await commitDevice(context, loaded, {

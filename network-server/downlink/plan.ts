@@ -38,8 +38,6 @@ export interface DownlinkPlan {
   readonly downlink?: PlannedDownlink;
   readonly dropped: readonly Dropped[];
   readonly changes: QueueChoice["changes"];
-  /** An item waits whose AppSKey is not ours to use. */
-  readonly withoutAppSKey?: QueueItem;
 }
 
 /** TS001-1.0.4 4.3.1.6: FOpts hold at most 15 bytes. */
@@ -60,20 +58,23 @@ export function planDownlink(
 ): DownlinkPlan {
   const first = windows[0];
   if (!first) return { dropped: [], changes: [] };
-  const choice = chooseItem(queue, first.maxPayload, nowMs);
-  const usable = choice.item && appSKey ? choice.item : undefined;
-  const rest = {
-    dropped: choice.dropped,
-    changes: choice.changes,
-    ...(choice.item && !appSKey && { withoutAppSKey: choice.item }),
+  const { maxPayload } = first;
+  const nextForItem = nextFCntDown(session, true);
+  const sendable = {
+    maxPayload,
+    devAddr: session.devAddr,
+    nextFCntDown: nextForItem,
+    hasAppSKey: appSKey !== undefined,
   };
+  const choice = chooseItem(queue, sendable, nowMs);
+  const rest = { dropped: choice.dropped, changes: choice.changes };
   const hasCommands = demand.answers.length > 0 || demand.requests.length > 0;
-  if (!demand.ack && !demand.answerNeeded && !hasCommands && !usable) return rest;
+  if (!demand.ack && !demand.answerNeeded && !hasCommands && !choice.item) return rest;
 
-  const content = fill(demand, usable, first.maxPayload);
+  const content = fill(demand, choice.item, maxPayload);
   const isLeft = choice.item !== undefined && content.item === undefined;
   const pending = choice.more || isLeft || !content.complete || (demand.moreWaits ?? false);
-  const fCntDown = nextFCntDown(session, content.item !== undefined);
+  const fCntDown = content.item?.encrypted?.fCntDown ?? nextFCntDown(session, content.item !== undefined);
   if (fCntDown >= counterLimit) return rest;
   const phyPayload = seal(session, demand, content, fCntDown, pending, appSKey);
   const length = phyPayload.length - frameOverhead;
@@ -85,7 +86,7 @@ export function planDownlink(
       fCntDown,
       ...(content.item && { item: content.item }),
       sentRequests: content.sentRequests,
-      session: withFCntDownUsed(session, content.item !== undefined),
+      session: withFCntDownUsed(session, content.item !== undefined, fCntDown),
     },
   };
 }
@@ -145,6 +146,7 @@ function seal(
       fOpts: content.fOpts,
       ...(fPort !== undefined && { fPort }),
       frmPayload: content.item ? payloadOf(content.item) : (content.commandPayload ?? none),
+      payloadEncrypted: content.item?.encrypted !== undefined,
       confFCnt: demand.ack ? demand.confFCnt : 0,
     },
     {

@@ -1,5 +1,6 @@
 import Type from "typebox";
 import { Compile } from "typebox/compile";
+import type { DevAddr } from "../../lorawan/ids.ts";
 import type { QueueItem } from "../../platform/state/queue-item.ts";
 import type { QueueChange, QueueEntry } from "../../platform/state/store.ts";
 
@@ -8,6 +9,9 @@ const queueItemSchema = Type.Object({
   fPort: Type.Integer({ minimum: 1, maximum: 255 }),
   confirmed: Type.Boolean(),
   data: Type.String(),
+  encrypted: Type.Optional(
+    Type.Object({ fCntDown: Type.Integer(), devAddr: Type.Unsafe<DevAddr>(Type.String({ pattern: "^[0-9a-f]{8}$" })) }),
+  ),
   enqueuedAtMs: Type.Number(),
   expiresAtMs: Type.Optional(Type.Number()),
   sent: Type.Optional(
@@ -31,7 +35,20 @@ export const encodeQueueItem = (item: QueueItem): Uint8Array => Buffer.from(JSON
 /** Why an item leaves the queue unsent. */
 export type Dropped =
   | { readonly kind: "expired"; readonly item: QueueItem }
-  | { readonly kind: "too-long"; readonly item: QueueItem; readonly maxPayload: number };
+  | { readonly kind: "too-long"; readonly item: QueueItem; readonly maxPayload: number }
+  /** In the clear, and nobody here may encrypt it (C36). */
+  | { readonly kind: "without-app-s-key"; readonly item: QueueItem }
+  /** Encrypted for a counter that is used up, or under the keys of another session. */
+  | { readonly kind: "stale"; readonly item: QueueItem; readonly devAddr: DevAddr; readonly nextFCntDown: number };
+
+/** What decides whether an item can be sent now. */
+export interface Sendable {
+  readonly maxPayload: number;
+  readonly devAddr: DevAddr;
+  /** The next counter of a frame with application payload. */
+  readonly nextFCntDown: number;
+  readonly hasAppSKey: boolean;
+}
 
 export interface QueueChoice {
   readonly item?: QueueItem;
@@ -42,10 +59,10 @@ export interface QueueChoice {
 }
 
 /**
- * The first item that can be sent within `maxPayload` bytes. Items past their time, or longer than this window will ever
- * take, leave the queue and are reported, so that they do not block it (C68).
+ * The first item that can be sent. Items past their time, longer than this window will ever take, or that nobody can encrypt
+ * leave the queue and are reported, so that they do not block it (C68).
  */
-export function chooseItem(entries: readonly QueueEntry[], maxPayload: number, nowMs: number): QueueChoice {
+export function chooseItem(entries: readonly QueueEntry[], sendable: Sendable, nowMs: number): QueueChoice {
   const dropped: Dropped[] = [];
   const changes: QueueChange[] = [];
   let chosen: QueueItem | undefined;
@@ -54,14 +71,15 @@ export function chooseItem(entries: readonly QueueEntry[], maxPayload: number, n
     const item = decodeQueueItem(entry.value);
     if (!item) {
       changes.push({ kind: "remove", id: entry.id });
-    } else if (item.expiresAtMs !== undefined && item.expiresAtMs <= nowMs) {
-      dropped.push({ kind: "expired", item });
-      changes.push({ kind: "remove", id: entry.id });
-    } else if (chosen) {
+      continue;
+    }
+    if (chosen && !isExpired(item, nowMs)) {
       more = true;
       break;
-    } else if (payloadLength(item) > maxPayload) {
-      dropped.push({ kind: "too-long", item, maxPayload });
+    }
+    const reason = unsendable(item, sendable, nowMs);
+    if (reason) {
+      dropped.push(reason);
       changes.push({ kind: "remove", id: entry.id });
     } else {
       chosen = item;
@@ -69,6 +87,26 @@ export function chooseItem(entries: readonly QueueEntry[], maxPayload: number, n
   }
   return { ...(chosen && { item: chosen }), more, dropped, changes };
 }
+
+const isExpired = ({ expiresAtMs }: QueueItem, nowMs: number): boolean =>
+  expiresAtMs !== undefined && expiresAtMs <= nowMs;
+
+function unsendable(item: QueueItem, sendable: Sendable, nowMs: number): Dropped | undefined {
+  const { maxPayload, devAddr, nextFCntDown, hasAppSKey } = sendable;
+  const { encrypted } = item;
+  if (isExpired(item, nowMs)) return { kind: "expired", item };
+  if (payloadLength(item) > maxPayload) return { kind: "too-long", item, maxPayload };
+  if (!encrypted) return hasAppSKey ? undefined : { kind: "without-app-s-key", item };
+  const isStale = encrypted.devAddr !== devAddr || encrypted.fCntDown < nextFCntDown;
+  return isStale ? { kind: "stale", item, devAddr, nextFCntDown } : undefined;
+}
+
+/**
+ * True when a confirmed item that was not acknowledged has been sent as often as it may be. One that came encrypted is for
+ * one counter, and so for one transmission.
+ */
+export const isSpent = (item: QueueItem | undefined, retries: number): boolean =>
+  (item?.sent?.attempts ?? 0) > (item?.encrypted ? 0 : retries);
 
 export const payloadOf = (item: QueueItem): Uint8Array => Buffer.from(item.data, "base64");
 

@@ -1,7 +1,7 @@
 import type { DataFrame } from "../../lorawan/phy/frame.ts";
 import type { AckEvent } from "../../platform/state/network-event.ts";
 import type { QueueChange, QueueEntry } from "../../platform/state/store.ts";
-import { decodeQueueItem } from "../downlink/queue.ts";
+import { decodeQueueItem, isSpent } from "../downlink/queue.ts";
 import { ackEvent, type EventOrigin } from "../events.ts";
 import type { Session } from "../session.ts";
 
@@ -34,8 +34,8 @@ export function judgeAck(
   if (!awaitedAck || (isTooEarly && !frame.ack)) return { session, events: [], changes: [], queue };
   const { awaitedAck: _, ...rest } = session;
   const entry = queue.find(candidate => candidate.id === awaitedAck.queueItemId);
-  const attempts = (entry && decodeQueueItem(entry.value)?.sent?.attempts) ?? 0;
-  if (!frame.ack && attempts <= retries) return { session: rest, events: [], changes: [], queue };
+  const item = entry && decodeQueueItem(entry.value);
+  if (!frame.ack && !isSpent(item, retries)) return { session: rest, events: [], changes: [], queue };
   return {
     session: rest,
     events: [ackEvent(fresh(), awaitedAck.queueItemId, frame.ack, awaitedAck.fCntDown)],

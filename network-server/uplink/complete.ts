@@ -13,12 +13,13 @@ import { afterUplink, answerableQueue, isClassC } from "../downlink/pacing.ts";
 import { type DownlinkPlan, planDownlink } from "../downlink/plan.ts";
 import { sendPlanned, sentItem } from "../downlink/send.ts";
 import { dataWindows } from "../downlink/windows.ts";
-import { droppedEvent, type EventOrigin, logEvent, uplinkEvent } from "../events.ts";
+import { droppedEvent, type EventOrigin, uplinkEvent } from "../events.ts";
 import type { Reception } from "../gateway/types.ts";
 import { isLate } from "../lateness.ts";
 import type { DeviceConfig } from "../ports.ts";
 import { profileOfSession, regionConfigFor } from "../region-config.ts";
 import { type LoadedDevice, regionOfSession, type Session } from "../session.ts";
+import { openAppSKey } from "../session-keys.ts";
 import type { OpenUplink } from "../session-record.ts";
 import { type AckResult, judgeAck } from "./acknowledge.ts";
 import { type AppliedUplink, applyUplink, readUplink, type UplinkFacts } from "./apply.ts";
@@ -178,7 +179,7 @@ function planAnswer(
       frequencyHz: heard.txInfo.frequency,
       dataRate: heard.dataRate,
     }),
-    context.vault.open(session.appSKey),
+    openAppSKey(context.vault, session),
     nowMs,
   );
 }
@@ -214,17 +215,6 @@ function eventsOf(context: NetworkContext, origin: EventOrigin, outcome: Outcome
     ...outcome.acknowledged.events,
     ...steeringEvents(fresh, applied, plan.downlink?.sentRequests ?? []),
     ...plan.dropped.map(dropped => droppedEvent(fresh(), dropped)),
-    ...(plan.withoutAppSKey
-      ? [
-          logEvent(
-            fresh(),
-            "ERROR",
-            "F_CNT_DOWN",
-            "The downlink cannot be encrypted: this device's AppSKey is known to its Join Server alone",
-            { queue_item_id: plan.withoutAppSKey.id },
-          ),
-        ]
-      : []),
   ];
 }
 

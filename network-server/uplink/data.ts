@@ -1,13 +1,13 @@
 import type { DevAddr, DevEui } from "../../lorawan/ids.ts";
 import { channelsInSight } from "../../lorawan/mac/new-channel.ts";
 import type { DataFrame } from "../../lorawan/phy/frame.ts";
+import { createSerial } from "../../platform/serial.ts";
 import type { NetworkContext } from "../context.ts";
 import { commitDevice, loadByDevAddr, loadDevice } from "../device-documents.ts";
 import { logEvent } from "../events.ts";
 import type { FrameFacts } from "../frame-trace.ts";
 import type { Reception } from "../gateway/types.ts";
 import type { DeviceConfig } from "../ports.ts";
-import { createSerial } from "../serial.ts";
 import { type LoadedDevice, regionOfSession, type Session } from "../session.ts";
 import type { OpenUplink } from "../session-record.ts";
 import { completeUplink } from "./complete.ts";

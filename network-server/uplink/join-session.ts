@@ -12,7 +12,7 @@ type BackendEnvelope = NonNullable<JoinAns["AppSKey"]>;
 /** The part of a JoinAns or RejoinAns that a session is made of. */
 export type JoinServerAnswer = Pick<
   JoinAns,
-  "Result" | "PHYPayload" | "AppSKey" | "NwkSKey" | "FNwkSIntKey" | "SNwkSIntKey" | "NwkSEncKey"
+  "Result" | "PHYPayload" | "AppSKey" | "SessionKeyID" | "NwkSKey" | "FNwkSIntKey" | "SNwkSIntKey" | "NwkSEncKey"
 >;
 
 /** What a Join-Accept gives a device, beside the keys. */
@@ -25,7 +25,10 @@ export interface Assignment {
   readonly mac: MacState;
 }
 
-/** Undefined when a key is missing or wrapped under a KEK that is not ours. */
+/**
+ * Undefined when a network key is missing or wrapped under a KEK that is not ours. The AppSKey may be under any, and may be
+ * missing where the Join Server says by what name an application gets it (TS002-1.1.0 `SessionKeyID`, C36).
+ */
 export function sessionFromJoin(
   vault: AppSKeyVault,
   device: DeviceConfig,
@@ -33,12 +36,15 @@ export function sessionFromJoin(
   answer: JoinServerAnswer,
 ): Session | undefined {
   const keys = networkKeys(vault, device.profile.macVersion, answer);
-  if (!keys || !answer.AppSKey) return undefined;
+  const { AppSKey, SessionKeyID = "" } = answer;
+  const sessionKeyId = plainHex(SessionKeyID);
+  if (!keys || (!AppSKey && sessionKeyId === "")) return undefined;
   return {
     ...assignment,
     regionalParameters: device.profile.regionalParameters,
     ...keys,
-    appSKey: envelopeOf(answer.AppSKey),
+    ...(AppSKey && { appSKey: envelopeOf(AppSKey) }),
+    ...(sessionKeyId !== "" && { sessionKeyId }),
     fCntUp: 0,
     nFCntDown: 0,
     aFCntDown: 0,
@@ -75,5 +81,7 @@ function networkKeys(
 
 const envelopeOf = (envelope: BackendEnvelope): KeyEnvelope => ({
   ...(envelope.KEKLabel && { kekLabel: envelope.KEKLabel }),
-  aesKey: envelope.AESKey.replace(/^0x/i, "").toLowerCase(),
+  aesKey: plainHex(envelope.AESKey),
 });
+
+const plainHex = (text: string): string => text.replace(/^0x/i, "").toLowerCase();

@@ -15,7 +15,14 @@ interface EventBase {
   readonly applicationId: ApplicationId;
 }
 
-export interface UplinkEvent extends EventBase {
+/** What the network server knows of a session's AppSKey. With neither it is known to the device and its Join Server alone. */
+export interface AppSKeyKnowledge {
+  readonly appSKey?: KeyEnvelope;
+  /** By what name its Join Server gives it to an application (TS002-1.1.0 `SessionKeyID`); hex. */
+  readonly sessionKeyId?: string;
+}
+
+export interface UplinkEvent extends EventBase, AppSKeyKnowledge {
   readonly kind: "up";
   readonly devAddr: DevAddr;
   readonly adr: boolean;
@@ -27,13 +34,12 @@ export interface UplinkEvent extends EventBase {
   readonly confirmed: boolean;
   /** FRMPayload still encrypted under the AppSKey. */
   readonly frmPayload: string;
-  readonly appSKey: KeyEnvelope;
   readonly regionConfigId: string;
   readonly rxInfo: readonly RxInfo[];
   readonly txInfo: TxInfo;
 }
 
-export interface JoinEvent extends EventBase {
+export interface JoinEvent extends EventBase, AppSKeyKnowledge {
   readonly kind: "join";
   readonly devAddr: DevAddr;
   readonly regionConfigId: string;

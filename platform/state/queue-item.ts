@@ -1,3 +1,5 @@
+import type { DevAddr } from "../../lorawan/ids.ts";
+
 /** A downlink that waits for its device, as both servers read it from the queue; JSON in the store. */
 export interface QueueItem {
   /** UUID unless the application chose its own text. */
@@ -5,8 +7,10 @@ export interface QueueItem {
   /** 1 to 223 (224 only by the certification protocol). */
   readonly fPort: number;
   readonly confirmed: boolean;
-  /** Base64 of the payload in the clear; the network server encrypts it with the counter it leaves under. */
+  /** Base64 of the payload, in the clear unless it is `encrypted`: then the network server encrypts it as it leaves. */
   readonly data: string;
+  /** Encrypted under the AppSKey of the session with this address, for this counter and no other. */
+  readonly encrypted?: { readonly fCntDown: number; readonly devAddr: DevAddr };
   readonly enqueuedAtMs: number;
   /** Not sent from then on; reported by a `log` event with code EXPIRED. */
   readonly expiresAtMs?: number;

@@ -6,7 +6,7 @@ import { systemClock } from "../../platform/clock.ts";
 import { createMetrics } from "../../platform/metrics.ts";
 import { createVirtualClock } from "../support/virtual-clock.ts";
 import { createDownlinks } from "./support/downlinks.ts";
-import { applicationId, bytesOf, devEui, directoryDevice, otherApplicationId } from "./support/fixtures.ts";
+import { applicationId, bytesOf, devAddr, devEui, directoryDevice, otherApplicationId } from "./support/fixtures.ts";
 
 const sandbox = createCodecSandbox({ clock: systemClock, metrics: createMetrics(), workers: 1 });
 afterAll(() => sandbox.close());
@@ -14,6 +14,7 @@ afterAll(() => sandbox.close());
 const clock = createVirtualClock(Date.UTC(2026, 0, 1));
 const nowMs = clock.nowMs();
 const downlink: DownlinkRequest = { fPort: 10, confirmed: true, data: "AQID" };
+const stranger = { kekLabel: "somebody-else", aesKey: "00112233445566778899aabbccddeeff0011223344556677" };
 const encoder = {
   kind: "javascript",
   script: "function encodeDownlink(i) { return { bytes: [i.data.on ? 1 : 0], fPort: i.data.port }; }",
@@ -67,6 +68,39 @@ describe("the device queue", () => {
     expect(await queue.enqueue(devEui, { ...downlink, data: "AQI=" })).toMatchObject({ kind: "enqueued" });
   });
 
+  const session = { devAddr, fCntDown: 5 };
+  const encrypted = (fCntDown: number) => ({ ...downlink, encrypted: { fCntDown } });
+
+  test.each([
+    ["a counter that is used", session, encrypted(4), "f_cnt_down"],
+    ["a counter too far ahead", session, encrypted(5 + 16_384), "f_cnt_down"],
+    ["a counter without a session", undefined, encrypted(5), "f_cnt_down"],
+    ["a payload in the clear whose key nobody has", session, downlink, "not_encrypted"],
+    ["one whose key is under a stranger's", { ...session, appSKey: stranger }, downlink, "not_encrypted"],
+    ["an encrypted object", session, { fPort: 1, confirmed: false, object: {}, encrypted: { fCntDown: 5 } }, "invalid"],
+  ])("C36 refuses %s", async (_name, downlinkSession, request, reason) => {
+    const { queue } = createDownlinks(clock, sandbox, downlinkSession && { downlinkSession });
+    expect(await queue.enqueue(devEui, request)).toMatchObject({ kind: "refused", reason });
+    expect(await queue.list(devEui)).toEqual([]);
+  });
+
+  test("C36 takes what is encrypted for the next counter or a later one, and tells the one after it", async () => {
+    const { queue } = createDownlinks(clock, sandbox, { downlinkSession: session });
+    expect(await queue.enqueue(devEui, encrypted(5 + 16_383))).toMatchObject({ kind: "enqueued" });
+    await queue.flush(devEui);
+    expect(await queue.enqueue(devEui, encrypted(5))).toMatchObject({ kind: "enqueued" });
+    expect(await queue.enqueue(devEui, encrypted(5))).toMatchObject({ reason: "f_cnt_down" });
+    expect(await queue.nextFCntDown(devEui)).toEqual({ ...session, fCntDown: 6 });
+    expect(await queue.list(devEui)).toMatchObject([{ data: "AQID", encrypted: { devAddr, fCntDown: 5 } }]);
+  });
+
+  test("C36 leaves what the network server can encrypt to it", async () => {
+    const key = { aesKey: "000102030405060708090a0b0c0d0e0f" };
+    const { queue } = createDownlinks(clock, sandbox, { downlinkSession: { ...session, appSKey: key } });
+    await queue.enqueue(devEui, downlink);
+    expect((await queue.list(devEui))[0]).not.toHaveProperty("encrypted");
+  });
+
   test("refuses an id that waits already, more items than its limit, and unknown devices", async () => {
     const { queue } = createDownlinks(clock, sandbox);
     await queue.enqueue(devEui, { ...downlink, id: "a" });
@@ -102,15 +136,30 @@ describe("commands", () => {
 
   test.each([
     ["camelCase", { ...command, expiresAt: "2027-01-01T00:00:00Z" }],
+    [
+      "snake_case and encrypted",
+      {
+        f_port: 10,
+        confirmed: true,
+        data: "AQID",
+        is_encrypted: true,
+        f_cnt_down: 5,
+        expires_at: "2027-01-01T00:00:00Z",
+      },
+    ],
     ["snake_case", { dev_eui: devEui, confirmed: true, f_port: 10, data: "AQID", expires_at: "2027-01-01T00:00:00Z" }],
     ["unknown members", { ...command, expiresAt: "2027-01-01T00:00:00Z", priority: "high", fCntDown: 3 }],
     ["upper-case DevEUI", { ...command, devEui: devEui.toUpperCase(), expiresAt: "2027-01-01T00:00:00.000Z" }],
   ])("in %s are queued", async (_name, body) => {
-    const { queue, commands } = createDownlinks(clock, sandbox);
+    const key = { aesKey: "000102030405060708090a0b0c0d0e0f" };
+    const { queue, commands } = createDownlinks(clock, sandbox, {
+      downlinkSession: { devAddr, fCntDown: 5, appSKey: key },
+    });
     expect(await commands.down(applicationId, devEui, bytesOf(body))).toMatchObject({ kind: "enqueued" });
-    expect(await queue.list(devEui)).toMatchObject([
-      { fPort: 10, confirmed: true, data: "AQID", expiresAtMs: Date.UTC(2027, 0, 1) },
-    ]);
+    const [item, ...more] = await queue.list(devEui);
+    expect(more).toEqual([]);
+    expect(item).toMatchObject({ fPort: 10, confirmed: true, data: "AQID", expiresAtMs: Date.UTC(2027, 0, 1) });
+    expect(item?.encrypted !== undefined).toBe("is_encrypted" in body);
   });
 
   test("with nothing but a port and data are queued, and nulls are as good as absent", async () => {
@@ -140,6 +189,8 @@ describe("commands", () => {
     ["a port of the wrong type", { fPort: "x", data: "AQ==" }, "DOWNLINK_CODEC", "malformed"],
     ["another device inside", { ...command, devEui: "ffffffffffffffff" }, "DOWNLINK_CODEC", "malformed"],
     ["no time", { ...command, expiresAt: "soon" }, "DOWNLINK_CODEC", "malformed"],
+    ["a counter that is missing", { ...command, isEncrypted: true }, "DOWNLINK_CODEC", "malformed"],
+    ["a counter of no session", { ...command, isEncrypted: true, fCntDown: 1 }, "F_CNT_DOWN", "f_cnt_down"],
     ["a time gone by", { ...command, expiresAt: "2020-01-01T00:00:00Z" }, "EXPIRED", "invalid"],
     ["port 0", { ...command, fPort: 0 }, "DOWNLINK_CODEC", "invalid"],
     ["an object without a codec", { fPort: 1, object: {} }, "DOWNLINK_CODEC", "codec"],

@@ -8,7 +8,7 @@ import { createAppSKeyVault } from "../../app-server/vault.ts";
 import { parseGatewayId } from "../../lorawan/ids.ts";
 import { systemClock } from "../../platform/clock.ts";
 import { createMetrics } from "../../platform/metrics.ts";
-import type { NetworkEvent } from "../../platform/state/network-event.ts";
+import type { AppSKeyKnowledge, NetworkEvent } from "../../platform/state/network-event.ts";
 import { applicationId, appSKey, bytesOf, devAddr, devEui, directoryDevice, uplinkRecord } from "./support/fixtures.ts";
 
 const kek = randomBytes(16);
@@ -188,6 +188,17 @@ describe("payloads", () => {
       },
     });
     expect(up?.json).not.toContain('"object"');
+  });
+
+  test("C36 a join whose key is not ours says so, and one of a version that did not know says nothing", async () => {
+    const join = { kind: "join", ...base, devAddr, regionConfigId: "eu868" } as const;
+    const context = async (knowledge: AppSKeyKnowledge) => {
+      const [event] = await eventsOf({ ...join, ...knowledge });
+      return Object(JSON.parse(event?.json ?? "")).joinServerContext;
+    };
+    expect(await context({ sessionKeyId: "a1" })).toEqual({ sessionKeyId: "a1" });
+    expect(await context({ sessionKeyId: "a1", appSKey: vault.seal(appSKey) })).toBeUndefined();
+    expect(await context({})).toBeUndefined();
   });
 
   test("a codec that fails costs the object, not the event, and a log event says why", async () => {

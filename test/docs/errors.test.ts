@@ -121,7 +121,8 @@ describe("docs/errors.md", () => {
   });
 
   test("lists the reasons for which commands are refused and events skipped", () => {
-    const [, reasons = ""] = /kind: "refused";\s*readonly reason: ([^;]*);/.exec(sourceOf("app-server/ports.ts")) ?? [];
+    const [, reasons = ""] =
+      /kind: "refused";\s*readonly reason:\s*([^;]*);/.exec(sourceOf("app-server/ports.ts")) ?? [];
     expect(sorted(firstColumn("upchirp_commands_refused_total"))).toEqual(
       sorted(["malformed", ...(reasons.match(/\w+/g) ?? [])]),
     );

@@ -35,6 +35,7 @@ const records: Readonly<Record<string, NetworkEvent>> = {
   "event up": uplinkRecord({}, temperature),
   "event up sealed": uplinkRecord({ appSKey: sealedKey }),
   "event join": { kind: "join", ...base, devAddr, regionConfigId: "eu868" },
+  "event join sealed": { kind: "join", ...base, devAddr, sessionKeyId: "a1b2c3", regionConfigId: "eu868" },
   "event ack": { kind: "ack", ...base, queueItemId: "1", acknowledged: true, fCntDown: 12 },
   "event txack": {
     kind: "txack",
@@ -112,7 +113,8 @@ describe("events in docs/mqtt.md", () => {
 
   test.each(["up", "join", "ack", "txack", "log", "status"])("the table of %s lists its members", async kind => {
     const common = ["time", "deviceInfo"];
-    const sealed = kind === "up" ? Object.keys(Object(await produced("event up sealed"))) : [];
+    const hasKeys = kind === "up" || kind === "join";
+    const sealed = hasKeys ? Object.keys(Object(await produced(`event ${kind} sealed`))) : [];
     const members = [...Object.keys(Object(await produced(`event ${kind}`))), ...sealed];
     const rows = tableUnder(page, kind).map(([name]) => plain(name).replace("?", ""));
     expect([...rows].sort()).toEqual([...new Set(members)].filter(name => !common.includes(name)).sort());
@@ -120,10 +122,15 @@ describe("events in docs/mqtt.md", () => {
 });
 
 describe("commands in docs/mqtt.md", () => {
+  const keptSession = { devAddr, fCntDown: 12 };
+  const someKey = { aesKey: "000102030405060708090a0b0c0d0e0f" };
   /** The device of the page's examples. */
   const ofPage = parseDevEui("70b3d57ed0001234");
   const downlinks = () => {
-    const made = createDownlinks(systemClock, sandbox, { device });
+    const made = createDownlinks(systemClock, sandbox, {
+      device,
+      downlinkSession: { ...keptSession, appSKey: someKey },
+    });
     return { ...made, send: (body: string) => made.commands.down(applicationId, devEui, Buffer.from(forDevice(body))) };
   };
   const forDevice = (body: string): string => body.replaceAll(ofPage, devEui);
@@ -172,6 +179,9 @@ describe("commands in docs/mqtt.md", () => {
     await refusedBy(createDownlinks(systemClock, sandbox, { device: failing }).commands, ['{"fPort":1,"object":{}}']);
     const same = '{"id":"a","fPort":1,"data":"AQ=="}';
     await refusedBy(downlinks().commands, [same, same]);
+    const sealed = '{"fPort":1,"data":"AQ==","isEncrypted":true,"fCntDown":11}';
+    const kept = createDownlinks(systemClock, sandbox, { device, downlinkSession: keptSession });
+    await refusedBy(kept.commands, ['{"fPort":1,"data":"AQ=="}', sealed]);
     const other = '{"fPort":1,"data":"AQ=="}';
     await refusedBy(downlinks().commands, [other, other, other, other]);
     expect([...seen].sort()).toEqual([...rows].sort());

@@ -22,6 +22,7 @@ function fullSession(): Session {
     ...session,
     regionConfigId: "Müller's network\n2",
     appSKey: { kekLabel: "label", aesKey: "00112233445566778899aabbccddeeff0011223344556677" },
+    sessionKeyId: "a1b2",
     joinEui: parseJoinEui("0e0e0e0e0e0e0e0e"),
     fCntUp: 70_000,
     nFCntDown: 3,
@@ -56,6 +57,8 @@ function fullSession(): Session {
   };
 }
 
+const withoutAppSKey = ({ appSKey: _, ...session }: Session): Session => session;
+
 const open: DeviceState["open"] = {
   deduplicationId: "0b9f5b0e-8e5c-4e0f-9a3a-3f4f2b7f6a10",
   phyPayload: "40cd23ab01",
@@ -76,6 +79,7 @@ describe("a device's record", () => {
     ["a session just begun", { active: someSession() }],
     ["every member of a session", { active: fullSession() }],
     ["a session that waits for its first uplink", { joined: fullSession() }],
+    ["a session whose AppSKey is elsewhere", { active: withoutAppSKey(fullSession()) }],
     ["two sessions and an open uplink", { active: fullSession(), joined: someSession(), open }],
   ])("gives %s back as it was", (_what, state) => {
     expect(decodeDeviceState(encodeDeviceState(state))).toEqual(state);
@@ -90,6 +94,8 @@ describe("a device's record", () => {
       { ...before, fNwkSIntKey: "ffffffffffffffffffffffffffffffff" },
       { ...rest, mac: { ...mac, pending: [] } },
       { ...before, region: "IN865" },
+      { ...before, sessionKeyId: "b3" },
+      withoutAppSKey(before),
     ];
     for (const active of changed) expect(decodeDeviceState(encodeDeviceState({ active }))).toEqual({ active });
   });

@@ -59,7 +59,7 @@ describe("join", () => {
     await send(1, text("old"), true);
     const [up] = await ups();
     expect(up).toMatchObject({ fCnt: 0, confirmed: true });
-    expect(up && vault.open(up.appSKey)).toEqual(device.session?.appSKey);
+    expect(up?.appSKey && vault.open(up.appSKey)).toEqual(device.session?.appSKey);
     expect(device.downlinks).toMatchObject([{ ack: true, counter: "network" }]);
     expect(await session()).toMatchObject({ macVersion: "1.0.4" });
     expect(device.faults).toEqual([]);

@@ -27,7 +27,7 @@ import { createAuditLog } from "../../app-server/storage/audit-log.ts";
 import { createExternalUsers } from "../../app-server/storage/external-users.ts";
 import { createRepositories } from "../../app-server/storage/repositories.ts";
 import { createSecondFactors } from "../../app-server/storage/second-factors.ts";
-import type { DevEui, GatewayId, TenantId } from "../../lorawan/ids.ts";
+import { type DevEui, type GatewayId, parseDevAddr, type TenantId } from "../../lorawan/ids.ts";
 import { createFrameFeed, type FrameFeed } from "../../platform/frames/frame-feed.ts";
 import { createMetrics } from "../../platform/metrics.ts";
 import type { Sql } from "../../platform/sql.ts";
@@ -87,6 +87,10 @@ function createFakeControl(): FakeControl {
       const activation = activations.get(devEui);
       return activation && summaryOf(activation);
     },
+    async downlinkSession(devEui) {
+      const activation = activations.get(devEui);
+      return activation && { devAddr: activation.devAddr, fCntDown: activation.aFCntDown };
+    },
     gateways: async () => [...heard.values()],
     gateway: async gatewayId => heard.get(gatewayId),
     async releaseGatewayAddress(gatewayId) {
@@ -123,19 +127,29 @@ function createFakeRootKeys(): FakeRootKeys {
   };
 }
 
-function createFakeQueue(clock: VirtualClock): DownlinkQueue {
+function createFakeQueue(clock: VirtualClock, control: Pick<NetworkControl, "downlinkSession">): DownlinkQueue {
   const items = new Map<DevEui, QueueItem[]>();
   const listOf = (devEui: DevEui) => items.get(devEui) ?? [];
   return {
-    async enqueue(devEui, { id = `item-${listOf(devEui).length}`, fPort, confirmed, data, expiresAtMs }) {
+    async enqueue(devEui, request) {
+      const { id = `item-${listOf(devEui).length}`, fPort, confirmed, data, expiresAtMs } = request;
       if (listOf(devEui).some(item => item.id === id)) {
         return { kind: "refused", reason: "duplicate_id", message: "An item with this id waits already." };
       }
       if (data === undefined) return { kind: "refused", reason: "codec", message: "The device has no codec." };
-      const item = { id, fPort, confirmed, data, enqueuedAtMs: clock.nowMs(), ...(expiresAtMs && { expiresAtMs }) };
+      const item: QueueItem = {
+        id,
+        fPort,
+        confirmed,
+        data,
+        ...(request.encrypted && { encrypted: { ...request.encrypted, devAddr: parseDevAddr("01020304") } }),
+        enqueuedAtMs: clock.nowMs(),
+        ...(expiresAtMs && { expiresAtMs }),
+      };
       items.set(devEui, [...listOf(devEui), item]);
       return { kind: "enqueued", id };
     },
+    nextFCntDown: devEui => control.downlinkSession(devEui),
     list: async devEui => listOf(devEui),
     async remove(devEui, id) {
       const rest = listOf(devEui).filter(item => item.id !== id);
@@ -201,7 +215,7 @@ export async function startTestApi(
   const { clock = createVirtualClock(), ...rest } = given;
   const repositories = createRepositories(sql, clock);
   const [control, rootKeys, feed] = [createFakeControl(), createFakeRootKeys(), createFakeFeed()];
-  const queue = createFakeQueue(clock);
+  const queue = createFakeQueue(clock, control);
   const frames = createFrameFeed({ clock, metrics: createMetrics() });
   const logged: string[] = [];
   const write = (chunk: unknown, _encoding: string, done: () => void) => {

@@ -78,6 +78,7 @@ const table: readonly (readonly [string, readonly ApiKeyRole[], 404 | 403 | "own
   ["DELETE /api/devices/{devEui}/activation", devices, 404],
   ["POST /api/devices/{devEui}/force-rejoin", devices, 404],
   ["GET /api/devices/{devEui}/queue", everyone, 404],
+  ["GET /api/devices/{devEui}/queue/next-f-cnt", everyone, 404],
   ["POST /api/devices/{devEui}/queue", devices, 404],
   ["DELETE /api/devices/{devEui}/queue", devices, 404],
   ["DELETE /api/devices/{devEui}/queue/{itemId}", devices, 404],

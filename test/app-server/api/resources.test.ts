@@ -236,6 +236,25 @@ describe("the queue", () => {
     expect((await api.call("DELETE", queue)).json()).toEqual({ removed: 1 });
   });
 
+  test("C36 takes payloads that the application encrypted, for the counter that it is told", async () => {
+    const devEui = await addDevice();
+    const queue = `/api/devices/${devEui}/queue`;
+    expect((await api.call("GET", `${queue}/next-f-cnt`)).statusCode).toBe(404);
+    const nwkSKey = "01".repeat(16);
+    const activation = { devAddr: "01020304", appSKey: nwkSKey, nwkSKey, nFCntDown: 7 };
+    await api.call("PUT", `/api/devices/${devEui}/activation`, activation);
+    const next = await api.call("GET", `${queue}/next-f-cnt`);
+    expect(next.json()).toEqual({ fCntDown: 7, devAddr: "01020304", sessionKeyId: null });
+    await api.call("POST", queue, { id: "one", fPort: 10, data: "AQI=", isEncrypted: true, fCntDown: 7 });
+    await api.call("POST", queue, { id: "two", fPort: 10, data: "AQI=" });
+    expect((await api.call("GET", queue)).json()).toMatchObject({
+      items: [
+        { id: "one", isEncrypted: true, fCntDown: 7 },
+        { id: "two", isEncrypted: false, fCntDown: null },
+      ],
+    });
+  });
+
   test("refuses what no device could get, and says what is wrong", async () => {
     const queue = `/api/devices/${await addDevice()}/queue`;
     const refused = async (body: object) => (await api.call("POST", queue, body)).statusCode;
@@ -246,6 +265,8 @@ describe("the queue", () => {
     expect(await refused({ fPort: 1, data: "AA==", expiresAt: "2001-01-01T00:00:00Z" })).toBe(422);
     expect(await refused({ fPort: 1, data: "AA==", expiresAt: "2030-02-31T99:00:00Z" })).toBe(422);
     expect(await refused({ fPort: 1, object: { on: true } })).toBe(422);
+    expect(await refused({ fPort: 1, data: "AA==", isEncrypted: true })).toBe(422);
+    expect(await refused({ fPort: 1, data: "AA==", fCntDown: 1 })).toBe(422);
   });
 });
 

@@ -1,6 +1,7 @@
 import { createApplicationCommands } from "../../../app-server/commands.ts";
 import { createDownlinkQueue } from "../../../app-server/downlink.ts";
-import type { CodecSandbox, DirectoryDevice, SessionSummary } from "../../../app-server/ports.ts";
+import type { CodecSandbox, DirectoryDevice, DownlinkSession, SessionSummary } from "../../../app-server/ports.ts";
+import { createAppSKeyVault } from "../../../app-server/vault.ts";
 import type { Clock } from "../../../platform/clock.ts";
 import { createMetrics } from "../../../platform/metrics.ts";
 import { devAddr, devEui, directoryDevice } from "./fixtures.ts";
@@ -28,14 +29,18 @@ export const session = (maxPayload: number): SessionSummary => ({
 export function createDownlinks(
   clock: Clock,
   sandbox: CodecSandbox,
-  options: { device?: DirectoryDevice; maxPayload?: number } = {},
+  options: { device?: DirectoryDevice; maxPayload?: number; downlinkSession?: DownlinkSession } = {},
 ) {
-  const { device = directoryDevice(), maxPayload } = options;
+  const { device = directoryDevice(), maxPayload, downlinkSession } = options;
   const metrics = createMetrics();
   const store = createQueueStore();
   const directory = { device: async (asked: string) => (asked === devEui ? device : undefined) };
-  const network = { session: async () => (maxPayload === undefined ? undefined : session(maxPayload)) };
-  const queue = createDownlinkQueue({ store, directory, network, sandbox, clock, maxEntries: 3 });
+  const network = {
+    session: async () => (maxPayload === undefined ? undefined : session(maxPayload)),
+    downlinkSession: async () => downlinkSession,
+  };
+  const vault = createAppSKeyVault({ kekLabel: "upchirp", kek: new Uint8Array(32).fill(7) });
+  const queue = createDownlinkQueue({ store, directory, network, vault, sandbox, clock, maxEntries: 3 });
   const commands = createApplicationCommands({ queue, directory, clock, metrics });
   return { store, queue, commands, metrics };
 }

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { parseDevAddr } from "../../../lorawan/ids.ts";
 import { parseAesKey } from "../../../lorawan/keys.ts";
 import { decodeFrame } from "../../../lorawan/phy/codec.ts";
 import type { DataFrame } from "../../../lorawan/phy/frame.ts";
@@ -172,5 +173,39 @@ describe("counters", () => {
 
   test("C21 nothing is sent under the last counters", () => {
     expect(plan({ ack: true }, [], 5, someSession({ nFCntDown: 0xffff_ffff })).downlink).toBeUndefined();
+  });
+});
+
+describe("payloads that came encrypted", () => {
+  const sealed = (id: string, fCntDown: number, devAddr = someDevAddr) =>
+    item(id, 3, { encrypted: { fCntDown, devAddr } });
+  const planFor = (session: Session, ...queue: ReturnType<typeof item>[]) => plan({}, queue, 5, session);
+
+  test.each([
+    ["1.0.4", { nFCntDown: 9, aFCntDown: 0 }],
+    ["1.1.0", { nFCntDown: 3, aFCntDown: 9 }],
+  ] as const)("C36 a %s device is sent them untouched, under their counter", (macVersion, after) => {
+    const { downlink, frame } = planFor(someSession({ macVersion, nFCntDown: 3 }), sealed("a", 8));
+    expect(frame).toMatchObject({ fPort: 10, fCnt16: 8 });
+    expect(Buffer.from(frame?.frmPayload ?? []).toString("hex")).toBe("ababab");
+    expect(downlink).toMatchObject({ fCntDown: 8, session: after });
+  });
+
+  test.each([
+    ["for a counter that is used", sealed("a", 2)],
+    ["for another session", sealed("a", 5, parseDevAddr("01ab23ce"))],
+  ])("C36 %s they are reported and stop nobody", (_name, stale) => {
+    const { dropped, changes, downlink } = planFor(someSession({ nFCntDown: 3 }), stale, sealed("b", 3));
+    expect(dropped).toMatchObject([{ kind: "stale", item: { id: "a" }, devAddr: someDevAddr, nextFCntDown: 3 }]);
+    expect(changes).toEqual([{ kind: "remove", id: "a" }]);
+    expect(downlink).toMatchObject({ item: { id: "b" }, fCntDown: 3 });
+  });
+
+  test("C36 without the AppSKey they are sent, and what is in the clear is reported", () => {
+    const session = someSession();
+    const queue = [item("clear", 3), sealed("sealed", 0)];
+    const planned = planDownlink(session, nothing, queue, windowsOf(session, 5), undefined, 1000);
+    expect(planned.dropped).toMatchObject([{ kind: "without-app-s-key", item: { id: "clear" } }]);
+    expect(planned.downlink).toMatchObject({ item: { id: "sealed" } });
   });
 });
