@@ -1,5 +1,6 @@
 import { MalformedValue } from "../errors.ts";
 import { type LoraCodingRate, loraCodingRate } from "../region/coding-rate.ts";
+import { loraPreambleSymbols } from "../region/preamble.ts";
 import type { Modulation } from "../region/region.ts";
 
 export interface AirtimeOptions {
@@ -7,7 +8,7 @@ export interface AirtimeOptions {
   readonly crc: boolean;
   /** LoRa only; true by default. Beacons have none. */
   readonly explicitHeader?: boolean;
-  /** LoRa: symbols before the sync word, 8 by default. FSK: bytes, 5 by default. */
+  /** LoRa: symbols before the sync word, those of LoRaWAN by default. FSK: bytes, 5 by default. */
   readonly preamble?: number;
   /** LoRa only; that of LoRaWAN by default. The long interleaver counts as what it is without. */
   readonly codingRate?: "4/5" | "4/6" | "4/7" | "4/8" | LoraCodingRate;
@@ -34,9 +35,11 @@ const codedBitsOf = { "4/5": 5, "4/6": 6, "4/7": 7, "4/8": 8, "4/8LI": 8 } as co
 function loraAirtimeUs(
   modulation: Extract<Modulation, { kind: "lora" }>,
   length: number,
-  { crc, explicitHeader = true, preamble = 8, codingRate = loraCodingRate(modulation) }: AirtimeOptions,
+  options: AirtimeOptions,
 ): number {
   const { spreadingFactor, bandwidthHz } = modulation;
+  const { crc, explicitHeader = true } = options;
+  const { preamble = loraPreambleSymbols(modulation), codingRate = loraCodingRate(modulation) } = options;
   const symbolUs = (2 ** spreadingFactor * 1e6) / bandwidthHz;
   const longPreamble = spreadingFactor < 7;
   // Low data rate optimisation is in force when a symbol lasts 16 ms or longer.

@@ -1,4 +1,5 @@
 import { loraCodingRate } from "../../../lorawan/region/coding-rate.ts";
+import { loraPreambleSymbols } from "../../../lorawan/region/preamble.ts";
 import type { Modulation } from "../../../lorawan/region/region.ts";
 import type { Transmission } from "../types.ts";
 
@@ -9,6 +10,7 @@ export type Txpk = Readonly<Record<string, string | number | boolean>>;
 const fskDeviationHz = 25_000;
 /** TS001-1.0.4 class B, beacon physical layer: 10 symbols, implicit header, no CRC. */
 const beaconPreambleSymbols = 10;
+const forwarderPreambleSymbols = 8;
 
 /**
  * `undefined` for a modulation that gateways cannot send. `antennaGainDb` is taken off the EIRP, rounded so that the
@@ -55,11 +57,20 @@ function modulationFields(modulation: Modulation, invertPolarization: boolean): 
         codr: loraCodingRate(modulation),
         ipol: invertPolarization,
         ncrc: true,
-        ...(invertPolarization ? {} : { nhdr: true, prea: beaconPreambleSymbols }),
+        ...preambleFields(modulation, invertPolarization),
       };
     case "fsk":
       return { modu: "FSK", datr: modulation.bitRate, fdev: fskDeviationHz };
     case "lr-fhss":
       return undefined;
   }
+}
+
+type LoraModulation = Extract<Modulation, { kind: "lora" }>;
+
+/** Forwarders send 8 symbols where nothing is said. */
+function preambleFields(modulation: LoraModulation, invertPolarization: boolean): Txpk {
+  if (!invertPolarization) return { nhdr: true, prea: beaconPreambleSymbols };
+  const symbols = loraPreambleSymbols(modulation);
+  return symbols === forwarderPreambleSymbols ? {} : { prea: symbols };
 }

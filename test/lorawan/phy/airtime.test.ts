@@ -56,11 +56,11 @@ describe("LoRa", () => {
     expect(airtimeUs(lora(9, 125_000), 17, beacon)).toBe(152_576);
   });
 
-  test("SF5 and SF6 have two more symbols of preamble and no header correction", () => {
-    // SF6, 20 bytes, CRC: ceil((160 + 16 - 24 + 20) / 24) = 8 groups; 8 + 6.25 + 8 + 40 = 62.25 symbols of 512 us.
-    expect(airtimeUs(lora(6, 125_000), 20, { crc: true })).toBe(31_872);
-    // SF5: ceil((160 + 16 - 20 + 20) / 20) = 9 groups; 8 + 6.25 + 8 + 45 = 67.25 symbols of 256 us.
-    expect(airtimeUs(lora(5, 125_000), 20, { crc: true })).toBe(17_216);
+  test("SF5 and SF6 have twelve symbols of preamble, two more of sync, and no header correction", () => {
+    // SF6, 20 bytes, CRC: ceil((160 + 16 - 24 + 20) / 24) = 8 groups; 12 + 6.25 + 8 + 40 = 66.25 symbols of 512 us.
+    expect(airtimeUs(lora(6, 125_000), 20, { crc: true })).toBe(33_920);
+    // SF5: ceil((160 + 16 - 20 + 20) / 20) = 9 groups; 12 + 6.25 + 8 + 45 = 71.25 symbols of 256 us.
+    expect(airtimeUs(lora(5, 125_000), 20, { crc: true })).toBe(18_240);
   });
 
   test.each([-1, 256, 1.5])("a length of %d bytes is refused", length => {

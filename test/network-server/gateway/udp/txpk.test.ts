@@ -47,6 +47,15 @@ describe("a txpk", () => {
     expect(txpk).toMatchObject({ freq: 2423, datr: "SF12BW812", codr: "4/8LI" });
   });
 
+  test.each([
+    [7, undefined],
+    [6, 12],
+    [5, 12],
+  ])("at SF%i asks for a preamble of %s symbols, which is what its receiver waits for", (spreadingFactor, prea) => {
+    const modulation = { kind: "lora", spreadingFactor, bandwidthHz: 125_000 } as const;
+    expect(txpkOf({ ...transmission, modulation }, 0)?.prea).toBe(prea);
+  });
+
   test("C11 of a beacon is not inverted and has neither header nor CRC", () => {
     expect(txpkOf({ ...transmission, invertPolarization: false }, 0)).toMatchObject({
       ipol: false,
