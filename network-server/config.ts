@@ -100,6 +100,13 @@ const regionConfig = Type.Object({
         "LoRaWAN 1.1 devices rejoin at least every 2^(n+4) uplinks (RejoinParamSetupReq); needs the time too.",
     }),
   ),
+  adrFastDataRates: Type.Optional(
+    Type.Boolean({
+      default: false,
+      description:
+        "ADR goes on from SF7 to SF6 and SF5 on devices of RP002-1.0.5 whose channels carry them. Only where every gateway hears them (SX1302 and later), and their channels are set up for it.",
+    }),
+  ),
   adrAckLimitExponent: Type.Optional(
     Type.Integer({
       minimum: 0,

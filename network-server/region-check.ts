@@ -27,6 +27,9 @@ const faultsOf = (config: RegionConfig, region: Region): readonly string[] => [
   ...subBandFaults(config, region),
   ...transmitFaults(config, region),
   ...classBFaults(config, region),
+  ...(config.adrFastDataRates && region.fastDataRates.length === 0
+    ? ["adrFastDataRates: the region has no SF6 and SF5 at 125 kHz"]
+    : []),
 ];
 
 function receiveWindowFaults(config: RegionConfig, region: Region): readonly string[] {

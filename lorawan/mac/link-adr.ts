@@ -77,6 +77,18 @@ function nearestAllowed(wanted: number, current: number, refusals: readonly numb
   return value;
 }
 
+/**
+ * The same for data rates, of which a region leaves numbers out or means something else by them: only those that ADR
+ * chooses among are tried in between.
+ */
+function nearestDataRate(wanted: number, current: number, refusals: readonly number[], region: Region): number {
+  if (!refusals.includes(wanted)) return wanted;
+  const choices = [...Array.from({ length: region.maxAdrDataRate + 1 }, (_, index) => index), ...region.fastDataRates];
+  const between = choices.filter(dataRate => (dataRate - wanted) * (dataRate - current) < 0);
+  const towards = wanted > current ? between.reverse() : between;
+  return towards.find(dataRate => !refusals.includes(dataRate)) ?? current;
+}
+
 /** The channels to switch on: those wanted that exist by now; the present ones if none of them does or all were refused. */
 function channelsToEnable(state: MacState, wanted: WantedMacParameters, refusals: LinkAdrRefusals): readonly number[] {
   const { channels, enabledChannels } = state.current;
@@ -109,7 +121,8 @@ function wantedBlock(
 ): readonly (readonly LinkADRReq[])[] {
   const { current, linkAdrRefusals: refusals = noRefusals } = state;
   if (current.enabledChannels.length === 0 || awaitsChannels(state, wanted, context)) return [];
-  const dataRate = nearestAllowed(wanted.dataRate ?? current.dataRate, current.dataRate, refusals.dataRates);
+  const rate = wanted.dataRate ?? current.dataRate;
+  const dataRate = nearestDataRate(rate, current.dataRate, refusals.dataRates, context.region);
   const power = wanted.txPowerIndex ?? current.txPowerIndex;
   const txPowerIndex = nearestAllowed(power, current.txPowerIndex, refusals.txPowerIndexes);
   const nbTrans = wanted.nbTrans ?? current.nbTrans;

@@ -13,9 +13,11 @@ export interface AdrInput {
   /** Uplinks since the present parameters hold, by their counters, and how many of them were heard. */
   readonly sentCount: number;
   readonly heardCount: number;
-  /** What the enabled channels carry and the device profile allows. */
-  readonly minDataRate: number;
-  readonly maxDataRate: number;
+  /**
+   * From slow to fast, never empty: what the channels in use carry and the device profile allows, and the present data
+   * rate where they carry that too.
+   */
+  readonly dataRates: readonly number[];
   readonly installationMarginDb: number;
   /** The device asks whether anyone hears it. */
   readonly adrAckReq: boolean;

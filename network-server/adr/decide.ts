@@ -45,8 +45,7 @@ function requestOf(devEui: string, session: Session, input: AdrInput): AdrScript
     dr: input.dataRate,
     txPowerIndex: input.txPowerIndex,
     nbTrans: input.nbTrans,
-    minDr: input.minDataRate,
-    maxDr: input.maxDataRate,
+    ...limitsOf(input),
     maxTxPowerIndex: input.region.maxTxPowerIndex,
     ...(requiredSnrForDr !== undefined && { requiredSnrForDr }),
     installationMargin: input.installationMarginDb,
@@ -59,13 +58,22 @@ function requestOf(devEui: string, session: Session, input: AdrInput): AdrScript
   };
 }
 
+/** SF6 and SF5 are no neighbours of the other rates in number: a script that counts upwards must not run into the gap. */
+function limitsOf({ region, dataRates }: AdrInput): { readonly minDr: number; readonly maxDr: number } {
+  const neighbours = dataRates.filter(dataRate => dataRate <= region.maxAdrDataRate);
+  const [minDr = 0] = neighbours.length > 0 ? neighbours : dataRates;
+  return { minDr, maxDr: neighbours.at(-1) ?? minDr };
+}
+
 function decisionOf(input: AdrInput, outcome: AdrScriptOutcome): AdrDecision {
   if (outcome.kind === "failed") return kept(input, outcome.message);
   const { wanted, id, reason } = outcome;
   const { dataRate, txPowerIndex, nbTrans } = wanted;
   // A device outside of the limits may stay there for as long as the script likes.
-  const isUsable = dataRate === input.dataRate || (input.minDataRate <= dataRate && dataRate <= input.maxDataRate);
-  if (!isUsable) return kept(input, `dr ${dataRate} is not within ${input.minDataRate} to ${input.maxDataRate}`);
+  if (dataRate !== input.dataRate && !input.dataRates.includes(dataRate)) {
+    const { minDr, maxDr } = limitsOf(input);
+    return kept(input, `dr ${dataRate} is not within ${minDr} to ${maxDr}`);
+  }
   const most = input.region.maxTxPowerIndex;
   if (txPowerIndex > most) return kept(input, `txPowerIndex ${txPowerIndex} is not within 0 to ${most}`);
   if (nbTrans < 1 || nbTrans > maxNbTrans) return kept(input, `nbTrans ${nbTrans} is not within 1 to ${maxNbTrans}`);

@@ -19,10 +19,10 @@ const bearableLoss = 0.05;
  */
 export const defaultAdr: AdrAlgorithm = input => {
   const { history } = input;
-  const bounded = Math.min(Math.max(input.dataRate, input.minDataRate), input.maxDataRate);
-  if (bounded !== input.dataRate) {
-    const range = `DR${input.minDataRate} to DR${input.maxDataRate}`;
-    return { wanted: { ...wantedOf(input), dataRate: bounded }, reason: `DR${input.dataRate} is not within ${range}` };
+  if (!input.dataRates.includes(input.dataRate)) {
+    const range = `DR${input.dataRates[0]} to DR${input.dataRates.at(-1)}`;
+    const wanted = { ...wantedOf(input), dataRate: nearest(input) };
+    return { wanted, reason: `DR${input.dataRate} is not within ${range}` };
   }
   const keep: AdrDecision = { wanted: wantedOf(input), reason: `${history.length} uplinks heard${lossText(input)}` };
   const floor = floorOf(input, input.dataRate);
@@ -39,6 +39,10 @@ export const defaultAdr: AdrAlgorithm = input => {
   if (history.length < adrHistoryLength) return keep;
   return decided(input, wantedOf(input), margin);
 };
+
+/** The fastest allowed that is no faster than the present data rate, else the slowest. */
+const nearest = ({ dataRates, dataRate }: AdrInput): number =>
+  dataRates.findLast(allowed => allowed < dataRate) ?? dataRates[0] ?? dataRate;
 
 /**
  * Recovery waits until half of the wanted margin is gone, so that noise does not swing the device; an improvement stays
@@ -69,7 +73,10 @@ function improve(input: AdrInput, spendable: number, margin: number): AdrDecisio
     left -= costDb;
     return true;
   };
-  while (dataRate < input.maxDataRate && take(dataRateStepDb(input, dataRate))) dataRate += 1;
+  for (const faster of input.dataRates.filter(allowed => allowed > input.dataRate)) {
+    if (!take(dataRateStepDb(input, dataRate, faster))) break;
+    dataRate = faster;
+  }
   // Less power never loses fewer frames.
   const mostPower = recentLoss(input) < bearableLoss ? input.region.maxTxPowerIndex : txPowerIndex;
   while (txPowerIndex < mostPower && take(powerStepDb(input, txPowerIndex))) txPowerIndex += 1;
@@ -83,19 +90,26 @@ function recover(input: AdrInput, margin: number): AdrDecision {
     txPowerIndex -= 1;
     missing -= powerStepDb(input, txPowerIndex);
   }
-  while (dataRate > input.minDataRate && missing > 0) {
-    dataRate -= 1;
-    missing -= dataRateStepDb(input, dataRate);
+  for (const slower of input.dataRates.filter(allowed => allowed < input.dataRate).reverse()) {
+    if (missing <= 0) break;
+    missing -= dataRateStepDb(input, slower, dataRate);
+    dataRate = slower;
   }
   return decided(input, { ...wantedOf(input), dataRate, txPowerIndex }, margin, samplesToRecover);
 }
 
-/** Decibels of SNR that the next faster data rate needs more. */
-function dataRateStepDb(input: AdrInput, dataRate: number): number {
-  const from = floorOf(input, dataRate);
-  const to = floorOf(input, dataRate + 1);
-  // FSK, LR-FHSS and gaps in the table are no rungs of this ladder.
-  return from === undefined || to === undefined ? Number.POSITIVE_INFINITY : to - from;
+/** Decibels that the faster of two data rates needs more: of SNR, and of signal where noise comes in over more bandwidth. */
+function dataRateStepDb(input: AdrInput, slower: number, faster: number): number {
+  const from = floorOf(input, slower);
+  const to = floorOf(input, faster);
+  // FSK and LR-FHSS are no rungs of this ladder.
+  if (from === undefined || to === undefined) return Number.POSITIVE_INFINITY;
+  return to - from + 10 * Math.log10(bandwidthOf(input, faster) / bandwidthOf(input, slower));
+}
+
+function bandwidthOf({ region }: AdrInput, dataRate: number): number {
+  const modulation = region.uplinkDataRates[dataRate];
+  return modulation?.kind === "lora" ? modulation.bandwidthHz : 1;
 }
 
 /** Decibels that the next TXPower takes away: 2 in most regions, up to 6 in old revisions of some. */

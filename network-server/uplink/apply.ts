@@ -210,36 +210,47 @@ function adrInputOf(
     history,
     sentCount: last && since ? last.fCnt - since.fCnt + 1 : 0,
     heardCount: since?.heard ?? 0,
-    ...adrDataRates(current, region, profile),
+    dataRates: adrDataRates(current, region, regionConfig, profile),
     installationMarginDb: regionConfig.installationMarginDb,
     adrAckReq: frame.adrAckReq,
   };
 }
 
-/** From the slowest to the fastest that the channels in use carry, within what the profile allows of them. */
+/**
+ * From slow to fast what the channels in use carry, within what the profile allows of them. SF6 and SF5 are climbed to where
+ * the configuration says that gateways hear them. A device that came to a rate of another kind by itself was built for it,
+ * was heard there, and is left there.
+ */
 function adrDataRates(
   current: MacParameters,
   region: Region,
-  { adrMinDataRate = 0, adrMaxDataRate = region.maxAdrDataRate }: DeviceProfileConfig,
-): { readonly minDataRate: number; readonly maxDataRate: number } {
-  const usable = usableDataRates(current, region);
-  const allowed = usable.filter(dataRate => adrMinDataRate <= dataRate && dataRate <= adrMaxDataRate);
-  const [first = current.dataRate, ...others] = allowed.length > 0 ? allowed : usable;
-  return { minDataRate: first, maxDataRate: others.at(-1) ?? first };
+  { adrFastDataRates = false }: RegionConfig,
+  { adrMinDataRate = 0, adrMaxDataRate = Number.POSITIVE_INFINITY }: DeviceProfileConfig,
+): readonly number[] {
+  const carried = carriedDataRates(current, region);
+  const isChoice = (dataRate: number): boolean =>
+    dataRate <= region.maxAdrDataRate ||
+    dataRate === current.dataRate ||
+    (adrFastDataRates && region.fastDataRates.includes(dataRate));
+  const allowed = carried.filter(
+    dataRate => isChoice(dataRate) && adrMinDataRate <= dataRate && dataRate <= adrMaxDataRate,
+  );
+  if (allowed.length > 0) return allowed;
+  const usable = carried.filter(dataRate => dataRate <= region.maxAdrDataRate);
+  return usable.length > 0 ? usable : [current.dataRate];
 }
 
 /** Parameters change seldom, and their channels are many. */
 const knownDataRates = new WeakMap<MacParameters, { readonly region: Region; readonly dataRates: readonly number[] }>();
 
-function usableDataRates(current: MacParameters, region: Region): readonly number[] {
+/** Ascending; among those that ADR chooses, that is from slow to fast. */
+function carriedDataRates(current: MacParameters, region: Region): readonly number[] {
   const known = knownDataRates.get(current);
   if (known?.region === region) return known.dataRates;
   const channels = current.enabledChannels.flatMap(index => current.channels[index] ?? []);
   const dataRates = [...region.uplinkDataRates.keys()].filter(
     dataRate =>
-      dataRate <= region.maxAdrDataRate &&
-      carries(region, dataRate, current.uplinkDwellTime) &&
-      channels.some(channel => region.carries(channel, dataRate)),
+      carries(region, dataRate, current.uplinkDwellTime) && channels.some(channel => region.carries(channel, dataRate)),
   );
   knownDataRates.set(current, { region, dataRates });
   return dataRates;

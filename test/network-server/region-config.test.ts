@@ -165,6 +165,11 @@ describe("the check of configurations", () => {
       /has no SF6 and SF5/,
     ],
     [
+      "ADR up to SF5 in a region without it",
+      { ...defaultRegionConfig("CN779"), adrFastDataRates: true },
+      /adrFastDataRates: the region has no SF6 and SF5/,
+    ],
+    [
       "more channels than there is room for",
       eu868({
         extraChannels: Array.from({ length: 14 }, (_, index) => ({

@@ -108,6 +108,19 @@ describe("answers", () => {
     expect(asked(state, wanted)).toEqual(["0342070001"]);
   });
 
+  test("C56 after a refusal of SF5 SF6 is asked for, and after both nothing between them and SF7", () => {
+    const region = regionOf("EU868", "RP002-1.0.5");
+    const state = (dataRates: readonly number[]) => ({
+      ...stateOf({ dataRate: 5 }),
+      linkAdrRefusals: { dataRates, txPowerIndexes: [], enabledChannels: [] },
+    });
+    const rates = (dataRates: readonly number[]) =>
+      asked(state(dataRates), { dataRate: 13, txPowerIndex: 1 }, contextOf({ region })).map(hex =>
+        Number.parseInt(hex.slice(2, 3), 16),
+      );
+    expect([rates([]), rates([13]), rates([12, 13])]).toEqual([[13], [12], [5]]);
+  });
+
   test("C56 refused channels are not asked for again; data rate and power still are", () => {
     const fewer = { ...wanted, enabledChannels: [0, 1] };
     const { state } = exchanged(stateOf(), fewer, "0306");

@@ -16,8 +16,7 @@ const input: AdrInput = {
   history: [{ fCnt: 3, snrDb: 5, gatewayCount: 2 }],
   sentCount: 1,
   heardCount: 1,
-  minDataRate: 1,
-  maxDataRate: 4,
+  dataRates: [1, 2, 3, 4],
   installationMarginDb: 10,
   adrAckReq: true,
 };
@@ -97,6 +96,15 @@ describe("a profile with a script", () => {
   test("keeps the device as it is when the script fails", async () => {
     const { decision } = await decided({ kind: "failed", message: "boom" });
     expect(decision).toMatchObject({ wanted: { dataRate: 2, txPowerIndex: 1, nbTrans: 1 }, fault: "boom" });
+  });
+
+  test("is told the rates that are neighbours, and may ask for SF6 and SF5 where they are allowed", async () => {
+    const fast = { region: regionOf("EU868", "RP002-1.0.5"), dataRates: [1, 2, 3, 4, 5, 12, 13] };
+    const { asked, decision } = await decided(answer({ ...good, dataRate: 13 }), undefined, fast);
+    expect(asked[0]?.[2]).toMatchObject({ minDr: 1, maxDr: 5 });
+    expect(decision?.wanted.dataRate).toBe(13);
+    const gap = await decided(answer({ ...good, dataRate: 6 }), undefined, fast);
+    expect(gap.decision?.fault).toBe("dr 6 is not within 1 to 5");
   });
 
   test("may leave a device where it is, outside of the limits", async () => {

@@ -20,8 +20,7 @@ const input = (changes: Partial<AdrInput>): AdrInput => ({
   txPowerIndex: 0,
   nbTrans: 1,
   history: uplinks(20, 0),
-  minDataRate: 0,
-  maxDataRate: 5,
+  dataRates: [0, 1, 2, 3, 4, 5],
   installationMarginDb: 10,
   adrAckReq: false,
   ...changes,
@@ -43,7 +42,7 @@ describe("a better link", () => {
   });
 
   test("never lifts a device above the rates that its channels carry", () => {
-    expect(defaultAdr(input({ history: uplinks(20, 15), maxDataRate: 3 })).wanted.dataRate).toBe(3);
+    expect(defaultAdr(input({ history: uplinks(20, 15), dataRates: [0, 1, 2, 3] })).wanted.dataRate).toBe(3);
   });
 });
 
@@ -98,14 +97,54 @@ describe("repetitions that are no longer needed", () => {
 
 describe("limits", () => {
   test("a device outside them is brought inside at once", () => {
-    const few = { history: uplinks(1, 0), minDataRate: 2, maxDataRate: 4 };
+    const few = { history: uplinks(1, 0), dataRates: [2, 3, 4] };
     expect(defaultAdr(input({ ...few, dataRate: 0 })).wanted.dataRate).toBe(2);
     expect(defaultAdr(input({ ...few, dataRate: 5 })).wanted.dataRate).toBe(4);
   });
 
   test("recovery goes no lower than the least", () => {
-    const lost = { history: uplinks(6, -25), dataRate: 5, txPowerIndex: 3, minDataRate: 3 };
+    const lost = { history: uplinks(6, -25), dataRate: 5, txPowerIndex: 3, dataRates: [3, 4, 5] };
     expect(defaultAdr(input(lost)).wanted).toMatchObject({ dataRate: 3, txPowerIndex: 0 });
+  });
+});
+
+describe("SF6 and SF5", () => {
+  const fast = { region: regionOf("EU868", "RP002-1.0.5"), dataRates: [0, 1, 2, 3, 4, 5, 12, 13] };
+
+  test.each([
+    // SF7 needs -7.5 dB and 10 dB are kept. A step costs 3 dB at least, of data rate and then of power.
+    [12, { dataRate: 13, txPowerIndex: 1 }],
+    [6, { dataRate: 12, txPowerIndex: 0 }],
+    [4, { dataRate: 5, txPowerIndex: 0 }],
+  ])("are the next steps after SF7, at an SNR of %f dB", (snrDb, wanted) => {
+    expect(defaultAdr(input({ ...fast, dataRate: 5, history: uplinks(20, snrDb) })).wanted).toMatchObject(wanted);
+  });
+
+  test.each([
+    // SF5 needs -2.5 dB: 10 dB are missing, and each of the first three steps brings back 2.5.
+    [-2.5, 3],
+    [1.5, 5],
+  ])("are given back past the rates between, at an SNR of %f dB", (snrDb, dataRate) => {
+    expect(defaultAdr(input({ ...fast, dataRate: 13, history: uplinks(6, snrDb) })).wanted.dataRate).toBe(dataRate);
+  });
+
+  test("are left at once for SF7 where the device is not allowed them", () => {
+    const allowed = { ...fast, dataRates: [0, 1, 2, 3, 4, 5] };
+    expect(defaultAdr(input({ ...allowed, dataRate: 13, history: uplinks(1, 9) })).wanted.dataRate).toBe(5);
+  });
+});
+
+describe("a rate of another kind that the device came to by itself", () => {
+  test("SF7 at 250 kHz is kept, and left for 125 kHz by 3 dB when the link gets worse", () => {
+    const wide = { dataRate: 6, dataRates: [0, 1, 2, 3, 4, 5, 6] };
+    expect(defaultAdr(input({ ...wide, history: uplinks(20, 5) })).wanted.dataRate).toBe(6);
+    // 6 dB are missing but for one: half of them is what half of the bandwidth brings back.
+    expect(defaultAdr(input({ ...wide, history: uplinks(6, -3.5) })).wanted.dataRate).toBe(4);
+  });
+
+  test.each([7, 8])("DR%i, of which gateways report no SNR, is kept", dataRate => {
+    const own = { dataRate, dataRates: [0, 1, 2, 3, 4, 5, dataRate], history: uplinks(20, 9) };
+    expect(defaultAdr(input(own)).wanted).toMatchObject({ dataRate, txPowerIndex: 0 });
   });
 });
 
@@ -135,7 +174,7 @@ test.each([
     "SNR max -8.0 dB over 6, margin -10.5 dB",
   ],
   [{ history: uplinks(3, 8) }, "3 uplinks heard"],
-  [{ minDataRate: 2 }, "DR0 is not within DR2 to DR5"],
+  [{ dataRates: [2, 3, 4, 5] }, "DR0 is not within DR2 to DR5"],
 ])("a decision says why (%#)", (changes, reason) => {
   expect(defaultAdr(input(changes)).reason).toBe(reason);
 });
