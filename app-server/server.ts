@@ -131,7 +131,7 @@ async function startParts(
       requestsPerMinute: config.apiKeys.requestsPerMinute,
     }),
   );
-  if (broker) serveWebSocket(http, broker);
+  serveMqttUpgrades(http, broker);
   await events.start();
   return broker;
 }
@@ -190,9 +190,10 @@ function readTlsFiles(external: AppServerConfig["mqtt"]["external"]): TlsFiles {
   };
 }
 
-function serveWebSocket(http: FastifyInstance, broker: EmbeddedBroker): void {
+/** The API looks after upgrades of its own routes. */
+function serveMqttUpgrades(http: FastifyInstance, broker: EmbeddedBroker | undefined): void {
   http.server.on("upgrade", (request, socket, head) => {
-    if (request.url === "/mqtt") broker.upgrade(request, socket, head);
-    else socket.destroy();
+    if (request.url === "/mqtt" && broker) broker.upgrade(request, socket, head);
+    else if (!request.url?.startsWith("/api/")) socket.destroy();
   });
 }

@@ -17,6 +17,7 @@ import { eventRoutes } from "./events.ts";
 import { frameStreamRoutes } from "./frame-streams.ts";
 import { gatewayRoutes } from "./gateways.ts";
 import { addIdempotency } from "./idempotency.ts";
+import { createLiveStreams } from "./live-streams.ts";
 import { loginRoutes } from "./login.ts";
 import { loginSessionRoutes } from "./login-sessions.ts";
 import { mqttCredentialRoutes } from "./mqtt-credentials.ts";
@@ -29,6 +30,7 @@ import { createRequestCheck } from "./request-limit.ts";
 import { tenantRoutes } from "./tenants.ts";
 import { memberRoutes, userRoutes } from "./users.ts";
 import { compileValidator, refuseUnstorable } from "./validation.ts";
+import { routeUpgrades } from "./web-socket.ts";
 
 declare module "fastify" {
   interface FastifyContextConfig {
@@ -77,6 +79,7 @@ export function createApi(deps: ApiDependencies): (app: FastifyInstance) => Prom
       addRoutes(scope, deps);
     };
     await app.register(routes, { prefix: "/api" });
+    routeUpgrades(app, "/api/");
   };
 }
 
@@ -133,8 +136,9 @@ function addRoutes(scope: FastifyInstance, deps: ApiDependencies): void {
   deviceRejoinRoutes(api, deps);
   queueRoutes(api, deps);
   gatewayRoutes(api, deps);
-  eventRoutes(api, deps);
-  frameStreamRoutes(api, deps);
+  const streams = createLiveStreams(api, deps);
+  eventRoutes(api, deps, streams);
+  frameStreamRoutes(api, deps, streams);
   auditRoutes(api, deps);
   openApiRoutes(scope);
 }

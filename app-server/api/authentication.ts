@@ -100,12 +100,17 @@ function sameOrigin(request: FastifyRequest): boolean {
 
 /**
  * A browser sends the cookie along with requests that another site makes it send. Such a request cannot carry a header
- * of its own without being asked for permission, nor another origin than its own.
+ * of its own without being asked for permission, nor another origin than its own. What another site makes it read stays
+ * unread there, but for a WebSocket.
  */
 function checkNotForged(request: FastifyRequest): void {
-  if (request.method === "GET" || request.method === "HEAD") return;
+  const isRead = request.method === "GET" || request.method === "HEAD";
+  if (isRead && request.headers.upgrade === undefined) return;
   if (request.headers["x-requested-with"] !== undefined || sameOrigin(request)) return;
-  throw new Refusal("cross_site", "Changes with a login cookie need the header X-Requested-With or the same origin.");
+  throw new Refusal(
+    "cross_site",
+    "Changes and WebSockets with a login cookie need the same origin, or changes the header X-Requested-With.",
+  );
 }
 
 /** Throws 401 unless the request shows a valid login or API key. */

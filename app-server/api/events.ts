@@ -4,12 +4,15 @@ import Type, { type Static } from "typebox";
 import { parseApplicationId, parseDevEui, parseTenantId, type TenantId } from "../../lorawan/ids.ts";
 import type { ApplicationEvent } from "../ports.ts";
 import { acrossTenants, checkPlace, listScope, type Principal } from "./access.ts";
-import { authenticate, callerOf } from "./authentication.ts";
+import { callerOf } from "./authentication.ts";
 import type { Api, ApiDependencies } from "./dependencies.ts";
-import { createEventReplay, type EventReplay } from "./event-replay.ts";
-import { createEventStream, type EventStream } from "./event-stream.ts";
-import { found, Refusal } from "./refusal.ts";
+import { createSocketStream } from "./event-socket.ts";
+import { createEventStream } from "./event-stream.ts";
+import type { LiveStreams, StreamOptions } from "./live-streams.ts";
+import { found } from "./refusal.ts";
+import { createReplay, followReplay } from "./replay.ts";
 import { Eui64, strict, Uuid } from "./schemas.ts";
+import { acceptWebSocket } from "./web-socket.ts";
 
 const kinds = ["up", "join", "ack", "txack", "log", "status", "location"] as const;
 const Query = Type.Object(
@@ -18,22 +21,20 @@ const Query = Type.Object(
     applicationId: Type.Optional(Uuid),
     devEui: Type.Optional(Eui64),
     kind: Type.Optional(Type.Array(Type.Enum([...kinds]), { maxItems: kinds.length, description: "May be repeated." })),
+    lastEventId: Type.Optional(
+      Type.String({ maxLength: 100, description: "As the header `Last-Event-ID`, for clients that cannot send it." }),
+    ),
   },
   strict,
 );
+type Query = Static<typeof Query>;
 
-/** Each stream costs memory and every event a look at it. */
-const maxStreams = 500;
 const replayLingerMs = 60_000;
 
 type Filter = (event: ApplicationEvent) => boolean;
 
 /** What the query asks for, after a check that the caller may see the things it names. */
-async function requestedEvents(
-  query: Static<typeof Query>,
-  caller: Principal,
-  { repositories }: ApiDependencies,
-): Promise<Filter> {
+async function requestedEvents(query: Query, caller: Principal, { repositories }: ApiDependencies): Promise<Filter> {
   const applicationId = query.applicationId === undefined ? undefined : parseApplicationId(query.applicationId);
   const devEui = query.devEui === undefined ? undefined : parseDevEui(query.devEui);
   if (applicationId !== undefined) {
@@ -59,58 +60,29 @@ function visibleEvents(caller: Principal, tenantId: TenantId | undefined): Filte
   return event => tenants.has(event.tenantId) || applications.has(event.applicationId);
 }
 
-/** What the stream missed since its client was last here. Nothing else may be told to it in between. */
-function resume(stream: EventStream, request: FastifyRequest, replay: EventReplay, wanted: Filter): void {
-  const { "last-event-id": lastId } = request.headers;
-  if (typeof lastId !== "string" || lastId === "") return;
-  const missed = replay.after(lastId);
-  if (missed === undefined) stream.gap("Events since then are not known here any more; some are missing.");
-  for (const numbered of missed ?? []) if (wanted(numbered.event)) stream.send(numbered);
-}
+const lastIdOf = (request: FastifyRequest, { lastEventId }: Query): string | undefined => {
+  const { "last-event-id": header } = request.headers;
+  return typeof header === "string" ? header : lastEventId;
+};
 
-/** Looks after one stream until its client leaves, loses its right, or the server stops. */
-function serveStream(
-  stream: EventStream,
-  request: FastifyRequest,
-  tenantId: TenantId | undefined,
-  requested: Filter,
-  replay: EventReplay,
-  deps: ApiDependencies,
-): void {
-  let visible = visibleEvents(callerOf(request), tenantId);
-  const wanted: Filter = event => visible(event) && requested(event);
-  stream.comment("connected");
-  resume(stream, request, replay, wanted);
-  const unsubscribe = replay.subscribe(numbered => {
-    if (wanted(numbered.event)) stream.send(numbered);
-  });
-  let cancel = () => {};
-  const beat = async () => {
-    try {
-      // A login or key may have ended, or changed its tenants, since the stream began.
-      visible = visibleEvents(await authenticate(request, deps), tenantId);
-    } catch (error) {
-      if (error instanceof Refusal) stream.end("access_ended", "The login or API key no longer allows this.");
-      // A database that is away for a moment says nothing about the right: asked again at the next beat.
-    }
-    stream.comment("still here");
-    if (!stream.body.destroyed) cancel = deps.clock.after(deps.streamHeartbeatMs, beat);
-  };
-  cancel = deps.clock.after(deps.streamHeartbeatMs, beat);
-  stream.body.once("close", () => {
-    unsubscribe();
-    cancel();
-  });
-}
-
-export function eventRoutes(api: Api, deps: ApiDependencies): void {
-  const streams = new Set<EventStream>();
+export function eventRoutes(api: Api, deps: ApiDependencies, streams: LiveStreams): void {
   // A stream holds what is kept twice over, so that no client is too slow for what it missed.
-  const replay = createEventReplay({ ...deps, maxLength: deps.maxStreamBytes / 2, lingerMs: replayLingerMs });
-  api.addHook("preClose", async () => {
-    for (const stream of streams) stream.end("server_stopping", "The server stops; connect again.");
-    replay.close();
-  });
+  const replay = createReplay({ ...deps, maxLength: deps.maxStreamBytes / 2, lingerMs: replayLingerMs });
+  api.addHook("onClose", async () => replay.close());
+  const optionsOf = async (request: FastifyRequest, query: Query): Promise<StreamOptions> => {
+    const requested = await requestedEvents(query, callerOf(request), deps);
+    const tenantId = query.tenantId === undefined ? undefined : parseTenantId(query.tenantId);
+    const lastId = lastIdOf(request, query);
+    let visible: Filter = () => false;
+    return {
+      request,
+      async check(caller) {
+        visible = visibleEvents(caller, tenantId);
+      },
+      follow: stream => followReplay(replay, stream, lastId, event => visible(event) && requested(event)),
+      position: () => replay.position(),
+    };
+  };
   api.get(
     "/events",
     {
@@ -131,18 +103,33 @@ export function eventRoutes(api: Api, deps: ApiDependencies): void {
       },
     },
     async (request, reply) => {
-      if (streams.size >= maxStreams) throw new Refusal("too_many_streams", "Too many event streams are open.");
-      const requested = await requestedEvents(request.query, callerOf(request), deps);
-      const { tenantId: text } = request.query;
-      const tenantId = text === undefined ? undefined : parseTenantId(text);
-      listScope(callerOf(request), "read", tenantId);
+      const serve = await streams.admit(await optionsOf(request, request.query));
       const stream = createEventStream(deps.maxStreamBytes);
-      streams.add(stream);
-      stream.body.once("close", () => streams.delete(stream));
-      serveStream(stream, request, tenantId, requested, replay, deps);
+      serve(stream);
       // Proxies would otherwise hold events back until there are many.
       reply.header("x-accel-buffering", "no").type("text/event-stream");
       return reply.send(stream.body);
+    },
+  );
+  api.get(
+    "/events/ws",
+    {
+      config: { access: acrossTenants("read") },
+      schema: {
+        summary: "Live events over a WebSocket",
+        description:
+          "Each message is a JSON object with `kind`, `id` and the JSON of the application contract as `content`. Besides the " +
+          "kinds of events there are `position`, with an `id` to go on after; `gap`, when events since `lastEventId` are not " +
+          "known any more; and `end`, which says why the server closes. A browser shows its token as the subprotocol " +
+          "`bearer.<token>` beside `upchirp.events`, or has the login's cookie and the same origin.",
+        querystring: Query,
+        response: { 101: Type.Null({ description: "Events as long as the connection lasts." }) },
+      },
+    },
+    async (request, reply) => {
+      const serve = await streams.admit(await optionsOf(request, request.query));
+      acceptWebSocket(request, reply, socket => serve(createSocketStream(socket, deps.maxStreamBytes, deps.clock)));
+      return reply;
     },
   );
 }

@@ -4,18 +4,17 @@ import Type from "typebox";
 import { parseDevEui, parseGatewayId } from "../../lorawan/ids.ts";
 import type { FrameBatch, FrameInterest } from "../../platform/frames/frame-feed.ts";
 import { type Access, checkSubject, inTenant } from "./access.ts";
-import { authenticate, callerOf } from "./authentication.ts";
+import { callerOf } from "./authentication.ts";
 import type { Api, ApiDependencies } from "./dependencies.ts";
-import { createEventStream, type EventStream } from "./event-stream.ts";
+import { createEventStream } from "./event-stream.ts";
 import { type FrameView, frameAnswer } from "./frame-answer.ts";
-import { found, Refusal } from "./refusal.ts";
+import type { LiveStream } from "./live-stream.ts";
+import type { LiveStreams } from "./live-streams.ts";
+import { found } from "./refusal.ts";
 import { Eui64 } from "./schemas.ts";
 
 const DeviceParams = Type.Object({ devEui: Eui64 });
 const GatewayParams = Type.Object({ gatewayId: Eui64 });
-
-/** Each stream costs memory, and every frame a look at it. */
-const maxStreams = 500;
 
 const schemaOf = (summary: string) => ({
   summary,
@@ -32,43 +31,26 @@ const schemaOf = (summary: string) => ({
 });
 
 /** What network servers receive and send, as it happens. */
-export function frameStreamRoutes(api: Api, deps: ApiDependencies): void {
-  const streams = new Set<EventStream>();
-  api.addHook("preClose", async () => {
-    for (const stream of streams) stream.end("server_stopping", "The server stops; connect again.");
-  });
-
-  function serve(
+export function frameStreamRoutes(api: Api, deps: ApiDependencies, streams: LiveStreams): void {
+  async function serve(
     request: FastifyRequest,
     reply: FastifyReply,
     access: Access,
     interest: FrameInterest,
     view: FrameView,
-  ): FastifyReply {
-    if (streams.size >= maxStreams) throw new Refusal("too_many_streams", "Too many event streams are open.");
-    const stream = createEventStream(deps.maxStreamBytes);
-    streams.add(stream);
-    stream.comment("connected");
-    if (request.headers["last-event-id"]) stream.gap("Frames since then are in the history; they are not sent again.");
-    const unsubscribe = deps.frames.subscribe(interest, batch => tell(stream, batch, view));
-    let cancel = () => {};
-    const beat = async () => {
-      try {
-        // A login or key may have ended, or lost its right, since the stream began.
-        await checkSubject(access, await authenticate(request, deps), request, deps.repositories);
-      } catch (error) {
-        if (error instanceof Refusal) stream.end("access_ended", "The login or API key no longer allows this.");
-        // A database that is away for a moment says nothing about the right: asked again at the next beat.
-      }
-      stream.comment("still here");
-      if (!stream.body.destroyed) cancel = deps.clock.after(deps.streamHeartbeatMs, beat);
-    };
-    cancel = deps.clock.after(deps.streamHeartbeatMs, beat);
-    stream.body.once("close", () => {
-      unsubscribe();
-      cancel();
-      streams.delete(stream);
+  ): Promise<FastifyReply> {
+    const begin = await streams.admit({
+      request,
+      check: caller => checkSubject(access, caller, request, deps.repositories),
+      follow(stream) {
+        if (request.headers["last-event-id"]) {
+          stream.gap("Frames since then are in the history; they are not sent again.");
+        }
+        return deps.frames.subscribe(interest, batch => tell(stream, batch, view));
+      },
     });
+    const stream = createEventStream(deps.maxStreamBytes);
+    begin(stream);
     // Proxies would otherwise hold events back until there are many.
     return reply.header("x-accel-buffering", "no").type("text/event-stream").send(stream.body);
   }
@@ -101,9 +83,9 @@ export function frameStreamRoutes(api: Api, deps: ApiDependencies): void {
   );
 }
 
-function tell(stream: EventStream, { frames, leftOut }: FrameBatch, view: FrameView): void {
+function tell(stream: LiveStream, { frames, leftOut }: FrameBatch, view: FrameView): void {
   for (const frame of frames) {
-    stream.send({ id: frame.id, event: { kind: frame.direction, json: JSON.stringify(frameAnswer(frame, view)) } });
+    stream.send({ id: frame.id, item: { kind: frame.direction, json: JSON.stringify(frameAnswer(frame, view)) } });
   }
   if (leftOut > 0) stream.gap(`Too many frames came at once; up to ${leftOut} are missing.`);
 }

@@ -149,6 +149,7 @@ const others: Readonly<Record<string, Operation>> = {
   "GET /api/events": { operationId: "streamEvents" },
   "GET /api/devices/{devEui}/frames/stream": { operationId: "streamDeviceFrames" },
   "GET /api/gateways/{gatewayId}/frames/stream": { operationId: "streamGatewayFrames" },
+  "GET /api/events/ws": { operationId: "openEventSocket" },
 };
 
 /** What the OpenAPI document says of each operation beyond its schemas, by method and path. */

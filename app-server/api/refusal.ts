@@ -10,6 +10,7 @@ const statusOf = {
   precondition_failed: 412,
   invalid_request: 400,
   invalid_value: 422,
+  upgrade_required: 426,
   too_many_attempts: 429,
   too_many_requests: 429,
   too_many_streams: 429,

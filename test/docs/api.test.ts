@@ -43,6 +43,17 @@ async function curl(command: string): Promise<{ readonly status: number; readonl
   return { status: Number(stdout.slice(end + 1)), body: stdout.slice(0, end) };
 }
 
+function emitUplink(fCnt: number): void {
+  const { TENANT: tenantId = "", APPLICATION: applicationId = "" } = shell;
+  api.feed.emit({
+    kind: "up",
+    tenantId: parseTenantId(tenantId),
+    applicationId: parseApplicationId(applicationId),
+    devEui: parseDevEui("70b3d57ed0001234"),
+    json: JSON.stringify({ fCnt }),
+  });
+}
+
 const examples = blocks.flatMap(({ label, text }, index) => {
   const [, status, name, member] = /^curl (\d+)(?: (\w+)=(\w+))?$/.exec(label) ?? [];
   const following = blocks[index + 1];
@@ -74,20 +85,35 @@ describe("docs/api.md", () => {
     const child = spawn("bash", ["--norc", "-euc", `exec ${stream?.text}`], { env: environment() });
     try {
       await vi.waitUntil(() => api.feed.listeners.size > 0, { timeout: 20_000 });
-      const { TENANT: tenantId = "", APPLICATION: applicationId = "" } = shell;
-      api.feed.emit({
-        kind: "up",
-        tenantId: parseTenantId(tenantId),
-        applicationId: parseApplicationId(applicationId),
-        devEui: parseDevEui("70b3d57ed0001234"),
-        json: '{"fCnt":4}',
-      });
+      emitUplink(4);
       let text = "";
       for await (const chunk of child.stdout) {
         text += String(chunk);
         if (text.includes('event: up\ndata: {"fCnt":4}')) return;
       }
       throw new Error(`the stream ended: ${text}`);
+    } finally {
+      child.kill();
+    }
+  });
+
+  test("the WebSocket carries an event of the application", async () => {
+    const [program] = blocks.filter(({ label }) => label === "socket");
+    const child = spawn(process.execPath, ["--input-type=module", "--eval", program?.text ?? ""], {
+      env: environment(),
+    });
+    try {
+      let text = "";
+      child.stdout.on("data", chunk => {
+        text += String(chunk);
+      });
+      await vi.waitFor(
+        () => {
+          emitUplink(5);
+          expect(text).toMatch(/^5\n/);
+        },
+        { timeout: 20_000 },
+      );
     } finally {
       child.kill();
     }

@@ -48,8 +48,11 @@ describe("docs/errors.md", () => {
   });
 
   test("lists the ends of an event stream", () => {
-    const [, codes = ""] = /end\(code: ([^,]*),/.exec(sourceOf("app-server/api/event-stream.ts")) ?? [];
-    expect(sorted(firstColumn("Ends of an event stream"))).toEqual(sorted(codes.match(/\w+/g) ?? []));
+    const [, codes = ""] =
+      /const closeCodes[^=]*=\s*\{([^}]*)\}/.exec(sourceOf("app-server/api/event-socket.ts")) ?? [];
+    const documented = tableUnder(page, "Ends of an event stream").map(([code, number]) => `${plain(code)}: ${number}`);
+    expect(sorted(documented)).toEqual(sorted(codes.match(/\w+: \d+/g) ?? []));
+    expect(sorted(firstColumn("Ends of an event stream"))).toEqual(sorted(unionOf("LiveStreamEnd")));
   });
 
   test("lists every code of a log event", () => {

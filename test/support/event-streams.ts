@@ -15,6 +15,6 @@ export async function connectStream(url: string, headers: Readonly<Record<string
     }
     return text;
   };
-  await readUntil(": connected");
+  await readUntil(": still here");
   return { response, readUntil, end: () => controller.abort(), ended: async () => (await reader.read()).done };
 }

@@ -93,6 +93,7 @@ const table: readonly (readonly [string, readonly ApiKeyRole[], 404 | 403 | "own
   ["GET /api/events", everyone, "own"],
   ["GET /api/devices/{devEui}/frames/stream", everyone, 404],
   ["GET /api/gateways/{gatewayId}/frames/stream", everyone, 404],
+  ["GET /api/events/ws", everyone, "own"],
   ["GET /api/audit-log", governors, "own"],
   ["GET /api/audit-log/verification", administrator, 403],
 ];
@@ -183,6 +184,7 @@ async function statusOfStream(route: string, caller: Caller) {
 const reachedTheHandler = (status: number, detail: string): boolean =>
   status < 400 ||
   status === 409 ||
+  status === 426 ||
   (status === 400 && detail.includes("/querystring/tenantId")) ||
   /no such (user|MQTT login|downlink|session|second factor)/.test(detail);
 

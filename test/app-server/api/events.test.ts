@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
-import { createEventReplay } from "../../../app-server/api/event-replay.ts";
 import { createEventStream } from "../../../app-server/api/event-stream.ts";
+import { createReplay } from "../../../app-server/api/replay.ts";
 import type { ApplicationEvent, ApplicationEventKind } from "../../../app-server/ports.ts";
 import { startTestApi, type TestApi } from "../../support/api.ts";
 import { addTenantWithDevice, type TenantWithDevice } from "../../support/catalog.ts";
@@ -54,8 +54,9 @@ async function connect(query: string, headers: Readonly<Record<string, string>>)
     }
     return text;
   };
-  await readUntil(": connected");
-  return { response, readUntil, end: () => controller.abort(), ended: async () => (await reader.read()).done };
+  const before = await readUntil(": still here");
+  text = "";
+  return { response, before, readUntil, end: () => controller.abort(), ended: async () => (await reader.read()).done };
 }
 
 const idsIn = (text: string): readonly string[] => [...text.matchAll(/^id: (.*)$/gm)].map(match => match[1] ?? "");
@@ -77,7 +78,7 @@ describe("a stream that was cut off", () => {
     }
     const second = await connect("?kind=up", { ...headers, "last-event-id": lastId });
     api.feed.emit(eventOf(ours, "up", 6));
-    const text = await second.readUntil('{"n":6}');
+    const text = second.before + (await second.readUntil('{"n":6}'));
     expect([...text.matchAll(/"n":(\d)/g)].map(match => match[1])).toEqual(["2", "5", "6"]);
     expect(text).not.toContain("event: gap");
   });
@@ -88,13 +89,15 @@ describe("a stream that was cut off", () => {
       const headers = await api.keyFor("viewer", ours.tenant.id);
       const stream = await connect("", { ...headers, "last-event-id": id });
       api.feed.emit(eventOf(ours, "up", 1));
-      expect(await stream.readUntil('{"n":1}')).toMatch(/event: gap\ndata: \{"message":".+"\}\n\n.*id: /s);
+      expect(stream.before + (await stream.readUntil('{"n":1}'))).toMatch(
+        /event: gap\ndata: \{"message":".+"\}\n\n.*id: /s,
+      );
     },
   );
 });
 
 describe("what is kept for streams that were cut off", () => {
-  const start = () => createEventReplay({ feed: api.feed, clock: api.clock, maxLength: 1000, lingerMs: 60_000 });
+  const start = () => createReplay({ feed: api.feed, clock: api.clock, maxLength: 1000, lingerMs: 60_000 });
 
   test("is bounded: an id that is too old is unknown, the oldest that is known gives all", () => {
     const replay = start();
@@ -192,10 +195,10 @@ describe("the stream of events", () => {
     });
     const stream = await connect("", { authorization: `Bearer ${token}` });
     await api.clock.advance(api.deps.streamHeartbeatMs);
-    await stream.readUntil(": still here");
+    await stream.readUntil(": still here\nid: ");
     await api.repositories.apiKeys.remove(apiKey.id);
     await api.clock.advance(api.deps.streamHeartbeatMs);
-    expect(await stream.readUntil("\n\nevent: end")).toContain('"code":"access_ended"');
+    expect(await stream.readUntil("event: end")).toContain('"code":"access_ended"');
     expect(await stream.ended()).toBe(true);
   });
 
@@ -207,7 +210,7 @@ describe("the stream of events", () => {
 
 test("a client that does not keep up is told so and cut off, and costs a bounded amount", async () => {
   const stream = createEventStream(1000);
-  for (let n = 0; n < 1000; n += 1) stream.send({ id: "", event: eventOf(ours, "up", n) });
+  for (let n = 0; n < 1000; n += 1) stream.send({ id: "", item: eventOf(ours, "up", n) });
   expect(stream.body.readableLength).toBeLessThan(1200);
   const chunks = await stream.body.toArray();
   const text = chunks.map(String).join("");
@@ -215,9 +218,22 @@ test("a client that does not keep up is told so and cut off, and costs a bounded
   expect(text).toMatch(/event: end\ndata: \{"code":"too_slow".*\}\n\n$/);
 });
 
+test("a stream that carries nothing for its client says where it is all the same", async () => {
+  const headers = await api.keyFor("viewer", ours.tenant.id);
+  const first = await connect("?kind=join", headers);
+  for (let n = 0; n < 20; n += 1) api.feed.emit(eventOf(theirs, "up", n));
+  await api.clock.advance(api.deps.streamHeartbeatMs);
+  const [position = ""] = idsIn(await first.readUntil(": still here\nid: "));
+  expect(position).toMatch(/-20$/);
+  first.end();
+  api.feed.emit(eventOf(ours, "join", 21));
+  const second = await connect(`?kind=join&lastEventId=${position}`, headers);
+  expect(second.before).toMatch(/^id: .*-21\nevent: join\ndata: \{"n":21\}/);
+});
+
 test("a line break in data does not end the event", async () => {
   const stream = createEventStream(1000);
-  stream.send({ id: "1", event: { ...eventOf(ours, "up", 1), json: '{\n"n":1}' } });
+  stream.send({ id: "1", item: { ...eventOf(ours, "up", 1), json: '{\n"n":1}' } });
   stream.end("server_stopping", "");
   const text = (await stream.body.toArray()).map(String).join("");
   expect(text).toContain('event: up\ndata: {\ndata: "n":1}\n\n');

@@ -1,4 +1,3 @@
-import type { LightMyRequestResponse } from "fastify";
 import Type, { type Static } from "typebox";
 import Value from "typebox/value";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -8,6 +7,10 @@ import { addTenantWithDevice } from "../../support/catalog.ts";
 
 const Operation = Type.Object({
   parameters: Type.Optional(Type.Array(Type.Object({ name: Type.String(), in: Type.String() }))),
+  responses: Type.Record(
+    Type.String(),
+    Type.Object({ content: Type.Optional(Type.Record(Type.String(), Type.Unknown())) }),
+  ),
   requestBody: Type.Optional(
     Type.Object({
       content: Type.Object({
@@ -84,9 +87,11 @@ let api: TestApi;
 let headers: Readonly<Record<string, string>>;
 let ids: Readonly<Record<string, string>>;
 let routes: readonly Route[];
+let base: string;
 
 beforeAll(async () => {
   api = await startTestApi();
+  base = await api.app.listen({ host: "127.0.0.1", port: 0 });
   headers = await api.keyFor("administrator", null);
   const { tenant, application, profile, device } = await addTenantWithDevice(api.repositories, "T", "0000000000000001");
   const gatewayId = "00000000000000aa";
@@ -115,20 +120,42 @@ const methodOf = (text: string): Method => methods.find(method => method === tex
 const urlOf = (path: string, replaced: Readonly<Record<string, string>> = {}): string =>
   path.replace(/\{(\w+)\}/g, (_text, name: string) => replaced[name] ?? ids[name] ?? "");
 
-const send = (route: Route, url: string, payload?: string): Promise<LightMyRequestResponse> =>
-  api.app.inject({
+interface Answer {
+  readonly status: number;
+  readonly type: string;
+  readonly body: string;
+}
+
+const isStream = ({ operation }: Route): boolean =>
+  operation.responses["200"]?.content?.["text/event-stream"] !== undefined;
+
+async function send(route: Route, url: string, payload?: string): Promise<Answer> {
+  if (isStream(route)) return sendToStream(url);
+  const answer = await api.app.inject({
     method: route.method,
     url,
     headers: payload === undefined ? headers : { ...headers, "content-type": "application/json" },
     ...(payload !== undefined && { payload }),
   });
+  return { status: answer.statusCode, type: String(answer.headers["content-type"]), body: answer.body };
+}
+
+/** A stream that opens has no end to wait for. */
+async function sendToStream(url: string): Promise<Answer> {
+  const leaving = new AbortController();
+  const answer = await fetch(`${base}${url}`, { headers, signal: leaving.signal });
+  const isOpen = answer.status === 200;
+  const body = isOpen ? "" : await answer.text();
+  if (isOpen) leaving.abort();
+  return { status: answer.status, type: answer.headers.get("content-type") ?? "", body };
+}
 
 /** An answer below 500; a refusal is a problem document that says what it is. */
-function expectSound(answer: LightMyRequestResponse, what: string): void {
-  expect(answer.statusCode, `${what.slice(0, 300)}: ${answer.body}`).toBeLessThan(500);
-  if (answer.statusCode < 400) return;
-  expect(answer.headers["content-type"], `${what.slice(0, 300)}: ${answer.body}`).toContain("application/problem+json");
-  expect(answer.json()).toMatchObject({ status: answer.statusCode, code: expect.stringMatching(/^[a-z0-9_]+$/) });
+function expectSound({ status, type, body }: Answer, what: string): void {
+  expect(status, `${what.slice(0, 300)}: ${body}`).toBeLessThan(500);
+  if (status < 400) return;
+  expect(type, `${what.slice(0, 300)}: ${body}`).toContain("application/problem+json");
+  expect(JSON.parse(body)).toMatchObject({ status, code: expect.stringMatching(/^[a-z0-9_]+$/) });
 }
 
 function* hostileRequests(route: Route): Generator<string> {
@@ -163,7 +190,7 @@ describe("no input is a fault of the server:", () => {
           const body =
             route.operation.requestBody && JSON.stringify(bodyOf(`${route.method} ${route.path}`, ids) ?? {});
           const answer = await send(route, url, body);
-          expect(answer.statusCode, `${route.method} ${url.slice(0, 300)}: ${answer.body}`).toBeLessThan(500);
+          expect(answer.status, `${route.method} ${url.slice(0, 300)}: ${answer.body}`).toBeLessThan(500);
         }
       }
     }
@@ -174,8 +201,6 @@ describe("no input is a fault of the server:", () => {
       for (const { name } of (route.operation.parameters ?? []).filter(parameter => parameter.in === "query")) {
         for (const text of hostileTexts) {
           for (const query of [`${name}=${text}`, `${name}=${text}&${name}=${text}`, `${name}[a]=${text}&limit=x`]) {
-            // A stream that opens has no end to wait for.
-            if (route.path === "/api/events" && name === "kind" && text === "[]=1") continue;
             expectSound(await send(route, `${urlOf(route.path)}?${query}`), `${route.method} ${route.path}?${query}`);
           }
         }
@@ -185,14 +210,18 @@ describe("no input is a fault of the server:", () => {
 
   test("bodies of other kinds", async () => {
     for (const type of ["text/plain", "application/xml", "application/json; charset=utf-16", "nonsense"]) {
-      const answer = await api.app.inject({
+      const {
+        statusCode,
+        headers: answered,
+        body,
+      } = await api.app.inject({
         method: "POST",
         url: "/api/tenants",
         headers: { ...headers, "content-type": type },
         payload: "<a/>",
       });
-      expectSound(answer, type);
-      expect(answer.statusCode).toBeGreaterThanOrEqual(400);
+      expectSound({ status: statusCode, type: String(answered["content-type"]), body }, type);
+      expect(statusCode).toBeGreaterThanOrEqual(400);
     }
   });
 });
