@@ -39,7 +39,7 @@ function jsonObjectOf(text: string): Readonly<Record<string, unknown>> {
   }
 }
 
-function show(event: ServerSentEvent, isJson: boolean, terminal: Terminal): void {
+function show(event: ServerSentEvent & { readonly data: string }, isJson: boolean, terminal: Terminal): void {
   if (event.name === "end") {
     const { code, message } = jsonObjectOf(event.data);
     // Whoever has lost the right would be refused for ever; every other end is worth another try.
@@ -64,7 +64,8 @@ async function follow(response: Response, isJson: boolean, terminal: Terminal): 
     // A lost connection shows as an error of the stream, and is an end like others.
     const next = await events.next().catch(() => undefined);
     if (next === undefined || next.done === true) return lastId;
-    show(next.value, isJson, terminal);
+    const { data, ...event } = next.value;
+    if (data !== undefined) show({ ...event, data }, isJson, terminal);
     lastId = next.value.id ?? lastId;
   }
 }

@@ -1,6 +1,6 @@
 import createFetchClient, { type Client as FetchClient } from "openapi-fetch";
+import { followEvents, type Opened } from "./live-events.ts";
 import type { components, paths } from "./openapi.d.ts";
-import { readServerSentEvents } from "./server-sent-events.ts";
 
 /** Records of the API, by name: `Schemas["Device"]`. */
 export type Schemas = components["schemas"];
@@ -15,7 +15,7 @@ export interface ClientOptions {
   readonly fetch?: (request: Request) => Promise<Response>;
 }
 
-export type EventQuery = NonNullable<paths["/api/events"]["get"]["parameters"]["query"]>;
+export type EventQuery = Omit<NonNullable<paths["/api/events"]["get"]["parameters"]["query"]>, "lastEventId">;
 
 export interface EventOptions {
   /** Of the last event that was read before: what came since is given first, or a `gap` when it is not known any more. */
@@ -24,7 +24,7 @@ export interface EventOptions {
   readonly signal?: AbortSignal;
 }
 
-/** What a device said; or `gap`, when events are missing here; or `end`, with the server's reason to end the stream. */
+/** What a device said; or `gap`, when events are missing here. */
 export interface LiveEvent {
   readonly kind: string;
   /** For `lastEventId` of a later stream. */
@@ -34,7 +34,11 @@ export interface LiveEvent {
 }
 
 export interface Client extends FetchClient<paths> {
-  /** What devices say from now on, until the connection ends. Throws ApiProblem when the server refuses. */
+  /**
+   * What devices say from now on. A connection that is lost is opened again, and goes on after the last event that was
+   * given. Throws ApiProblem when the server refuses for good, as it does once the token has ended; and what `fetch` throws
+   * when the server cannot be reached at first.
+   */
   events(query?: EventQuery, options?: EventOptions): AsyncGenerator<LiveEvent>;
 }
 
@@ -76,6 +80,21 @@ export async function* allItems<Item>(
   }
 }
 
+/** Answers that may be others when asked again. */
+const isPassing = (status: number): boolean => status === 429 || status >= 500;
+
+/** Throws ApiProblem for a refusal that is not passing. */
+function openedOf(answer: {
+  readonly data?: ReadableStream<Uint8Array> | null;
+  readonly error?: Problem;
+  readonly response: Response;
+}): Opened {
+  const { error, response } = answer;
+  if (error === undefined || !isPassing(response.status)) return { kind: "open", body: dataOf(answer) };
+  const seconds = Number(response.headers.get("retry-after") ?? 0);
+  return { kind: "failed", fault: new ApiProblem(error), retryAfterMs: seconds > 0 ? seconds * 1000 : 0 };
+}
+
 /** A client of one server: an operation for each of its OpenAPI document, typed by it, and its stream of events. */
 export function createClient({ url, token, fetch }: ClientOptions): Client {
   const client = createFetchClient<paths>({
@@ -84,12 +103,13 @@ export function createClient({ url, token, fetch }: ClientOptions): Client {
     ...(fetch && { fetch }),
   });
   async function* events(query: EventQuery = {}, options: EventOptions = {}): AsyncGenerator<LiveEvent> {
-    const { lastEventId, signal } = options;
-    const header = lastEventId === undefined ? {} : { "Last-Event-ID": lastEventId };
-    const body = dataOf(
-      await client.GET("/api/events", { params: { query, header }, parseAs: "stream", ...(signal && { signal }) }),
-    );
-    for await (const { name, data, id } of readServerSentEvents(body)) {
+    const { lastEventId, signal = new AbortController().signal } = options;
+    const open = async (lastId: string | undefined, connection: AbortSignal): Promise<Opened> => {
+      const header = lastId === undefined ? {} : { "Last-Event-ID": lastId };
+      const opening = { params: { query, header }, parseAs: "stream", signal: connection } as const;
+      return client.GET("/api/events", opening).then(openedOf, fault => ({ kind: "failed", fault, retryAfterMs: 0 }));
+    };
+    for await (const { name, data, id } of followEvents({ open, lastEventId, signal })) {
       const content: unknown = JSON.parse(data);
       yield { kind: name, content, ...(id !== undefined && { id }) };
     }

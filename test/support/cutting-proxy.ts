@@ -7,6 +7,8 @@ export interface CuttingProxy {
   cutAfter(text: string): Promise<void>;
   /** Passes on bytes that contain `text` but for the `nth` that do: the server never gets those, the client no answer. */
   cutBefore(text: string, nth: number): Promise<void>;
+  /** Passes answers on until one has `text`, of which the client gets half, and then nothing more. */
+  cutWithin(text: string): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -14,6 +16,7 @@ export interface CuttingProxy {
 export async function startCuttingProxy(serverPort: number): Promise<CuttingProxy> {
   let wanted: { readonly text: string; readonly done: () => void } | undefined;
   let refused: { readonly text: string; left: number; readonly done: () => void } | undefined;
+  let halved: { readonly text: string; readonly done: () => void } | undefined;
   const sockets = new Set<Socket>();
   const server = createServer(client => {
     const upstream = connect(serverPort, "127.0.0.1");
@@ -46,7 +49,14 @@ export async function startCuttingProxy(serverPort: number): Promise<CuttingProx
       }
       upstream.write(bytes);
     });
-    upstream.on("data", bytes => {
+    upstream.on("data", (bytes: Buffer) => {
+      const at = halved === undefined ? -1 : bytes.indexOf(halved.text);
+      if (halved !== undefined && at >= 0) {
+        client.write(bytes.subarray(0, at + halved.text.length / 2), end);
+        halved.done();
+        halved = undefined;
+        return;
+      }
       if (cutting === undefined) {
         client.write(bytes);
         return;
@@ -68,6 +78,10 @@ export async function startCuttingProxy(serverPort: number): Promise<CuttingProx
     cutBefore: (text, nth) =>
       new Promise(done => {
         refused = { text, left: nth, done };
+      }),
+    cutWithin: text =>
+      new Promise(done => {
+        halved = { text, done };
       }),
     async close() {
       for (const socket of sockets) socket.destroy();
