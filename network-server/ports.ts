@@ -39,7 +39,10 @@ export interface MacWishes {
 export interface DeviceProfileConfig {
   readonly id: DeviceProfileId;
   readonly region: RegionName;
-  /** Which configuration of the region applies; absent: that of the gateway which hears the device join, else the first. */
+  /**
+   * Which configuration of the region applies; absent: that of the gateway which hears the device join or, activated by
+   * personalisation, send for the first time, else the first.
+   */
   readonly regionConfigId?: string;
   readonly macVersion: MacVersion;
   readonly regionalParameters: RegionalParametersRevision;

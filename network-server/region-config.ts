@@ -26,19 +26,26 @@ export function defaultRegionConfig(region: RegionName): RegionConfig {
 }
 
 /** The part of a profile that tells where its devices are at home. */
-export type RegionChoice = Pick<DeviceProfileConfig, "region" | "regionConfigId" | "regionalParameters" | "mac">;
+export interface RegionChoice
+  extends Pick<DeviceProfileConfig, "region" | "regionConfigId" | "regionalParameters" | "mac"> {
+  /** What was settled by the gateways that heard the device; counts where the profile names none that exists. */
+  readonly settledConfigId?: string;
+}
 
 /**
- * The configuration that a device's profile names, else the first of its region, else the region's default; what the
- * profile and then the device itself wish goes before it.
+ * The configuration that a device's profile names, else the one that was settled for it, else the first of its region, else the
+ * region's default; what the profile and then the device itself wish goes before it.
  */
 export function regionConfigFor(
   configs: readonly RegionConfig[],
   profile: RegionChoice,
   device: Pick<DeviceConfig, "mac"> = {},
 ): RegionConfig {
+  const named = (name: string | undefined) =>
+    configs.find(({ id, region }) => region === profile.region && id === name);
   const config =
-    configs.find(({ id, region }) => region === profile.region && id === profile.regionConfigId) ??
+    named(profile.regionConfigId) ??
+    named(profile.settledConfigId) ??
     configs.find(({ region }) => region === profile.region) ??
     knownDefault(profile.region);
   return hasMembers(profile.mac) || hasMembers(device.mac) ? { ...config, ...profile.mac, ...device.mac } : config;
@@ -70,13 +77,15 @@ export function profileOfSession(
   profile: RegionChoice,
   session: { readonly region: RegionName; readonly regionConfigId?: string },
 ): RegionChoice {
-  const { regionalParameters, mac, regionConfigId = session.regionConfigId } = profile;
+  const { regionalParameters, mac, regionConfigId } = profile;
+  const settledConfigId = session.regionConfigId ?? profile.settledConfigId;
   const isChosen = regionForProfile(profile).joinChannels.some(channel => channel.region === session.region);
   return {
     region: isChosen ? session.region : profile.region,
     regionalParameters,
     ...(mac && { mac }),
     ...(regionConfigId !== undefined && { regionConfigId }),
+    ...(settledConfigId !== undefined && { settledConfigId }),
   };
 }
 

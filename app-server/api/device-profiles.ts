@@ -14,7 +14,7 @@ import { change, Description, Int32, Name, NoContent, pageOf, strict, TagMap, Ti
 const Region = Type.Enum([...regionNames]);
 const RegionConfigId = Type.Union([Type.String({ minLength: 1, maxLength: 100 }), Type.Null()], {
   description:
-    "Which configuration of the region applies; null: that of the gateway which hears a device join, else the first.",
+    "Which configuration of the region applies; null: that of the gateway which first hears a device join or, without a join, send; else the first.",
 });
 const AdrLimit = (description: string) =>
   Type.Union([Type.Integer({ minimum: 0, maximum: 15 }), Type.Null()], { description });

@@ -13,6 +13,7 @@ import type { OpenUplink } from "../session-record.ts";
 import { completeUplink } from "./complete.ts";
 import { type Collection, repeatAfterUs } from "./dedup.ts";
 import { type Candidate, matchDataFrame, matchNewFrame, type UplinkRadio, type Verdict } from "./match.ts";
+import { homeOfFirstUplink } from "./membership.ts";
 import { acknowledgeRepeat, noteRepeat } from "./repeat.ts";
 
 /** A device whose session might have signed a frame. */
@@ -226,11 +227,13 @@ async function accept(
     receptions: [{ rxInfo: first.rxInfo, snrDb: first.snrDb }],
     ...(context.peers.isShared && { instance: context.peers.instance }),
   };
+  const regionConfigId = await homeOfFirstUplink(context, config.profile, session, first.gatewayId);
   const accepted = await commitDevice(context, loaded, {
     state: {
       // The first uplink under new keys ends the old session (C31).
       active: {
         ...session,
+        ...(regionConfigId !== undefined && { regionConfigId }),
         fCntUp: verdict.fCnt + 1,
         lastMic: hexOf(frame.mic),
         ...(frame.ack && { lastConfFCnt: session.confFCntDown }),

@@ -125,7 +125,7 @@ async function radioOf(
   if (dataRate === undefined) return wrongChannel(device, frequencyHz);
   const membership = await membershipOf(context, asked, collection);
   if (membership.kind === "elsewhere") return otherConfiguration(asked, membership.regionConfigIds);
-  const profile = { ...asked, ...(membership.regionConfigId && { regionConfigId: membership.regionConfigId }) };
+  const profile = { ...asked, ...(membership.regionConfigId && { settledConfigId: membership.regionConfigId }) };
   const config = regionConfigFor(context.regionConfigs, profile, device);
   const number = region.channelOf(region.defaultChannels, frequencyHz, dataRate);
   return {

@@ -2,6 +2,7 @@ import type { GatewayId } from "../../lorawan/ids.ts";
 import type { RegionName } from "../../lorawan/region/region.ts";
 import type { NetworkContext } from "../context.ts";
 import type { DeviceProfileConfig } from "../ports.ts";
+import type { Session } from "../session.ts";
 import type { Collection } from "./dedup.ts";
 
 /** What the gateways that heard a Join-Request say of the configuration it falls under. */
@@ -29,7 +30,24 @@ export async function membershipOf(
   return { kind: "elsewhere", regionConfigIds: [...new Set(all.flatMap(id => id ?? []))] };
 }
 
-const configurationOf = async (
+/**
+ * A device that was activated by personalisation belongs where its first uplink is heard, as one that joins belongs where its
+ * Join-Request is. Undefined where that is settled already, by the profile or by earlier uplinks, or where nobody says.
+ */
+export async function homeOfFirstUplink(
+  context: NetworkContext,
+  profile: Pick<DeviceProfileConfig, "regionConfigId">,
+  session: Pick<Session, "region" | "joinEui" | "lastUplinkAtMs">,
+  gatewayId: GatewayId,
+): Promise<string | undefined> {
+  const { region, joinEui, lastUplinkAtMs } = session;
+  if (joinEui !== undefined || lastUplinkAtMs !== undefined) return undefined;
+  if (existing(context, region, profile.regionConfigId) !== undefined) return undefined;
+  return configurationOf(context, region, gatewayId);
+}
+
+/** The configuration that the gateway is set up for, if it is one of this region. */
+export const configurationOf = async (
   context: NetworkContext,
   region: RegionName,
   gatewayId: GatewayId,

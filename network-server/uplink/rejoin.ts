@@ -17,6 +17,7 @@ import type { Collection } from "./dedup.ts";
 import type { JoinGuard } from "./join-limit.ts";
 import type { Assignment } from "./join-session.ts";
 import { acceptSettings, askForSession, copiesDifferMs, freshStart, keepJoined, sendAccept } from "./join-steps.ts";
+import { configurationOf } from "./membership.ts";
 
 type RejoinRequest = RejoinRequest1 | RejoinRequest02;
 
@@ -46,7 +47,8 @@ export function createRejoins(context: NetworkContext, guard: JoinGuard) {
     const checked = frame.rejoinType === 1 ? await unsigned(frame, device) : await signed(collection, frame, device);
     if (typeof checked === "string") return refuse(collection, checked, device);
     const { session } = checked;
-    const plan = planRejoin(context, device, frame, collection, session);
+    const home = await configurationOf(context, device.profile.region, collection.first.gatewayId);
+    const plan = planRejoin(context, device, frame, collection, session, home);
     if (!plan) return refuse(collection, "wrong_channel", device);
     const { request, assignment, windows } = plan;
     const outcome = await askForSession(context, guard, {
@@ -117,19 +119,25 @@ interface RejoinPlan {
   readonly windows: readonly ReceiveWindow[];
 }
 
-/** Undefined when the frame was heard where the device's region has no uplinks. */
+/**
+ * Undefined when the frame was heard where the device's region has no uplinks.
+ * @param home configuration of the gateway that heard it, which counts where the session is lost.
+ */
 function planRejoin(
   context: NetworkContext,
   device: DeviceConfig,
   frame: RejoinRequest,
   { first }: Collection,
   session: Session | undefined,
+  home: string | undefined,
 ): RejoinPlan | undefined {
   const region = session ? regionOfSession(session) : regionForProfile(device.profile);
   const dataRate = region.dataRateOf(first.modulation, "up");
   if (dataRate === undefined) return undefined;
   const heard = { frequencyHz: first.frequencyHz, dataRate };
-  const profile = session ? profileOfSession(device.profile, session) : device.profile;
+  const profile = session
+    ? profileOfSession(device.profile, session)
+    : { ...device.profile, ...(home !== undefined && { settledConfigId: home }) };
   const config = regionConfigFor(context.regionConfigs, profile, device);
   const after =
     frame.rejoinType === 2 && session

@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import type { NetworkServerConfig } from "../../network-server/config.ts";
 import type { DeviceProfileConfig } from "../../network-server/ports.ts";
 import { defaultRegionConfig } from "../../network-server/region-config.ts";
+import { joined11 } from "../support/life11.ts";
 import { lifeOf, personalisedLife } from "../support/radio-life.ts";
 import { createScenario } from "../support/scenario.ts";
 
@@ -76,6 +77,57 @@ describe("two configurations of EU868 at once", () => {
     expect((await life.eventsOf(life.device.devEui)).at(-1)).toMatchObject({ kind: "up", regionConfigId: "valley" });
     life.expectAllHeard();
     await life.expectAgreement();
+  });
+
+  test("a device that was activated by personalisation takes that of the gateway which hears it first, and keeps it", async () => {
+    const life = await personalisedLife({
+      network: { regions },
+      gatewayConfigs: [{ regionConfigId: "valley" }],
+      profile: { abp: { rx1DelaySeconds: 1, rx1DrOffset: 0 } },
+    });
+    await life.sendMany(5);
+    expect(life.parameters()).toMatchObject({ rx1DelaySeconds: 5, rx1DrOffset: 2, rx2DataRate: 3 });
+    expect(extraChannels(life)).toEqual([865_500_000]);
+    const ups = (await life.eventsOf(life.device.devEui)).filter(event => event.kind === "up");
+    expect(new Set(ups.map(event => event.regionConfigId))).toEqual(new Set(["valley"]));
+    // Another gateway hears it better from now on; what is settled stays.
+    await life.addGateway({ position: { eastM: 290, northM: 0, heightM: 30 } }, { regionConfigId: "town" });
+    await life.sendMany(3);
+    expect((await life.eventsOf(life.device.devEui)).at(-1)).toMatchObject({ kind: "up", regionConfigId: "valley" });
+    expect(life.parameters().rx1DelaySeconds).toBe(5);
+  });
+
+  test("a device activated by personalisation stays with what its profile names, whoever hears it", async () => {
+    const life = await personalisedLife({
+      network: { regions },
+      gatewayConfigs: [{ regionConfigId: "valley" }],
+      profile: { regionConfigId: "town" },
+    });
+    await life.sendMany(5);
+    expect(extraChannels(life)).toEqual([867_100_000, 867_300_000]);
+    expect((await life.eventsOf(life.device.devEui)).at(-1)).toMatchObject({ regionConfigId: "town" });
+  });
+
+  test("a profile that names a configuration which does not exist is as one that names none, after the join too", async () => {
+    const scenario = await createScenario({ network: { regions } });
+    const gateway = await scenario.addGateway({}, { regionConfigId: "valley" });
+    const life = lifeOf(scenario, [gateway], await started(scenario, { regionConfigId: "village" }));
+    await life.sendMany(5);
+    expect(extraChannels(life)).toEqual([865_500_000]);
+    await life.expectAgreement();
+  });
+
+  test("C35 a device whose session is lost here rejoins into the configuration of the gateway that hears it", async () => {
+    const life = await joined11({ network: { regions } });
+    const { server, devices, devEui, gateway, rejoin, session, device } = life;
+    await server.deactivate(devEui);
+    gateway.stop();
+    await life.addGateway({}, { regionConfigId: "valley" });
+    await rejoin(1);
+    await life.send(1, Uint8Array.of(1));
+    expect(await session()).toMatchObject({ regionConfigId: "valley" });
+    expect(devices.get(devEui)?.profile).not.toHaveProperty("regionConfigId");
+    expect(device.faults).toEqual([]);
   });
 
   test("a gateway of no configuration, or of one that does not exist, is as good as any", async () => {

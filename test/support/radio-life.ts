@@ -8,11 +8,13 @@ import { createScenario, type ScenarioDevice, type ScenarioOptions } from "./sce
 
 type Scenario = Awaited<ReturnType<typeof createScenario>>;
 type GatewayOptions = Parameters<Scenario["addGateway"]>[0];
+type GatewayConfigChanges = Parameters<Scenario["addGateway"]>[1];
 type DeviceChanges = Parameters<Scenario["addDevice"]>[0];
 type DeviceConfigChanges = Parameters<Scenario["addDevice"]>[1];
 
 export interface LifeOptions extends ScenarioOptions {
   readonly gateways?: readonly GatewayOptions[];
+  readonly gatewayConfigs?: readonly GatewayConfigChanges[];
   readonly device?: DeviceChanges;
   readonly config?: DeviceConfigChanges;
 }
@@ -21,7 +23,9 @@ export interface LifeOptions extends ScenarioOptions {
 export async function joinedLife(options: LifeOptions = {}) {
   const scenario = await createScenario(options);
   const gateways: UdpGateway[] = [];
-  for (const gateway of options.gateways ?? [{}]) gateways.push(await scenario.addGateway(gateway));
+  for (const [index, gateway] of (options.gateways ?? [{}]).entries()) {
+    gateways.push(await scenario.addGateway(gateway, options.gatewayConfigs?.[index]));
+  }
   const device = await scenario.addDevice(options.device, options.config);
   device.device.start();
   await scenario.clock.advance(15_000);
@@ -32,7 +36,9 @@ export async function joinedLife(options: LifeOptions = {}) {
 export async function personalisedLife(options: LifeOptions = {}) {
   const scenario = await createScenario(options);
   const gateways: UdpGateway[] = [];
-  for (const gateway of options.gateways ?? [{}]) gateways.push(await scenario.addGateway(gateway));
+  for (const [index, gateway] of (options.gateways ?? [{}]).entries()) {
+    gateways.push(await scenario.addGateway(gateway, options.gatewayConfigs?.[index]));
+  }
   const nwkSKey = "0a".repeat(16);
   const appSKey = "0b".repeat(16);
   const devAddr = parseDevAddr("01020304");
