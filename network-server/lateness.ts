@@ -100,7 +100,7 @@ function judgeOffset(board: Board, reception: Reception): { readonly board: Boar
   if (clockIsFresh || !fresh || byCounterUs === undefined) return begins;
   const odd = { ...board, other: sameOther(board, offsetUs, nowUs) };
   if (byClockUs !== undefined && fresh.clockIsRight) {
-    return { board: odd, lateByUs: Math.max(lateAfterUs + 1, byClockUs) };
+    return { board: odd, lateByUs: byClockUs };
   }
   const heldUs = modulo(byCounterUs);
   const isOutOfStep = Math.min(heldUs, wrapUs - heldUs) < leastHeldUs;

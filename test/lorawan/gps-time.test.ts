@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { gpsMsOf, leapSeconds, utcMsOf } from "../../lorawan/gps-time.ts";
+import { gpsMsOf, type LeapSecondEntry, leapSeconds, utcMsOf } from "../../lorawan/gps-time.ts";
 
 describe("C48 GPS time", () => {
   test.each([
@@ -19,6 +19,34 @@ describe("C48 GPS time", () => {
   test("C48 GPS is 18 s ahead of UTC since 2017", () => {
     const utcMs = Date.parse("2025-06-01T00:00:00Z");
     expect(gpsMsOf(utcMs) - (utcMs - Date.parse("1980-01-06T00:00:00Z"))).toBe(18_000);
+  });
+
+  test("C48 the table is that of leap-seconds.list, which counts from 1900 and has TAI, 19 s ahead of GPS", () => {
+    const published = [
+      [2571782400, 20],
+      [2603318400, 21],
+      [2634854400, 22],
+      [2698012800, 23],
+      [2776982400, 24],
+      [2840140800, 25],
+      [2871676800, 26],
+      [2918937600, 27],
+      [2950473600, 28],
+      [2982009600, 29],
+      [3029443200, 30],
+      [3076704000, 31],
+      [3124137600, 32],
+      [3345062400, 33],
+      [3439756800, 34],
+      [3550089600, 35],
+      [3644697600, 36],
+      [3692217600, 37],
+    ];
+    const from1900 = ({ fromUtcMs, gpsMinusUtcSeconds }: LeapSecondEntry) => [
+      (fromUtcMs - Date.UTC(1900, 0, 1)) / 1000,
+      gpsMinusUtcSeconds + 19,
+    ];
+    expect(leapSeconds.map(from1900)).toEqual(published);
   });
 
   test("C48 the table rises by one second a line", () => {

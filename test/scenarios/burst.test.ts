@@ -34,7 +34,7 @@ test("C74 thirty frames of one device that arrive at once are all delivered, in 
   expect(ups.map(event => event.fCnt)).toEqual(Array.from({ length: 30 }, (_, fCnt) => fCnt));
 });
 
-test("an uplink whose device takes longer to be found is not overtaken by the device's next one", async () => {
+test("C74 an uplink whose device takes longer to be found is not overtaken by the device's next one", async () => {
   const { clock, store, air, addGateway, addDevice, eventsOf } = await createScenario();
   await addGateway();
   const { devEui } = await addDevice();

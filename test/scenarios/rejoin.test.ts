@@ -1,4 +1,6 @@
 import { describe, expect, test } from "vitest";
+import { matchesNetId } from "../../lorawan/dev-addr.ts";
+import { parseDevAddr, parseNetId } from "../../lorawan/ids.ts";
 import { joined11, life11 } from "../support/life11.ts";
 
 const text = (value: string): Uint8Array => Uint8Array.from(Buffer.from(value));
@@ -23,6 +25,20 @@ describe("rejoin", () => {
     expect((await events()).filter(({ kind }) => kind === "join")).toHaveLength(2);
     expect(device.faults).toEqual([]);
     expect(await results(life)).toEqual({ accepted: 1 });
+  });
+
+  test("C32 every address that a join or a rejoin gives is of the network's own NetID", async () => {
+    const netId = parseNetId("60002d");
+    const { device, rejoin, send } = await joined11({ network: { netId } });
+    for (const type of [0, 1, 2] as const) {
+      await rejoin(type);
+      await send(1, text("new"));
+    }
+    expect(device.accepts).toHaveLength(4);
+    expect(device.accepts.map(({ devAddr }) => matchesNetId(parseDevAddr(devAddr), netId))).toEqual(
+      Array(4).fill(true),
+    );
+    expect(device.faults).toEqual([]);
   });
 
   test("C35 type 2 keeps the radio parameters, type 0 begins anew", async () => {

@@ -154,6 +154,13 @@ describe("the source rule", () => {
     });
   });
 
+  test("C75 pin knows an IPv4 address that a socket for both families hears", async () => {
+    const bench = await withRule({ kind: "pin" });
+    await admit(bench, gatewayA, home);
+    expect(await verdict(bench, gatewayA, { ...home, address: `::ffff:${home.address}` })).toBe("admitted");
+    expect(await verdict(bench, gatewayA, { ...home, address: `::ffff:${elsewhere.address}` })).toBe("source");
+  });
+
   test("C75 pin takes a new address once the old one is released", async () => {
     const bench = await withRule({ kind: "pin" });
     await admit(bench, gatewayA, home);
@@ -260,6 +267,18 @@ describe("an unknown gateway", () => {
     expect(bench.registry.statuses()).toHaveLength(100);
     await bench.clock.advance(1000);
     expect(await verdict(bench, nthGateway(30_000))).toBe("unknown");
+  });
+
+  test("C75 that goes on speaking stays in the list, and those that fell silent leave it", async () => {
+    const bench = await registryBench([], { acceptUnknown: true });
+    const hear = (index: number) =>
+      admit(bench, nthGateway(index), { address: `10.0.${index >> 8}.${index & 255}`, port: 1700 });
+    for (let index = 1; index <= 1000; index += 1) await hear(index);
+    await hear(1);
+    await hear(1001);
+    const listed = bench.registry.statuses().map(({ gatewayId }) => gatewayId);
+    expect(listed).toContain(nthGateway(1));
+    expect(listed).not.toContain(nthGateway(2));
   });
 
   test("leaves the store when newer ones push it out of the list", async () => {
