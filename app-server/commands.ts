@@ -17,7 +17,7 @@ import { errorLogEvent } from "./uplink.ts";
 
 export interface ApplicationCommandsOptions {
   readonly queue: DownlinkQueue;
-  readonly directory: DeviceDirectory;
+  readonly directory: Pick<DeviceDirectory, "device">;
   readonly clock: Clock;
   readonly metrics: Metrics;
 }

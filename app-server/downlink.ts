@@ -26,7 +26,7 @@ import type {
 
 export interface DownlinkQueueOptions {
   readonly store: Pick<StateStore, "queue" | "enqueue" | "removeQueued" | "flushQueue">;
-  readonly directory: DeviceDirectory;
+  readonly directory: Pick<DeviceDirectory, "device">;
   readonly network: Pick<NetworkControl, "session" | "downlinkSession">;
   readonly vault: AppSKeyVault;
   readonly sandbox: CodecSandbox;

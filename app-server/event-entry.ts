@@ -53,7 +53,7 @@ export interface DecoderOptions extends EventTools {
 /** Records that no application may have become no events; they are counted and logged. */
 export function createEventDecoder(options: DecoderOptions): DecodeEvent {
   const { directory, log, metrics } = options;
-  const skip = (record: LoggedEvent, reason: "malformed" | "unknown_device" | "other_application") => {
+  const skip = (record: LoggedEvent, reason: "malformed" | "unknown_device" | "unknown_application") => {
     metrics.eventsSkipped.inc({ reason });
     log.warn({ devEui: record.devEui, position: record.position, reason }, "event record skipped");
     return [];
@@ -63,8 +63,10 @@ export function createEventDecoder(options: DecoderOptions): DecodeEvent {
     if (event === undefined || event.devEui !== record.devEui) return skip(record, "malformed");
     const device = await directory.device(event.devEui);
     if (device === undefined) return skip(record, "unknown_device");
-    // The same DevEUI may have been deleted and added elsewhere: another tenant must not get what was sent before.
-    if (device.info.applicationId !== event.applicationId) return skip(record, "other_application");
-    return applicationEvents(event, device, options);
+    if (device.info.applicationId === event.applicationId) return applicationEvents(event, device, options);
+    // The device has moved since, or memory here is behind: what was said in an application is that application's. The same
+    // DevEUI may also have been deleted and added elsewhere, and another tenant must not get what was sent before.
+    const then = await directory.deviceIn(event.applicationId, event.devEui);
+    return then === undefined ? skip(record, "unknown_application") : applicationEvents(event, then, options);
   };
 }

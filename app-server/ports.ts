@@ -126,6 +126,11 @@ export interface AppSKeyVault {
 /** The catalog as event handling needs it: from memory, kept fresh by the database's notifications. */
 export interface DeviceDirectory {
   device(devEui: DevEui): Promise<DirectoryDevice | undefined>;
+  /**
+   * The device as one of another application of its tenant, for what it said while it was that; undefined when the
+   * application is gone, or another tenant's.
+   */
+  deviceIn(applicationId: ApplicationId, devEui: DevEui): Promise<DirectoryDevice | undefined>;
 }
 
 export interface DirectoryDevice {

@@ -42,6 +42,8 @@ export interface Directory {
 /** Unknown keys have a cache of their own, so that guesses do not push out what is in use. */
 const maxMisses = 10_000;
 const maxProfiles = 10_000;
+/** Devices that have moved and of which something is still to be delivered. */
+const maxMoved = 10_000;
 /** Devices that one statement reads. */
 const maxDevicesAtOnce = 500;
 const maxUsernames = 10_000;
@@ -58,12 +60,16 @@ const DeviceRow = Type.Object({
   tags: TagsColumn,
   variables: TagsColumn,
 });
-const selectDevices = `select t.id as "tenantId", t.name as "tenantName", a.id as "applicationId",
+const selectDeviceColumns = `select t.id as "tenantId", t.name as "tenantName", a.id as "applicationId",
     a.name as "applicationName", d.device_profile_id as "deviceProfileId", d.name as "deviceName", d.dev_eui as "devEui",
     t.tags || p.tags || a.tags || d.tags as tags, d.variables
-  from devices d join applications a on a.id = d.application_id join tenants t on t.id = a.tenant_id
-    join device_profiles p on p.id = d.device_profile_id
+  from devices d join device_profiles p on p.id = d.device_profile_id`;
+const selectDevices = `${selectDeviceColumns} join applications a on a.id = d.application_id
+    join tenants t on t.id = a.tenant_id
   where d.dev_eui = any($1)`;
+const selectMovedDevice = `${selectDeviceColumns} join applications own on own.id = d.application_id
+    join applications a on a.id = $2 and a.tenant_id = own.tenant_id join tenants t on t.id = a.tenant_id
+  where d.dev_eui = $1`;
 
 const ProfileRow = Type.Object({
   name: Type.String(),
@@ -169,6 +175,8 @@ class ReadThrough<Key, Value> {
 
 interface Caches {
   readonly devices: ReadThrough<DevEui, DirectoryDevice>;
+  /** By application and DevEUI. */
+  readonly moved: ReadThrough<string, DirectoryDevice>;
   readonly profiles: ReadThrough<DeviceProfileId, Profile>;
   readonly logins: ReadThrough<string, Login>;
 }
@@ -183,16 +191,23 @@ function createCaches(sql: Sql, maxDevices: number): Caches {
     const rows = await sql.rows(DeviceRow, selectDevices, [devEuis]);
     return new Map(rows.map(row => [parseDevEui(row.devEui), row]));
   });
-  const devices = new ReadThrough<DevEui, DirectoryDevice>(maxDevices, async devEui => {
-    const row = await deviceRow(devEui);
+  const withProfile = async (row: Static<typeof DeviceRow> | undefined): Promise<DirectoryDevice | undefined> => {
     const profile = row && (await profiles.get(parseDeviceProfileId(row.deviceProfileId)));
     return row && profile && toDirectoryDevice(row, profile);
+  };
+  const devices = new ReadThrough<DevEui, DirectoryDevice>(maxDevices, async devEui =>
+    withProfile(await deviceRow(devEui)),
+  );
+  const moved = new ReadThrough<string, DirectoryDevice>(maxMoved, async key => {
+    const [applicationId, devEui] = key.split(" ");
+    const [row] = await sql.rows(DeviceRow, selectMovedDevice, [devEui, applicationId]);
+    return withProfile(row);
   });
   const logins = new ReadThrough<string, Login>(maxUsernames, async username => {
     const [row] = await sql.rows(LoginRow, selectLogin, [username]);
     return row && { ...row, applicationId: parseApplicationId(row.applicationId) };
   });
-  return { devices, profiles, logins };
+  return { devices, moved, profiles, logins };
 }
 
 const LoginRow = Type.Object({
@@ -210,10 +225,12 @@ interface Login extends MqttLogin {
 const loginChange = "mqtt_credentials ";
 
 /** Payload of the catalog's triggers: table, space, key. A user name may hold spaces itself. */
-function forget({ devices, profiles, logins }: Caches, payload: string): void {
+function forget({ devices, moved, profiles, logins }: Caches, payload: string): void {
   const space = payload.indexOf(" ");
   const table = payload.slice(0, space);
   const key = payload.slice(space + 1);
+  // Seldom anything, and soon read again.
+  if (table !== "mqtt_credentials") moved.clear();
   switch (table) {
     case "devices":
       devices.drop(parseDevEui(key));
@@ -266,6 +283,7 @@ export async function openDirectory(options: DirectoryOptions): Promise<Director
   };
   const forgetAll = () => {
     caches.devices.clear();
+    caches.moved.clear();
     caches.profiles.clear();
     caches.logins.clear();
     tellLogins();
@@ -276,7 +294,10 @@ export async function openDirectory(options: DirectoryOptions): Promise<Director
   };
   const unlisten = await options.sql.listen("catalog", changed, forgetAll);
   return {
-    devices: { device: devEui => caches.devices.get(devEui) },
+    devices: {
+      device: devEui => caches.devices.get(devEui),
+      deviceIn: (applicationId, devEui) => caches.moved.get(`${applicationId} ${devEui}`),
+    },
     mqttCredentials: {
       async verify(username, password) {
         // No row has such a name, and PostgreSQL refuses NUL in a text.

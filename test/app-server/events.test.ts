@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { createEventConsumer, type EventConsumer } from "../../app-server/events.ts";
 import type { ApplicationEvent, CodecSandbox, DirectoryDevice, EventSink } from "../../app-server/ports.ts";
 import { createAppSKeyVault } from "../../app-server/vault.ts";
-import type { DevEui } from "../../lorawan/ids.ts";
+import { type ApplicationId, type DevEui, parseApplicationId } from "../../lorawan/ids.ts";
 import { type Clock, systemClock } from "../../platform/clock.ts";
 import { createLocalLeases } from "../../platform/leases/local.ts";
 import { createLog } from "../../platform/log.ts";
@@ -17,6 +17,8 @@ import {
   randomDevEui,
   uplinkRecord,
 } from "./support/fixtures.ts";
+
+const formerApplicationId = parseApplicationId("37c82e96-be03-4f38-aef3-f83d48582d97");
 
 const noCodecs: CodecSandbox = {
   decode: async () => ({ kind: "failed", message: "no codecs here" }),
@@ -54,6 +56,10 @@ function createScene(devices: ReadonlyMap<DevEui, DirectoryDevice> | undefined =
       asks.push(devEui);
       return devices === undefined ? directoryDevice({ kind: "none" }, { devEui }) : devices.get(devEui);
     },
+    deviceIn: async (applicationId: ApplicationId, devEui: DevEui) =>
+      applicationId === formerApplicationId
+        ? directoryDevice({ kind: "none" }, { devEui, applicationId, applicationName: "Former" })
+        : undefined,
   };
   return {
     ...log,
@@ -263,7 +269,29 @@ test("a store that cannot be read for a while loses nothing", async () => {
   expect(sink.counters()).toEqual([0, 1]);
 });
 
-test("records that are malformed, of deleted devices or of another application are counted and skipped", async () => {
+test("what a device said before it moved is delivered to the application that it was in, in order", async () => {
+  const devEui = randomDevEui();
+  const moved = directoryDevice({ kind: "none" }, { devEui, applicationId: otherApplicationId });
+  const scene = createScene(new Map([[devEui, moved]]));
+  const sink = createSink("mqtt");
+  for (const [fCnt, applicationId] of [formerApplicationId, formerApplicationId, otherApplicationId].entries()) {
+    scene.append(devEui, bytesOf(uplinkRecord({ devEui, applicationId, fCnt })));
+  }
+  await scene.start(sink.sink);
+  await scene.clock.advance(500);
+  const told = sink.taken.map(({ applicationId, json }) => {
+    const { fCnt, deviceInfo } = JSON.parse(json);
+    return [fCnt, applicationId, deviceInfo.applicationId];
+  });
+  expect(told).toEqual([
+    [0, formerApplicationId, formerApplicationId],
+    [1, formerApplicationId, formerApplicationId],
+    [2, otherApplicationId, otherApplicationId],
+  ]);
+  expect(scene.waiting()).toBe(0);
+});
+
+test("records that are malformed, of deleted devices or of unknown applications are counted and skipped", async () => {
   const [known, deleted, moved] = [randomDevEui(), randomDevEui(), randomDevEui()];
   const device = (devEui: DevEui) => directoryDevice({ kind: "none" }, { ...deviceInfo, devEui });
   const movedDevice = directoryDevice({ kind: "none" }, { devEui: moved, applicationId: otherApplicationId });
@@ -287,7 +315,7 @@ test("records that are malformed, of deleted devices or of another application a
   expect(Object.fromEntries(values.map(({ labels, value }) => [labels.reason, value]))).toEqual({
     malformed: 2,
     unknown_device: 1,
-    other_application: 1,
+    unknown_application: 1,
   });
 });
 

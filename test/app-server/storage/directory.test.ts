@@ -121,6 +121,33 @@ describe("the device directory", () => {
     await vi.waitFor(async () => expect(await directory.devices.device(devEui)).toBeUndefined());
   });
 
+  test("gives a device as it would be in another application of its tenant, and of no other tenant", async () => {
+    const { repositories, directory, prepared } = await setUp(async repositories => {
+      const { tenant, device } = await acme(repositories);
+      const other = await addTenantWithDevice(repositories, "Other", "0000000000000002");
+      const former = { tenantId: tenant.id, name: "former", description: "", tags: { floor: "3" } };
+      return { former: await repositories.applications.create(former), device, other };
+    });
+    const { former, device, other } = prepared;
+    const { deviceIn } = directory.devices;
+    expect(await deviceIn(former.id, devEui)).toMatchObject({
+      info: {
+        applicationId: former.id,
+        applicationName: "former",
+        tags: { floor: "3" },
+        deviceName: device.name,
+        devEui,
+      },
+    });
+    expect(await deviceIn(other.application.id, devEui)).toBeUndefined();
+    await repositories.applications.update(former.id, { name: "renamed" });
+    await vi.waitFor(async () =>
+      expect(await deviceIn(former.id, devEui)).toMatchObject({ info: { applicationName: "renamed" } }),
+    );
+    await repositories.applications.remove(former.id);
+    await vi.waitFor(async () => expect(await deviceIn(former.id, devEui)).toBeUndefined());
+  });
+
   test("forgets everything when notifications may have been missed", async () => {
     const { directory, watch } = await setUp(acme);
     const before = await directory.devices.device(devEui);
