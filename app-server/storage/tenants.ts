@@ -3,7 +3,7 @@ import { parseTenantId } from "../../lorawan/ids.ts";
 import type { Sql } from "../../platform/sql.ts";
 import { CatalogConflict, type Tenant, type Tenants } from "../catalog-ports.ts";
 import { type Columns, jsonColumn, selectList, TagsColumn, timestampSorts } from "./statement.ts";
-import { createTable, inTenants, named, noneLeft, withTags } from "./table.ts";
+import { createTable, inTenants, named, noneLeft, type TableDefinition, withTags } from "./table.ts";
 
 const Row = Type.Object({
   id: Type.String(),
@@ -20,17 +20,19 @@ const contents = `select 1 from gateways where tenant_id = $1
 const stillUsed = () =>
   new CatalogConflict("still_in_use", "The tenant still has devices or gateways; delete them first.");
 
+export const tenantTable: TableDefinition<typeof Row, Tenant> = {
+  name: "tenants",
+  key: "id",
+  row: Row,
+  columns,
+  selected: `tenants.id, ${selectList(columns, "tenants")}`,
+  sorts: { name: "tenants.name", ...timestampSorts("tenants") },
+  placeOf: (row, by) => [row[by], row.id],
+  toItem: row => ({ ...row, id: parseTenantId(row.id) }),
+};
+
 export function createTenants(sql: Sql): Tenants {
-  const table = createTable(sql, {
-    name: "tenants",
-    key: "id",
-    row: Row,
-    columns,
-    selected: `tenants.id, ${selectList(columns, "tenants")}`,
-    sorts: { name: "tenants.name", ...timestampSorts("tenants") },
-    placeOf: (row, by) => [row[by], row.id],
-    toItem: (row): Tenant => ({ ...row, id: parseTenantId(row.id) }),
-  });
+  const table = createTable(sql, tenantTable);
   return {
     list: ({ tenants, search, tags }, page) =>
       table.list([inTenants(tenants, "tenants.id"), named(search, "tenants.name"), withTags(tags, "tenants")], page),
