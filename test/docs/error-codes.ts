@@ -2,6 +2,7 @@ import { readText, sourcesUnder } from "./markdown.ts";
 
 /** Folders that the program consists of. */
 const programFolders = [
+  "migration",
   "lorawan",
   "platform",
   "network-server",

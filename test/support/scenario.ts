@@ -228,6 +228,7 @@ export async function createScenario(options: ScenarioOptions = {}) {
     faults: hub.faults,
     vault,
     rootKeys: joinStores.rootKeys,
+    nonces: joinStores.nonces,
     region,
     profile,
     devices,
