@@ -5,6 +5,7 @@ import { createProgram } from "./cli/program.ts";
 import { type Config, configSchema } from "./compose/config.ts";
 import { connectDatabase, localTokenFile, migrationsFolder, reencryptRootKeys } from "./compose/database.ts";
 import { masterKeyFile } from "./compose/keys.ts";
+import { migrateFromOther } from "./compose/migrate-from.ts";
 import { migrateToRedis } from "./compose/migrate-state.ts";
 import { allRoles, rolesNamed } from "./compose/roles.ts";
 import { type Installation, startInstallation } from "./compose.ts";
@@ -68,6 +69,12 @@ const actions: ProgramActions = {
     const config = configOf(options);
     const log = createLog(config.log);
     await migrateToRedis(config, { log, clock: systemClock }, text => void process.stdout.write(text));
+  },
+  async migrateFrom(options, request) {
+    const config = configOf({ ...options, overrides: [["log.level", "warn"], ...options.overrides] });
+    const log = createLog(config.log);
+    const surroundings = { log, clock: systemClock, onFatal: fail(log) };
+    return migrateFromOther(config, surroundings, request, text => void process.stdout.write(text));
   },
   async rotateKeys(options) {
     const config = configOf(options);

@@ -53,7 +53,7 @@ export async function provision(options: ProvisionOptions): Promise<void> {
   const onFatal = (reason: string): never => {
     throw new Error(reason);
   };
-  const { sql, close } = await openDatabase(config, { log, clock: systemClock, version: "", onFatal });
+  const { sql, close } = await openDatabase(config, { log, clock: systemClock, onFatal });
   try {
     const places = await makePlaces(sql);
     for (const group of options.groups) {

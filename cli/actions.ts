@@ -1,3 +1,5 @@
+import type { MigrationRequest } from "./migration-request.ts";
+
 /** What `--config`, `--data`, `--set` and their like say; the composition root reads the rest from file and environment. */
 export interface StartOptions {
   readonly configFile?: string;
@@ -15,6 +17,8 @@ export interface ProgramActions {
   migrate(options: StartOptions): Promise<void>;
   /** From the embedded state store to Redis. */
   migrateState(options: StartOptions): Promise<void>;
+  /** True if nothing was faulty. */
+  migrateFrom(options: StartOptions, request: MigrationRequest): Promise<boolean>;
   rotateKeys(options: StartOptions): Promise<void>;
   /** The effective configuration, without secrets. */
   printConfig(options: StartOptions): string | Promise<string>;

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import type { ProgramActions } from "./actions.ts";
+import { addMigrateFromCommands } from "./migrate-from.ts";
 import { flagOption, type OptionValues } from "./option-values.ts";
 import { addServerOptions, startOptionsOf } from "./server-options.ts";
 import type { Terminal } from "./terminal.ts";
@@ -37,6 +38,8 @@ export function addServerCommands(program: Command, actions: ProgramActions, ter
       "\nExample:\n  upchirp migrate-state --data /var/lib/upchirp --set state.redis.url=redis://redis.example",
     )
     .action((values: OptionValues) => actions.migrateState(startOptionsOf(values)));
+
+  addMigrateFromCommands(program, actions, terminal);
 
   addServerOptions(program.command("config"))
     .option("--example", "print a documented example file instead")

@@ -46,7 +46,10 @@ export async function connectDatabase(
 }
 
 /** The catalog, brought up to date. */
-export async function openDatabase(config: Config, surroundings: Surroundings): Promise<Database> {
+export async function openDatabase(
+  config: Config,
+  surroundings: Pick<Surroundings, "log" | "clock" | "onFatal">,
+): Promise<Database> {
   const database = await connectDatabase(config, surroundings);
   try {
     await migrate(database.sql, migrationsFolder, surroundings.log);

@@ -56,6 +56,10 @@ export function createTestActions(given: Partial<ProgramActions> = {}): TestActi
     demo: called("demo"),
     migrate: called("migrate"),
     migrateState: called("migrateState"),
+    migrateFrom: async options => {
+      calls.push(["migrateFrom", options]);
+      return true;
+    },
     rotateKeys: called("rotateKeys"),
     printConfig: options => JSON.stringify(options.overrides),
     exampleConfig: () => "# example\n",
