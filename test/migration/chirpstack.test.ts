@@ -42,7 +42,7 @@ describe.each([
       [1235, session.devAddr],
     ]);
     const [up] = heardUps;
-    expect(up && hex(life.vault.open(up.appSKey) ?? new Uint8Array())).toBe(session.appSKey);
+    expect(up?.appSKey && hex(life.vault.open(up.appSKey) ?? new Uint8Array())).toBe(session.appSKey);
     expect(downlinks().map(({ fCnt, payload }) => [fCnt, Buffer.from(payload).toString()])).toEqual([
       [77, "first"],
       [78, "second"],
