@@ -76,10 +76,8 @@ test("a class C device hears at once what waited for it, through the gateway tha
   const heardBy = [life.gatewayIdOf("aaaaaaaaaaaaaaa1")];
   const message = sessionMessage(session, { macVersion: 3, nFCntDown: 77, heardBy });
   const queue = [{ text: "close the valve", createdAt: "2026-01-01T10:00:00Z" }];
-  const device = await life.turnOn(devEui, session, { deviceClass: "C" });
   await life.migrate(await sourceOf([{ devEui, profile: "classC", session: message, fCntUp: 1234, queue }]));
   const { downlinks } = await life.turnOn(devEui, session, { deviceClass: "C" });
-  device.device.stop();
   await life.clock.advance(20_000);
   expect(downlinks().map(({ fCnt, window, payload }) => [fCnt, window, text(payload)])).toEqual([
     [77, "RXC", "close the valve"],
