@@ -75,7 +75,10 @@ export interface CarriedSession {
   readonly fNwkSIntKey: string;
   readonly sNwkSIntKey: string;
   readonly nwkSEncKey: string;
-  readonly appSKey: CarriedKey;
+  /** Absent: the Join Server keeps it to itself. */
+  readonly appSKey?: CarriedKey;
+  /** The Join Server's name for the keys; hex. */
+  readonly sessionKeyId?: string;
   readonly fCntUp: number;
   readonly nFCntDown: number;
   readonly aFCntDown: number;

@@ -219,7 +219,7 @@ function sessionsOf(
     try {
       const made = sessionFrom(options, profile, withSkip(given, options.skippedDownlinks));
       if (!survey.add(profile, given)) report.note("region-configurations", given.regionConfigId ?? "");
-      if ("kekLabel" in given.appSKey) report.note("wrapped-keys", devEui);
+      if (given.appSKey && "kekLabel" in given.appSKey) report.note("wrapped-keys", devEui);
       return made;
     } catch (error) {
       if (!isOfTheThing(error)) throw error;
@@ -254,6 +254,6 @@ function withClassC(
   return {
     ...session,
     ...(awaitedAck && { awaitedAck: { ...awaitedAck, timeoutAtMs } }),
-    ...(queue.length > 0 && { classC: { wakeAtMs: awaitedAck ? timeoutAtMs : clock.nowMs() } }),
+    ...(queue.length > 0 && { pacing: { wakeAtMs: awaitedAck ? timeoutAtMs : clock.nowMs() } }),
   };
 }

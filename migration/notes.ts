@@ -111,10 +111,6 @@ export const noteTexts = {
     what: "devices that have a newer session here: it stays",
     advice: "nothing; they joined here, or were heard here later",
   },
-  "sealed-downlinks": {
-    what: "waiting downlinks that the application encrypted under a key that is not known here",
-    advice: "let the application send them again",
-  },
   "other-root-keys": {
     what: "devices that have other root keys here: these stay",
     advice: "if the other server's are right, set them with `upchirp device set-keys`",

@@ -29,7 +29,7 @@ export function sessionFrom(
     regionalParameters: profile.regionalParameters,
     mac: profile.mac,
   });
-  const { devAddr, macVersion, joinEui, fNwkSIntKey, sNwkSIntKey, nwkSEncKey } = carried;
+  const { devAddr, macVersion, joinEui, fNwkSIntKey, sNwkSIntKey, nwkSEncKey, appSKey, sessionKeyId } = carried;
   const version11 = isVersion11(macVersion);
   if (!version11 && (fNwkSIntKey !== sNwkSIntKey || fNwkSIntKey !== nwkSEncKey)) {
     throw new MalformedValue(`a session of LoRaWAN ${macVersion} has one NwkSKey, and this has several`);
@@ -44,7 +44,8 @@ export function sessionFrom(
     fNwkSIntKey,
     sNwkSIntKey,
     nwkSEncKey,
-    appSKey: envelopeOf(carried.appSKey),
+    ...(appSKey && { appSKey: envelopeOf(appSKey) }),
+    ...(sessionKeyId !== undefined && { sessionKeyId }),
     ...(joinEui !== undefined && { joinEui }),
     ...countersOf(carried, version11),
     mac: isUncertain ? { ...mac, channelsUncertain: true } : mac,

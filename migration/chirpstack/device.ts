@@ -43,7 +43,7 @@ export function decodeDevice({ row, keys, queue, profile, session: message, open
   const decoded = message && decodedOrReason(message, sessionRow, opened);
   const session = typeof decoded === "object" ? decoded.session : undefined;
   const joinEui = stored === noJoinEui ? (session?.joinEui ?? noJoinEui) : stored;
-  const items = decodeItems(queue, session, notes);
+  const items = decodeItems(queue, session);
   const awaited = items.items.find(({ sent }) => sent !== undefined);
   if (enabledClass === "B") notes.push("class-b");
   if (has(row, "latitude")) notes.push("device-locations");
@@ -78,7 +78,7 @@ export function decodeDevice({ row, keys, queue, profile, session: message, open
 function decodedOrReason(message: Uint8Array, row: SessionRow, opened: DeviceParts["opened"]): DecodedSession | string {
   try {
     const { session, rejoined } = decodeSession(message, row);
-    const withKey = (each: CarriedSession) => ({ ...each, appSKey: opened(each.appSKey) });
+    const withKey = (each: CarriedSession) => ({ ...each, ...(each.appSKey && { appSKey: opened(each.appSKey) }) });
     return { session: withKey(session), ...(rejoined && { rejoined: withKey(rejoined) }) };
   } catch (error) {
     if (error instanceof MalformedValue) return error.message;
@@ -91,14 +91,12 @@ const withAwaitedAck = (session: CarriedSession, awaited: QueueItem | undefined)
     ? session
     : { ...session, awaitedAck: { queueItemId: awaited.id, fCntDown: awaited.sent.fCntDown } };
 
-function decodeItems(rows: readonly Row[], session: CarriedSession | undefined, notes: NoteTopic[]) {
+function decodeItems(rows: readonly Row[], session: CarriedSession | undefined) {
   const items: QueueItem[] = [];
   const faults: string[] = [];
   for (const row of rows) {
     try {
-      const decoded = decodeQueueItem(row, session);
-      if (decoded.kind === "item") items.push(decoded.item);
-      else notes.push("sealed-downlinks");
+      items.push(decodeQueueItem(row, session));
     } catch (error) {
       if (!(error instanceof MalformedValue)) throw error;
       faults.push(error.message);

@@ -3,7 +3,7 @@ import { type JoinEui, parseDevAddr, parseGatewayId, parseJoinEui } from "../../
 import { codedEirpDbm } from "../../lorawan/mac/tx-param-setup.ts";
 import type { Channel } from "../../lorawan/region/region.ts";
 import { isVersion11, macVersions } from "../../lorawan/version.ts";
-import type { CarriedKey, CarriedParameters, CarriedSession } from "../carried.ts";
+import type { CarriedParameters, CarriedSession } from "../carried.ts";
 import { type Message, readMessage } from "./protobuf.ts";
 
 /** Numbers of the fields of ChirpStack's message DeviceSession, of all versions of 4. */
@@ -40,6 +40,7 @@ const field = {
   downlinkDwellTime: 38,
   maxEirpIndex: 39,
   regionConfigId: 40,
+  sessionKeyId: 42,
   pendingCommands: 43,
   heardBy: 44,
 } as const;
@@ -86,7 +87,7 @@ function sessionOf(message: Message, row: SessionRow): CarriedSession {
     fNwkSIntKey: hexOf(message, field.fNwkSIntKey, 16),
     sNwkSIntKey: hexOf(message, field.sNwkSIntKey, 16),
     nwkSEncKey: hexOf(message, field.nwkSEncKey, 16),
-    appSKey: appSKeyOf(message),
+    ...appSKeyOf(message),
     fCntUp: row.fCntUp > 0 ? row.fCntUp : message.number(field.fCntUp),
     nFCntDown,
     aFCntDown: isVersion11(macVersion) ? message.number(field.aFCntDown) : nFCntDown,
@@ -118,13 +119,17 @@ function hexOf(message: Message, number: number, length: number): string {
 const nameOf = (number: number): string =>
   Object.entries(field).find(([, known]) => known === number)?.[0] ?? `field ${number}`;
 
-function appSKeyOf(message: Message): CarriedKey {
+/** A Join Server may keep the key to itself, and name it only. */
+function appSKeyOf(message: Message): Pick<CarriedSession, "appSKey" | "sessionKeyId"> {
   const [envelope] = message.messages(field.appSKey);
+  const sessionKeyId = hex(message.bytes(field.sessionKeyId));
+  const named = sessionKeyId === "" ? {} : { sessionKeyId };
   const kekLabel = envelope?.text(1) ?? "";
   const key = envelope?.bytes(2) ?? new Uint8Array();
-  if (kekLabel !== "") return { kekLabel, aesKey: hex(key) };
+  if (kekLabel !== "") return { appSKey: { kekLabel, aesKey: hex(key) }, ...named };
+  if (key.length === 0 && sessionKeyId !== "") return named;
   if (key.length !== 16) throw new MalformedValue(`appSKey has ${key.length} bytes, where 16 belong`);
-  return { key };
+  return { appSKey: { key }, ...named };
 }
 
 function parametersOf(message: Message): CarriedParameters {

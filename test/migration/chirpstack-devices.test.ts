@@ -119,6 +119,25 @@ test("a downlink that the application encrypted is carried in the clear, and lea
   expect(device.downlinks().map(({ fCnt, payload }) => [fCnt, text(payload)])).toEqual([[177, "sealed there"]]);
 });
 
+test("a downlink that was encrypted under a key nobody here knows leaves as it is, under the counter that it is for", async () => {
+  const life = await createCarriedLife();
+  const session = oldSession();
+  const message = sessionMessage(session, {
+    macVersion: 3,
+    nFCntDown: 77,
+    kekLabel: "theirs",
+    appSKey: "00".repeat(24),
+  });
+  const plain = Buffer.from("for its device alone");
+  const data = cryptPayload(parseAesKey(session.appSKey), "down", parseDevAddr(session.devAddr), 80, plain);
+  const queue = [{ data, createdAt: "2026-01-01T10:00:00Z", changes: { is_encrypted: true, f_cnt_down: 80 } }];
+  const { report } = await life.migrate(await sourceOf([{ devEui, session: message, fCntUp: 1234, queue }]));
+  expect(report.notes().map(({ topic }) => topic)).toContain("wrapped-keys");
+  const device = await life.turnOn(devEui, session);
+  await device.say("hello");
+  expect(device.downlinks().map(({ fCnt, payload }) => [fCnt, text(payload)])).toEqual([[80, "for its device alone"]]);
+});
+
 test("an answer to a MAC command that ChirpStack sent changes the session", async () => {
   const life = await createCarriedLife({ regions: [{ ...sameRegion, rx1DelaySeconds: 6 }] });
   // RXTimingSetupReq with 6 s: the device has heard it and answers.
