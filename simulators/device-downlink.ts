@@ -2,7 +2,7 @@ import type { Region } from "../lorawan/region/region.ts";
 import type { AirReception } from "./air.ts";
 import type { DeviceEvent, ViolationKind } from "./device-events.ts";
 import { openDownlink } from "./device-frames.ts";
-import { answerMacCommands, type MacReport } from "./device-mac.ts";
+import { answerMacCommands, type ForcedRejoin, type MacReport } from "./device-mac.ts";
 import type { DeviceSession } from "./device-state.ts";
 import type { WindowName } from "./device-windows.ts";
 import type { DownlinkFields } from "./frames.ts";
@@ -28,6 +28,8 @@ export interface DownlinkOutcome {
   readonly acknowledged: boolean;
   /** The network waits for an ACK, or has more to send. */
   readonly answerSoon: boolean;
+  /** The network orders the device to rejoin. */
+  readonly forcedRejoin?: ForcedRejoin;
 }
 
 const violation = (kind: ViolationKind, detail: string): DeviceEvent => ({
@@ -88,7 +90,9 @@ function accept(
   const { fOpts: _, ...fields } = downlink;
   const macCommands = Buffer.from(commands).toString("hex");
   const { rssiDbm, snrDb } = reception;
+  const forcedRejoin = mac.reports.find(report => report.kind === "force-rejoin");
   return {
+    ...(forcedRejoin && { forcedRejoin }),
     session: {
       ...session,
       ...counted(session, downlink, counter, mac.confirmed),
@@ -99,7 +103,7 @@ function accept(
     },
     events: [
       { kind: "downlink", window, ...fields, macCommands, rssiDbm, snrDb },
-      ...mac.reports.map(reportEvent),
+      ...mac.reports.flatMap(reportEvent),
       ...checks(reception, session, context, downlink),
     ],
     accepted: true,
@@ -130,16 +134,18 @@ function counted(
   };
 }
 
-function reportEvent(report: MacReport): DeviceEvent {
+function reportEvent(report: MacReport): readonly DeviceEvent[] {
   switch (report.kind) {
     case "link-check":
     case "device-time":
     case "ping-slot-info":
-      return report;
+      return [report];
+    case "force-rejoin":
+      return [];
     case "unknown-command":
-      return violation("unknown-mac-command", `CID ${report.cid}`);
+      return [violation("unknown-mac-command", `CID ${report.cid}`)];
     case "truncated-command":
-      return violation("truncated-mac-command", `CID ${report.cid}`);
+      return [violation("truncated-mac-command", `CID ${report.cid}`)];
   }
 }
 

@@ -1,4 +1,5 @@
 import type { WindowName } from "./device-windows.ts";
+import type { RejoinType } from "./frames11.ts";
 
 /** What a server must never do to a device. */
 export type ViolationKind =
@@ -13,6 +14,9 @@ export type ViolationKind =
 export type DeviceEvent =
   | { readonly kind: "join-requested"; readonly devNonce: number }
   | { readonly kind: "joined"; readonly devAddr: string; readonly window: WindowName }
+  | { readonly kind: "rejoin-requested"; readonly rejoinType: RejoinType; readonly rjCount: number }
+  /** The session goes on. */
+  | { readonly kind: "rejoin-failed"; readonly rejoinType: RejoinType }
   | { readonly kind: "join-failed"; readonly attempt: number; readonly retryInMs: number }
   | {
       readonly kind: "uplink-sent";

@@ -8,9 +8,13 @@ import {
 } from "./frames.ts";
 import {
   type Credentials11,
+  encodeRejoinRequest,
+  type JoinAccept11,
+  joinServerKey,
   type OpenedDownlink11,
   openDownlink as openDownlink11,
   openJoinAccept11,
+  type RejoinType,
   type Signer11,
   sealUplink as sealUplink11,
   type Uplink11,
@@ -74,12 +78,41 @@ export function openJoinAccept(
 ): JoinAcceptFields | undefined {
   if (!is11(credentials)) return openJoinAccept10(phyPayload, credentials, devNonce);
   const accept = openJoinAccept11(phyPayload, credentials, { joinReqType: 0xff, nonce: devNonce });
-  if (!accept) return undefined;
-  const { keys, version11, netId: _, ...fields } = accept;
+  return accept && acceptFields(accept);
+}
+
+/** The answer to this Rejoin-Request, or undefined when it is not for this device. */
+export function openRejoinAccept(
+  phyPayload: Uint8Array,
+  credentials: JoinCredentials,
+  rejoinType: RejoinType,
+  rjCount: number,
+): JoinAcceptFields | undefined {
+  if (!is11(credentials)) return undefined;
+  const accept = openJoinAccept11(phyPayload, credentials, { joinReqType: rejoinType, nonce: rjCount });
+  return accept?.version11 ? acceptFields(accept) : undefined;
+}
+
+/** Undefined for a device that cannot rejoin: of LoRaWAN 1.0, or activated by personalisation. */
+export function rejoinRequest(
+  { version11 }: DeviceSession,
+  credentials: JoinCredentials,
+  rejoinType: RejoinType,
+  rjCount: number,
+): Uint8Array | undefined {
+  const { devEui, joinEui } = credentials;
+  if (version11?.netId === undefined || !is11(credentials)) return undefined;
+  return rejoinType === 1
+    ? encodeRejoinRequest(rejoinType, joinEui, devEui, rjCount, joinServerKey(credentials, 0x06))
+    : encodeRejoinRequest(rejoinType, version11.netId, devEui, rjCount, bytesOf(version11.sNwkSIntKey));
+}
+
+function acceptFields({ keys, version11, netId, ...fields }: JoinAccept11): JoinAcceptFields {
+  const { sNwkSIntKey, nwkSEncKey } = keys;
   return {
     ...fields,
     nwkSKey: hex(keys.fNwkSIntKey),
     appSKey: hex(keys.appSKey),
-    ...(version11 && { version11: { sNwkSIntKey: hex(keys.sNwkSIntKey), nwkSEncKey: hex(keys.nwkSEncKey) } }),
+    ...(version11 && { version11: { sNwkSIntKey: hex(sNwkSIntKey), nwkSEncKey: hex(nwkSEncKey), netId } }),
   };
 }

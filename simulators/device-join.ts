@@ -76,18 +76,23 @@ export class DeviceJoin {
     if (devNonce === undefined || this.#joined === undefined) return;
     const { credentials, region, emit, radio } = this.#options;
     const accept = openJoinAccept(transmission.phyPayload, credentials, devNonce);
-    if (accept === undefined || !this.#mayFollow(accept)) return;
+    if (accept === undefined || !this.follow(accept)) return;
     const rx2FrequencyHz = this.#sentOn?.rx2FrequencyHz;
     const session = joinedSession(region, accept, this.#dataRateOfSession(), this.#channels(), rx2FrequencyHz);
     const joined = this.#joined;
-    this.#lastJoinNonce = accept.joinNonce;
     this.stop();
     radio.endWindows();
     emit({ kind: "joined", devAddr: accept.devAddr, window });
     joined(session);
   }
 
-  /** C26. A 1.0.4 device refuses a JoinNonce that does not rise. */
+  /** C26. A 1.0.4 device refuses a JoinNonce that does not rise. True for one that it takes, from then on the last. */
+  follow(accept: JoinAcceptFields): boolean {
+    const isTaken = this.#mayFollow(accept);
+    if (isTaken) this.#lastJoinNonce = accept.joinNonce;
+    return isTaken;
+  }
+
   #mayFollow({ joinNonce }: JoinAcceptFields): boolean {
     const last = this.#lastJoinNonce;
     if (last === undefined || (this.#counts ? joinNonce > last : joinNonce !== last)) return true;

@@ -17,9 +17,19 @@ export type MacReport =
   | { readonly kind: "device-time"; readonly gpsTimeMs: number }
   /** The network knows when the device listens in class B. */
   | { readonly kind: "ping-slot-info" }
+  | ({ readonly kind: "force-rejoin" } & ForcedRejoin)
   /** C52: parsing ended here. */
   | { readonly kind: "unknown-command"; readonly cid: number }
   | { readonly kind: "truncated-command"; readonly cid: number };
+
+/** ForceRejoinReq (TS001-1.1 5.13). */
+export interface ForcedRejoin {
+  readonly rejoinType: 0 | 2;
+  /** Repeats after 32 x 2^period s and a random time more. */
+  readonly period: number;
+  readonly maxRetries: number;
+  readonly dataRate: number;
+}
 
 export interface MacContext {
   readonly region: Region;
@@ -49,7 +59,7 @@ const requestLengths: ReadonlyMap<number, number> = new Map([
   [0x13, 3],
 ]);
 
-/** What LoRaWAN 1.1 adds. ForceRejoinReq (0x0e) is heard and not obeyed. */
+/** What LoRaWAN 1.1 adds. */
 const requestLengths11: ReadonlyMap<number, number> = new Map([
   ...requestLengths,
   [0x01, 1],
@@ -148,11 +158,15 @@ function answerOne(request: Request, parameters: RadioParameters, context: MacCo
       return txParamSetup(first, parameters, context.region);
     case 0x0a:
       return dlChannel(body, parameters, context.region);
-    // ADRParamSetupReq: taken note of, and RejoinParamSetupReq likewise, its time included.
+    // ADRParamSetupReq: taken note of.
     case 0x0c:
       return { answer: hexOf(cid) };
-    case 0x0f:
-      return { answer: hexOf(cid, 0x01) };
+    case 0x0e:
+      return forceRejoin(first | ((body[1] ?? 0) << 8));
+    case 0x0f: {
+      const rejoin = { rejoinMaxTimeExponent: first >> 4, rejoinMaxCountExponent: first & 0x0f };
+      return { parameters: { ...parameters, ...rejoin }, answer: hexOf(cid, 0x01) };
+    }
     case 0x0d: {
       const seconds = (u24(body, 0) | ((body[3] ?? 0) << 24)) >>> 0;
       return { report: { kind: "device-time", gpsTimeMs: seconds * 1000 + ((body[4] ?? 0) * 1000) / 256 } };
@@ -166,6 +180,14 @@ function answerOne(request: Request, parameters: RadioParameters, context: MacCo
     default:
       return {};
   }
+}
+
+/** Types 0 and 1 ask for type 0; those after 2 are reserved. */
+function forceRejoin(word: number): Step {
+  const type = (word >> 4) & 0x07;
+  if (type > 2) return {};
+  const schedule = { period: (word >> 11) & 0x07, maxRetries: (word >> 8) & 0x07 };
+  return { report: { kind: "force-rejoin", rejoinType: type === 2 ? 2 : 0, ...schedule, dataRate: word & 0x0f } };
 }
 
 /** C55: LinkADRReqs that follow each other are one block. */

@@ -31,6 +31,9 @@ const parametersSchema = Type.Object({
   pingSlotFrequencyHz: Type.Optional(Type.Integer()),
   pingSlotDataRate: Type.Optional(Type.Integer()),
   beaconFrequencyHz: Type.Optional(Type.Integer()),
+  /** RejoinParamSetupReq. */
+  rejoinMaxTimeExponent: Type.Optional(Type.Integer()),
+  rejoinMaxCountExponent: Type.Optional(Type.Integer()),
 });
 
 const macAnswerSchema = Type.Object({
@@ -60,6 +63,10 @@ const sessionSchema = Type.Object({
     Type.Object({
       sNwkSIntKey: Type.String(),
       nwkSEncKey: Type.String(),
+      /** Of the network that the device joined. */
+      netId: Type.Optional(Type.String()),
+      /** Counter of the next Rejoin-Request of type 0 or 2; 0 when absent. */
+      rjCount0: Type.Optional(Type.Integer()),
       lastAFCntDown: Type.Optional(Type.Integer()),
       /** Counter of the last confirmed downlink. */
       confFCnt: Type.Integer(),
@@ -74,6 +81,8 @@ export const deviceStateSchema = Type.Object({
   /** Next DevNonce of devices that count it. */
   devNonce: Type.Integer(),
   lastJoinNonce: Type.Optional(Type.Integer()),
+  /** Counter of the next Rejoin-Request of type 1; 0 when absent. */
+  rjCount1: Type.Optional(Type.Integer()),
   randomState: Type.Integer(),
   session: Type.Optional(sessionSchema),
 });
@@ -159,3 +168,12 @@ export const freshSession = (
   adrAckCounter: 0,
   ...(version11 && { version11: { ...version11, confFCnt: 0, indications } }),
 });
+
+/** TS001-1.1 5.13: a device of class C says so with DeviceModeInd. */
+const deviceModeInd = "2002";
+
+export function withDeviceMode(session: DeviceSession, deviceClass: "A" | "C" | undefined): DeviceSession {
+  const { version11 } = session;
+  if (deviceClass !== "C" || version11 === undefined) return session;
+  return { ...session, version11: { ...version11, indications: [...version11.indications, deviceModeInd] } };
+}

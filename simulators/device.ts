@@ -1,22 +1,26 @@
-import type { Channel, Region } from "../lorawan/region/region.ts";
+import type { Region } from "../lorawan/region/region.ts";
 import type { MacVersion } from "../lorawan/version.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Air, AirReception } from "./air.ts";
 import { adrOfUplink } from "./device-adr.ts";
+import { channelFor } from "./device-channel.ts";
 import { receiveDownlink } from "./device-downlink.ts";
 import type { DeviceEvent, DeviceListener } from "./device-events.ts";
 import { sealUplink } from "./device-frames.ts";
 import { DeviceJoin } from "./device-join.ts";
-import { DeviceRadio } from "./device-radio.ts";
+import { DeviceRadio, type RadioUplink } from "./device-radio.ts";
+import { DeviceRejoin } from "./device-rejoin.ts";
 import {
-  channelPlanOf,
   type DeviceSession,
   type DeviceState,
   defaultParameters,
   freshSession,
+  type RadioParameters,
+  withDeviceMode,
 } from "./device-state.ts";
 import type { WindowName } from "./device-windows.ts";
 import type { JoinCredentials, SessionKeys } from "./frames.ts";
+import type { RejoinType } from "./frames11.ts";
 import type { Position } from "./propagation.ts";
 import { createRandom, type Random } from "./random.ts";
 
@@ -74,15 +78,6 @@ const maxQueued = 16;
 const maxFOpts = 15;
 const none = new Uint8Array(0);
 
-/** TS001-1.1 5.13: a device of class C says so with DeviceModeInd. */
-const deviceModeInd = "2002";
-
-function withDeviceMode(session: DeviceSession, deviceClass: DeviceOptions["deviceClass"]): DeviceSession {
-  const { version11 } = session;
-  if (deviceClass !== "C" || version11 === undefined) return session;
-  return { ...session, version11: { ...version11, indications: [...version11.indications, deviceModeInd] } };
-}
-
 /** An end device of class A or C; it speaks LoRaWAN 1.1 where its credentials have a NwkKey, and else 1.0.x. */
 export class Device {
   readonly devEui: string;
@@ -91,6 +86,7 @@ export class Device {
   readonly #random: Random;
   readonly #radio: DeviceRadio;
   readonly #join: DeviceJoin;
+  readonly #rejoin: DeviceRejoin;
   readonly #queue: ApplicationUplink[] = [];
   #session: DeviceSession | undefined;
   /** The uplink whose transmissions or windows are not over. */
@@ -114,10 +110,10 @@ export class Device {
       continuous: () => this.#continuousWindow(),
       heard: (reception, window) => this.#heard(reception, window),
     });
-    this.#join = new DeviceJoin(
-      { ...options, clock: air.clock, random: this.#random, radio: this.#radio, emit: event => this.#emit(event) },
-      { devNonce: state?.devNonce ?? 0, lastJoinNonce: state?.lastJoinNonce },
-    );
+    const tools = { ...options, clock: air.clock, random: this.#random, radio: this.#radio };
+    const joining = { ...tools, emit: (event: DeviceEvent) => this.#emit(event) };
+    this.#join = new DeviceJoin(joining, { devNonce: state?.devNonce ?? 0, lastJoinNonce: state?.lastJoinNonce });
+    this.#rejoin = new DeviceRejoin({ ...joining, join: this.#join, onDue: () => this.#next() }, state?.rjCount1 ?? 0);
     this.#session = state?.session;
     if (this.#session === undefined && personalization !== undefined) {
       const parameters = defaultParameters(region, options.dataRate ?? region.maxAdrDataRate, options.channels);
@@ -139,6 +135,7 @@ export class Device {
     this.#cancelTimer();
     this.#current = undefined;
     this.#session = undefined;
+    this.#rejoin.stop();
     this.#join.start(session => {
       this.#session = withDeviceMode(session, this.#options.deviceClass);
       this.#next();
@@ -156,6 +153,12 @@ export class Device {
     this.#next();
   }
 
+  /** Sends a Rejoin-Request as soon as it can, once. For a LoRaWAN 1.1 device that has joined; nothing comes of it else. */
+  rejoin(rejoinType: RejoinType): void {
+    this.#rejoin.demand(rejoinType);
+    this.#next();
+  }
+
   /** Adds a MAC command of the device's own to the next uplink. */
   request(command: "LinkCheckReq" | "DeviceTimeReq"): void {
     const session = this.#session;
@@ -168,6 +171,7 @@ export class Device {
   snapshot(): DeviceState {
     return {
       ...this.#join.counters(),
+      ...this.#rejoin.counters(),
       randomState: this.#random.state(),
       ...(this.#session === undefined ? {} : { session: this.#session }),
     };
@@ -177,6 +181,7 @@ export class Device {
     this.#stopped = true;
     this.#cancelTimer();
     this.#join.stop();
+    this.#rejoin.stop();
     this.#radio.stop();
   }
 
@@ -200,15 +205,45 @@ export class Device {
   /** Begins the next uplink if the device is free and has one. */
   #next(): void {
     const session = this.#session;
-    if (this.#stopped || session === undefined || this.#current !== undefined) return;
-    if (this.#queue.length === 0 && !this.#promptDue) return;
+    if (this.#stopped || session === undefined || this.#current !== undefined || this.#rejoin.isOpen) return;
+    if (this.#queue.length === 0 && !this.#promptDue && !this.#rejoin.isDue) return;
     const waitMs = (this.#notBeforeUs - this.#clock.monotonicUs()) / 1000;
     if (waitMs > 0) {
       this.#after(waitMs, () => this.#next());
       return;
     }
+    if (this.#rejoin.isDue) {
+      this.#askAnew(session);
+      return;
+    }
     this.#promptDue = false;
     this.#begin(session);
+  }
+
+  #askAnew(before: DeviceSession): void {
+    const request = this.#rejoin.begin(before);
+    if (request === undefined) {
+      this.#next();
+      return;
+    }
+    const { session, phyPayload } = request;
+    const { parameters } = session;
+    const { region } = this.#options;
+    const isRate = request.dataRate !== undefined && region.uplinkDataRates[request.dataRate] !== undefined;
+    const dataRate = isRate ? request.dataRate : parameters.dataRate;
+    const { frequencyHz } = channelFor(region, parameters, dataRate, this.#random);
+    this.#session = session;
+    this.#send(parameters, {
+      phyPayload,
+      frequencyHz,
+      dataRate,
+      windows: { ...parameters, rx1DelaySeconds: region.joinAcceptDelaySeconds },
+      ended: () => {},
+      closed: () => {
+        this.#rejoin.closed();
+        this.#next();
+      },
+    });
   }
 
   #begin(before: DeviceSession): void {
@@ -263,29 +298,26 @@ export class Device {
     const { region } = this.#options;
     const { parameters } = session;
     const { dataRate } = parameters;
-    const channels = channelPlanOf(parameters);
-    const carries = (channel: Channel | undefined): boolean =>
-      channel !== undefined && region.carries(channel, dataRate);
-    const fitting = parameters.enabledChannels.filter(number => carries(channels[number]));
-    // After a step back no enabled channel may carry the data rate; a default one does.
-    const defaults = [...region.defaultChannels.keys()].filter(number => carries(region.defaultChannels[number]));
-    const number = this.#random.pick(fitting.length > 0 ? fitting : defaults);
-    const uplinkFrequencyHz = (channels[number] ?? region.defaultChannels[number])?.uplinkFrequencyHz ?? 0;
+    const { number, frequencyHz } = channelFor(region, parameters, dataRate, this.#random);
     const { fCnt, confirmed, payload } = uplink;
     const phyPayload = uplink.seal(dataRate, number);
     uplink.attempt += 1;
     const port = uplink.fPort === undefined ? {} : { fPort: uplink.fPort };
     const { attempt } = uplink;
     this.#emit({ kind: "uplink-sent", fCnt, attempt, confirmed, payload, phyPayload, dataRate, ...port });
-    const durationUs = this.#radio.transmit({
+    this.#send(parameters, {
       phyPayload,
-      frequencyHz: uplinkFrequencyHz,
+      frequencyHz,
       dataRate,
-      powerDbm: region.txPowerDbm(parameters.txPowerIndex, parameters.maxEirpDbm),
       windows: parameters,
       ended: (heardBy, endUs) => this.#emit({ kind: "uplink-ended", fCnt, heardBy, endUs }),
       closed: () => this.#windowsOver(uplink),
     });
+  }
+
+  #send(parameters: RadioParameters, uplink: Omit<RadioUplink, "powerDbm">): void {
+    const powerDbm = this.#options.region.txPowerDbm(parameters.txPowerIndex, parameters.maxEirpDbm);
+    const durationUs = this.#radio.transmit({ ...uplink, powerDbm });
     // DutyCycleReq: 1 / 2^n of all time, so that silence of 2^n - 1 times the frame follows it.
     this.#notBeforeUs = this.#clock.monotonicUs() + durationUs * 2 ** parameters.maxDutyCycleExponent;
   }
@@ -310,7 +342,8 @@ export class Device {
     const confirmedOutcome = uplink.acknowledged ? "acknowledged" : "not-acknowledged";
     const outcome = uplink.confirmed ? confirmedOutcome : "unconfirmed";
     this.#emit({ kind: "uplink-done", fCnt: uplink.fCnt, outcome });
-    if (this.#queue.length > 0) this.#next();
+    if (this.#session !== undefined) this.#rejoin.afterUplink(this.#session);
+    if (this.#queue.length > 0 || this.#rejoin.isDue) this.#next();
     else this.#answerSoon();
   }
 
@@ -321,6 +354,13 @@ export class Device {
       return;
     }
     const { region, battery = 255, adr = true, deviceClass } = this.#options;
+    const rejoined = this.#rejoin.heard(reception.transmission.phyPayload, window, session);
+    if (rejoined !== undefined) {
+      this.#session = withDeviceMode(rejoined, deviceClass);
+      this.#radio.endWindows();
+      this.#next();
+      return;
+    }
     const ackExpected = this.#current?.confirmed ?? false;
     const outcome = receiveDownlink(reception, window, session, {
       region,
@@ -333,6 +373,7 @@ export class Device {
     this.#session = outcome.session;
     for (const event of outcome.events) this.#emit(event);
     if (!outcome.accepted) return;
+    if (outcome.forcedRejoin) this.#rejoin.obey(outcome.forcedRejoin);
     if (outcome.answerSoon && (this.#options.promptAnswers ?? true)) this.#promptDue = true;
     const current = this.#current;
     if (current !== undefined && outcome.acknowledged) current.acknowledged = true;
@@ -350,7 +391,7 @@ export class Device {
   }
 
   #answerSoon(): void {
-    if (this.#current === undefined && this.#promptDue) {
+    if (this.#current === undefined && (this.#promptDue || this.#rejoin.isDue)) {
       this.#after(this.#random.between(500, 1500), () => this.#next());
     }
   }

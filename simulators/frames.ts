@@ -18,7 +18,7 @@ export interface SessionKeys {
   readonly nwkSKey: string;
   readonly appSKey: string;
   /** LoRaWAN 1.1 alone. */
-  readonly version11?: { readonly sNwkSIntKey: string; readonly nwkSEncKey: string };
+  readonly version11?: { readonly sNwkSIntKey: string; readonly nwkSEncKey: string; readonly netId?: string };
 }
 
 export interface JoinAcceptFields extends SessionKeys {

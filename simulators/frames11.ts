@@ -127,10 +127,28 @@ export function openDownlink(
   return { kind: "downlink", counter, downlink };
 }
 
+export type RejoinType = 0 | 1 | 2;
+
+/**
+ * A Rejoin-Request (TS001-1.1 6.2.4).
+ * @param network NetID for types 0 and 2, JoinEUI for type 1; hex.
+ * @param key SNwkSIntKey for types 0 and 2, JSIntKey for type 1.
+ */
+export function encodeRejoinRequest(
+  type: RejoinType,
+  network: string,
+  devEui: string,
+  rjCount: number,
+  key: Uint8Array,
+): Uint8Array {
+  const body = concat(Uint8Array.of(0xc0, type), reversed(network), reversed(devEui), little(rjCount, 2));
+  return concat(body, cmac(key, body).subarray(0, 4));
+}
+
 /** What an accept answers. */
 export interface JoinRequest11 {
   /** 0xff is a Join-Request; else the type of a Rejoin-Request. */
-  readonly joinReqType: 0xff | 0 | 1 | 2;
+  readonly joinReqType: 0xff | RejoinType;
   /** DevNonce or RJcount. */
   readonly nonce: number;
 }
