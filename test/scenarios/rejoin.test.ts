@@ -73,6 +73,30 @@ describe("rejoin", () => {
     },
   );
 
+  test("C31 an uplink of the old session that comes late does not end the new one", async () => {
+    const { device, rejoin, send, ups, faults } = await joined11();
+    const before = device.session?.devAddr;
+    const held: Uint8Array[] = [];
+    const pushData = 0;
+    faults.toServer = bytes => {
+      if (bytes[3] !== pushData) return [bytes];
+      held.push(bytes);
+      return [];
+    };
+    await send(4, text("late"));
+    faults.toServer = undefined;
+    await rejoin(0);
+    faults.toServer = bytes => [...held.splice(0), bytes];
+    await send(6, text("new"), true);
+    faults.toServer = undefined;
+    expect((await ups()).slice(-2)).toMatchObject([
+      { devAddr: before, fPort: 4 },
+      { devAddr: device.session?.devAddr, fPort: 6 },
+    ]);
+    expect(device.downlinks.at(-1)).toMatchObject({ ack: true, fCnt: 0 });
+    expect(device.faults).toEqual([]);
+  });
+
   test("C35 RJcount0 rises within a session, over types 0 and 2", async () => {
     const life = await joined11();
     const { device, rejoin, faults, session } = life;
