@@ -18,10 +18,10 @@ export type WaitingPayload = { readonly kind: "waiting"; readonly bytes: Uint8Ar
 /** TS001-1.0.3 4.3.1.5: a device of that time takes no frame that is further ahead. */
 const maxGap = 16_384;
 /**
- * Counters that are left for frames without payload, where one counter serves both: they may leave between the moment in
- * which a payload is encrypted here and the one in which it is sent.
+ * Counters that a payload is encrypted for here. The first may be used up when it is sent, where frames without payload share
+ * it, and a confirmed one is sent again.
  */
-const sparedCounters = 4;
+const countersPerPayload = 8;
 
 /** The session of the next downlinks, with the counter that follows those for which encrypted payloads wait. */
 export async function sessionAfterWaiting(
@@ -32,7 +32,7 @@ export async function sessionAfterWaiting(
   if (session === undefined) return undefined;
   const taken = (await waiting(devEui))
     .filter(({ encrypted }) => encrypted?.devAddr === session.devAddr)
-    .map(({ encrypted }) => (encrypted?.fCntDown ?? 0) + 1);
+    .map(({ encrypted }) => (encrypted?.later?.at(-1)?.fCntDown ?? encrypted?.fCntDown ?? 0) + 1);
   return { ...session, fCntDown: Math.max(session.fCntDown, ...taken) };
 }
 
@@ -69,10 +69,13 @@ export async function encryptedHere(
     return refused("not_encrypted", text);
   }
   if (!tools.vault.isForApplicationOnly(envelope)) return { kind: "waiting", bytes };
-  const after = await sessionAfterWaiting(devEui, tools);
-  const fCntDown = Math.max((after ?? session).fCntDown, session.fCntDown + sparedCounters);
-  const sealed = cryptPayload(appSKey, "down", devAddr, fCntDown, bytes);
-  return { kind: "waiting", bytes: sealed, encrypted: { fCntDown, devAddr } };
+  const { fCntDown } = (await sessionAfterWaiting(devEui, tools)) ?? session;
+  const sealedFor = (counter: number) => cryptPayload(appSKey, "down", devAddr, counter, bytes);
+  const later = Array.from({ length: countersPerPayload - 1 }, (_, index) => fCntDown + 1 + index).map(counter => ({
+    fCntDown: counter,
+    data: Buffer.from(sealedFor(counter)).toString("base64"),
+  }));
+  return { kind: "waiting", bytes: sealedFor(fCntDown), encrypted: { fCntDown, devAddr, later } };
 }
 
 const refused = (reason: Refusal["reason"], message: string): Refusal => ({ kind: "refused", reason, message });

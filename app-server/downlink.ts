@@ -47,7 +47,11 @@ const queueItemSchema = Type.Object({
   confirmed: Type.Boolean(),
   data: Type.String(),
   encrypted: Type.Optional(
-    Type.Object({ fCntDown: Type.Integer(), devAddr: Type.Unsafe<DevAddr>(Type.String({ pattern: "^[0-9a-f]{8}$" })) }),
+    Type.Object({
+      fCntDown: Type.Integer(),
+      devAddr: Type.Unsafe<DevAddr>(Type.String({ pattern: "^[0-9a-f]{8}$" })),
+      later: Type.Optional(Type.Array(Type.Object({ fCntDown: Type.Integer(), data: Type.String() }))),
+    }),
   ),
   enqueuedAtMs: Type.Number(),
   expiresAtMs: Type.Optional(Type.Number()),

@@ -10,7 +10,11 @@ const queueItemSchema = Type.Object({
   confirmed: Type.Boolean(),
   data: Type.String(),
   encrypted: Type.Optional(
-    Type.Object({ fCntDown: Type.Integer(), devAddr: Type.Unsafe<DevAddr>(Type.String({ pattern: "^[0-9a-f]{8}$" })) }),
+    Type.Object({
+      fCntDown: Type.Integer(),
+      devAddr: Type.Unsafe<DevAddr>(Type.String({ pattern: "^[0-9a-f]{8}$" })),
+      later: Type.Optional(Type.Array(Type.Object({ fCntDown: Type.Integer(), data: Type.String() }))),
+    }),
   ),
   enqueuedAtMs: Type.Number(),
   expiresAtMs: Type.Optional(Type.Number()),
@@ -77,15 +81,25 @@ export function chooseItem(entries: readonly QueueEntry[], sendable: Sendable, n
       more = true;
       break;
     }
-    const reason = unsendable(item, sendable, nowMs);
+    const usable = forCounter(item, sendable.nextFCntDown);
+    const reason = unsendable(usable, sendable, nowMs);
     if (reason) {
       dropped.push(reason);
       changes.push({ kind: "remove", id: entry.id });
     } else {
-      chosen = item;
+      chosen = usable;
     }
   }
   return { ...(chosen && { item: chosen }), more, dropped, changes };
+}
+
+/** The item as it is encrypted for the first counter that is not used up, where there is one. */
+function forCounter(item: QueueItem, nextFCntDown: number): QueueItem {
+  const { encrypted } = item;
+  if (!encrypted?.later || encrypted.fCntDown >= nextFCntDown) return item;
+  const [first, ...later] = encrypted.later.filter(({ fCntDown }) => fCntDown >= nextFCntDown);
+  if (!first) return item;
+  return { ...item, data: first.data, encrypted: { ...encrypted, fCntDown: first.fCntDown, later } };
 }
 
 const isExpired = ({ expiresAtMs }: QueueItem, nowMs: number): boolean =>
@@ -102,11 +116,13 @@ function unsendable(item: QueueItem, sendable: Sendable, nowMs: number): Dropped
 }
 
 /**
- * True when a confirmed item that was not acknowledged has been sent as often as it may be. One that came encrypted is for
- * one counter, and so for one transmission.
+ * True when a confirmed item that was not acknowledged has been sent as often as it may be. One that came encrypted has as many
+ * transmissions as counters.
  */
-export const isSpent = (item: QueueItem | undefined, retries: number): boolean =>
-  (item?.sent?.attempts ?? 0) > (item?.encrypted ? 0 : retries);
+export function isSpent(item: QueueItem | undefined, retries: number): boolean {
+  const isLastCounter = item?.encrypted !== undefined && !item.encrypted.later?.length;
+  return (item?.sent?.attempts ?? 0) > (isLastCounter ? 0 : retries);
+}
 
 export const payloadOf = (item: QueueItem): Uint8Array => Buffer.from(item.data, "base64");
 

@@ -10,7 +10,12 @@ export interface QueueItem {
   /** Base64 of the payload, in the clear unless it is `encrypted`: then the network server encrypts it as it leaves. */
   readonly data: string;
   /** Encrypted under the AppSKey of the session with this address, for this counter and no other. */
-  readonly encrypted?: { readonly fCntDown: number; readonly devAddr: DevAddr };
+  readonly encrypted?: {
+    readonly fCntDown: number;
+    readonly devAddr: DevAddr;
+    /** The same payload for counters after it, rising, should that one be used up: base64. */
+    readonly later?: readonly { readonly fCntDown: number; readonly data: string }[];
+  };
   readonly enqueuedAtMs: number;
   /** Not sent from then on; reported by a `log` event with code EXPIRED. */
   readonly expiresAtMs?: number;

@@ -206,6 +206,30 @@ describe("C36 an AppSKey under a key-encryption key", () => {
     expect(device.faults).toEqual([]);
   });
 
+  test.each(["1.0.4", "1.1.0"] as const)(
+    "serves confirmed downlinks of a %s device as any: sent again until acknowledged",
+    async version => {
+      const life = await externalLife(wrapped, { keys: [theirs], macVersion: version });
+      const { join, send, device, devEui, queue, delivered } = life;
+      await join();
+      await send(5, Uint8Array.of(0, 0, 1));
+      await queue.enqueue(devEui, { fPort: 7, confirmed: true, id: "again", data: base64(text("valve")) });
+      await queue.enqueue(devEui, { ...downlink, id: "after", data: base64(text("lamp")) });
+      const { parameters } = device;
+      device.parameters = { ...parameters, rx1DelaySeconds: 14 };
+      await send(5, Uint8Array.of(0, 0, 1), true);
+      device.parameters = parameters;
+      device.repeat();
+      await life.clock.advance(8_000);
+      for (let count = 0; count < 3; count += 1) await send(5, Uint8Array.of(0, 0, 1));
+      const heard = device.downlinks.filter(({ fPort }) => fPort === 7);
+      expect(heard.map(({ payload }) => payload)).toEqual([hex(text("valve")), hex(text("lamp"))]);
+      expect(await delivered("ack")).toMatchObject([{ queueItemId: "again", acknowledged: true }]);
+      expect(await delivered("log")).toEqual([]);
+      expect(device.faults).toEqual([]);
+    },
+  );
+
   test("that nobody here has is handed on wrapped", async () => {
     const { join, send, devEui, queue, delivered, decrypt, device } = await externalLife(wrapped);
     await join();

@@ -201,6 +201,20 @@ describe("payloads that came encrypted", () => {
     expect(downlink).toMatchObject({ item: { id: "b" }, fCntDown: 3 });
   });
 
+  test("C36 those that came for several counters are sent under the first that is not used, and keep the rest", () => {
+    const later = [5, 7, 8].map(fCntDown => ({ fCntDown, data: Buffer.alloc(3, fCntDown).toString("base64") }));
+    const encrypted = { fCntDown: 4, devAddr: someDevAddr, later };
+    const payloadAt = (nFCntDown: number) => {
+      const { downlink, frame, dropped } = planFor(someSession({ nFCntDown }), item("a", 3, { encrypted }));
+      const counters = downlink?.item?.encrypted?.later?.map(({ fCntDown }) => fCntDown);
+      return [downlink?.fCntDown, Buffer.from(frame?.frmPayload ?? []).toString("hex"), counters, dropped.length];
+    };
+    expect(payloadAt(2)).toEqual([4, "ababab", [5, 7, 8], 0]);
+    expect(payloadAt(5)).toEqual([5, "050505", [7, 8], 0]);
+    expect(payloadAt(6)).toEqual([7, "070707", [8], 0]);
+    expect(payloadAt(9)).toEqual([undefined, "", undefined, 1]);
+  });
+
   test("C36 without the AppSKey they are sent, and what is in the clear is reported", () => {
     const session = someSession();
     const queue = [item("clear", 3), sealed("sealed", 0)];
