@@ -93,8 +93,14 @@ describe("answers", () => {
     expect(events.slice(1)).toEqual(refusal === undefined ? [] : [givenUp]);
   });
 
-  test("C55 one refusal in a block refuses the block", () => {
-    const { state } = exchanged(stateOf({}, us915), secondEight, "03070306", inUs915);
+  test.each([
+    ["0307", "0306"],
+    ["0307", "0305"],
+    ["0305", "0307"],
+    ["0307", "0303"],
+    ["0303", "0307"],
+  ])("C55 one refusal in a block refuses the block, also where the answers differ: %s %s", (first, second) => {
+    const { state } = exchanged(stateOf({}, us915), secondEight, first + second, inUs915);
     expect(state.current).toEqual(stateOf({}, us915).current);
   });
 

@@ -90,6 +90,20 @@ const everyError = [
   "GATEWAY_OFFLINE",
 ] as const;
 
+test("C41 a gateway that cannot be reached is not asked, however well it heard the device", async () => {
+  const asked: GatewayId[] = [];
+  const transport: GatewayTransport = {
+    reaches: gatewayId => gatewayId === far,
+    async transmit({ gatewayId }) {
+      asked.push(gatewayId);
+      return { kind: "sent" };
+    },
+  };
+  const { answer } = bench([], { transport });
+  expect(await answer()).toMatchObject({ kind: "sent", reception: { gatewayId: far } });
+  expect(asked).toEqual([far]);
+});
+
 describe("what a gateway is asked for", () => {
   test.each([
     [1_000_000, 2_000_000],
