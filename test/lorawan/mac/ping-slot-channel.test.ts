@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { pingSlotChannelAns, pingSlotChannelReq } from "../../../lorawan/mac/ping-slot-channel.ts";
-import { asked, exchanged, stateOf } from "./session.ts";
+import { asked, exchanged, heard, stateOf } from "./session.ts";
 import { checkVectors } from "./vectors.ts";
 
 checkVectors(pingSlotChannelReq, fields => ({
@@ -18,6 +18,12 @@ test("C63 PingSlotChannelReq sets frequency and data rate together", () => {
   expect(asked(stateOf(), wanted)).toEqual(["1128768405"]);
   expect(exchanged(stateOf(), wanted, "1103").state.current).toMatchObject(wanted);
   expect(asked(stateOf(wanted), wanted)).toEqual([]);
+});
+
+test("C58 C63 takes repeats of PingSlotChannelAns without harm and makes a downlink due", () => {
+  const first = exchanged(stateOf(), wanted, "1103");
+  expect(first.needsDownlink).toBe(true);
+  expect(heard("1103", first.state)).toMatchObject({ needsDownlink: true, events: [], state: first.state });
 });
 
 test.each(["1100", "1101", "1102"])("C63 a refusal by %s changes nothing", answer => {

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { txParamSetupAns, txParamSetupReq } from "../../../lorawan/mac/tx-param-setup.ts";
-import { asked, contextOf, eu868, exchanged, stateOf } from "./session.ts";
+import { asked, contextOf, eu868, exchanged, heard, stateOf } from "./session.ts";
 import { checkVectors } from "./vectors.ts";
 
 checkVectors(txParamSetupReq, fields => ({
@@ -27,4 +27,10 @@ test("C60 the coded EIRP is the highest that does not exceed the limit, and is n
   const { state } = exchanged(stateOf(), wanted, "09", withCommand);
   expect(state.current).toMatchObject({ uplinkDwellTime: true, downlinkDwellTime: true, maxEirpDbm: 14 });
   expect(asked({ ...state, stickyAnswers: [] }, wanted, withCommand)).toEqual([]);
+});
+
+test("C58 C60 takes repeats of TxParamSetupAns without harm and makes a downlink due", () => {
+  const first = exchanged(stateOf(), wanted, "09", withCommand);
+  expect(first.needsDownlink).toBe(true);
+  expect(heard("09", first.state, withCommand)).toMatchObject({ needsDownlink: true, events: [], state: first.state });
 });

@@ -64,6 +64,12 @@ test("C65 a confirmed uplink is acknowledged in its own windows, RX1 first", () 
   ]);
 });
 
+test("C65 the acknowledgement travels with a payload that waits, in one frame", () => {
+  const { downlink, frame } = plan({ ack: true }, [item("a", 4)]);
+  expect(frame).toMatchObject({ ack: true, fPort: 10 });
+  expect(downlink?.item?.id).toBe("a");
+});
+
 describe("MAC commands", () => {
   const linkChecks = (count: number) => Array.from({ length: count }, () => Uint8Array.of(0x02, 20, 1));
 
