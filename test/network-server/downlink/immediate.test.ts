@@ -79,6 +79,12 @@ test("C20 a frame that something newer has overtaken while it waited is taken ba
   expect(schedule.reservedUs(near, 1_000_000)).toBe(1_000_000);
 });
 
+test("C20 a frame that something newer has overtaken while a gateway refused it goes to no other gateway", async () => {
+  const { asked, send } = bench(["TX_FREQ"]);
+  expect(await send({ stillDue: async () => false })).toEqual({ kind: "withdrawn" });
+  expect(asked.map(({ gatewayId }) => gatewayId)).toEqual([near]);
+});
+
 test("C41 every gateway that refuses is followed by the next, and each refusal is told", async () => {
   const { asked, send } = bench(["TX_FREQ", "GATEWAY_OFFLINE"]);
   expect(await send()).toEqual({
