@@ -12,4 +12,6 @@ for (const project of ["tsconfig.build.json", "tsconfig.client.json"]) {
 }
 cpSync(`${root}client/openapi.d.ts`, `${root}dist/client/openapi.d.ts`);
 cpSync(`${root}app-server/storage/migrations`, `${root}dist/app-server/storage/migrations`, { recursive: true });
+await import("./build-console.ts");
+cpSync(`${root}app-server/console/dist`, `${root}dist/app-server/console/dist`, { recursive: true });
 console.log("dist/ is ready; `npm pack` makes the package");

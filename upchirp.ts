@@ -130,6 +130,7 @@ function readyText({ roles, httpPort, udpPort, mqttPort, joinServerTlsPort, admi
     "",
     `Upchirp ${version} is ready${roles.size < allRoles.length ? ` as ${[...roles].join(", ")}` : ""}.`,
     ...(udpPort === undefined ? [] : [`  gateways  UDP ${udpPort} (Semtech UDP)`]),
+    ...(roles.has("app-server") ? [`  console   ${http}`] : []),
     roles.has("app-server")
       ? `  HTTP      ${http}/api/docs (API; also /healthz, /readyz, /metrics, MQTT over WebSocket at /mqtt)`
       : `  HTTP      ${http}/readyz (also /healthz, /metrics${roles.has("join-server") ? ", TS002 at /ts002" : ""})`,

@@ -158,6 +158,18 @@ export const appServerConfigSchema = Type.Object({
     { default: {} },
   ),
   login,
+  console: Type.Object(
+    {
+      mapTilesUrl: Type.Optional(
+        Type.String({
+          pattern: "^https?://[^/?#]+/.*\\{z\\}",
+          description:
+            "Where the console's maps get their background, for example https://tiles.example.org/{z}/{x}/{y}.png; without it they show positions alone.",
+        }),
+      ),
+    },
+    { default: {} },
+  ),
   queueLength: Type.Integer({ minimum: 1, default: 64, description: "Downlinks that may wait for one device." }),
   keyEncryptionKeys: Type.Array(applicationKek, {
     default: [],

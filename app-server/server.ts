@@ -14,6 +14,7 @@ import type { AuditKeys } from "./audit-ports.ts";
 import { createCodecSandbox } from "./codec/sandbox.ts";
 import { createApplicationCommands } from "./commands.ts";
 import type { AppServerConfig } from "./config.ts";
+import { serveConsole } from "./console-files.ts";
 import { createDownlinkQueue } from "./downlink.ts";
 import { createEventConsumer } from "./events.ts";
 import { identityProviders } from "./identity/providers.ts";
@@ -132,6 +133,7 @@ async function startParts(
     }),
   );
   serveMqttUpgrades(http, broker);
+  await serveConsole(http, config.console);
   await events.start();
   return broker;
 }

@@ -106,6 +106,12 @@ const rules: readonly Rule[] = [
   ...role("join-server", ["join.ts"], []),
   ...role("app-server", ["events.ts", "uplink.ts", "downlink"], ["api", "codec", "identity", "integration", "storage"]),
   {
+    // Runs in a browser, and knows the server by its API alone.
+    zone: "app-server/console",
+    members: inside("app-server/console/"),
+    allowed: [/^app-server\/console\//, /^client\//, /^[a-z@][^.]*$/, /^@[\w/-]+\.css$/],
+  },
+  {
     zone: "cli",
     members: inside("cli/"),
     allowed: [/^cli\//, /^client\//, /^platform\//, /^lorawan\//, /^simulators\//, /^node:/, /^[a-z@][^.]*$/],

@@ -33,8 +33,11 @@ export function temporaryFolder(): string {
   return folder;
 }
 
-/** Runs the command line as a user does. */
-export function runUpchirp(args: readonly string[], program = checkout) {
+/** Takes what has to be done in the end. */
+export type Later = (end: () => Promise<void>) => void;
+
+/** Runs the command line as a user does; ended after the test, or when `later` has it. */
+export function runUpchirp(args: readonly string[], program = checkout, later: Later = onTestFinished) {
   const child = spawn(process.execPath, [program, ...args], { stdio: ["ignore", "pipe", "pipe"] });
   let text = "";
   const waiting = new Set<() => void>();
@@ -45,7 +48,7 @@ export function runUpchirp(args: readonly string[], program = checkout) {
   child.stdout.on("data", take);
   child.stderr.on("data", take);
   const exited = new Promise<number | null>(resolve => child.once("exit", resolve));
-  onTestFinished(async () => {
+  later(async () => {
     if (child.exitCode === null && child.signalCode === null) child.kill("SIGKILL");
     await exited;
   });
@@ -70,6 +73,7 @@ export async function startUpchirp(
   dataFolder: string,
   args: readonly string[] = [],
   program = checkout,
+  later: Later = onTestFinished,
 ): Promise<UpchirpProcess> {
   const run = runUpchirp(
     [
@@ -80,6 +84,7 @@ export async function startUpchirp(
       ...args,
     ],
     program,
+    later,
   );
   const [ready] = await run.seen(/is ready[\s\S]*\n\n/);
   const portOf = (pattern: RegExp): number => Number(pattern.exec(ready)?.[1] ?? 0);

@@ -1,0 +1,186 @@
+import { Box, Loader, ScrollArea, Table, Text, TextInput, UnstyledButton } from "@mantine/core";
+import { useDebouncedValue } from "@mantine/hooks";
+import { IconArrowDown, IconArrowUp, IconSearch } from "@tabler/icons-react";
+import { useInfiniteQuery } from "@tanstack/react-query";
+import { useVirtualizer } from "@tanstack/react-virtual";
+import { type ReactNode, useEffect, useRef, useState } from "react";
+import { ProblemNote } from "./problem.tsx";
+
+/** One page of a list of the API. */
+export interface ListPage<Item> {
+  readonly items: readonly Item[];
+  readonly next?: string;
+}
+
+export interface ListRequest<Sort extends string> {
+  readonly limit: number;
+  readonly after?: string;
+  readonly search?: string;
+  readonly sort: Sort;
+}
+
+export interface Column<Item> {
+  readonly title: string;
+  readonly render: (item: Item) => ReactNode;
+  /** The list can be ordered by it. */
+  readonly sortsBy?: string;
+  readonly width?: number | string;
+  readonly align?: "left" | "right";
+}
+
+export interface EndlessTableProps<Item, Sort extends string> {
+  /** Of the query, with everything that the list is narrowed by. */
+  readonly queryKey: readonly unknown[];
+  readonly read: (request: ListRequest<Sort>) => Promise<ListPage<Item>>;
+  readonly columns: readonly Column<Item>[];
+  readonly keyOf: (item: Item) => string;
+  readonly isSort: (text: string) => text is Sort;
+  readonly sort: Sort;
+  /** Name of the list for those who cannot see it: `Gateways`. */
+  readonly label: string;
+  /** In the place of a list that has nothing, unless it was searched. */
+  readonly empty: ReactNode;
+  readonly searchHint?: string;
+  /** Beside the search: further filters. */
+  readonly filters?: ReactNode;
+  /** Reads anew this often, for what changes by itself. */
+  readonly refreshMs?: number;
+}
+
+const pageSize = 200;
+const rowPx = 45;
+
+/** A list of any length: rows are made as they come into sight, and read as they are needed. */
+export function EndlessTable<Item, Sort extends string>(props: EndlessTableProps<Item, Sort>) {
+  const { queryKey, read, columns, keyOf, isSort, label, empty, filters } = props;
+  const [typed, setTyped] = useState("");
+  const [search] = useDebouncedValue(typed.trim(), 250);
+  const [sort, setSort] = useState<Sort>(props.sort);
+  const list = useInfiniteQuery({
+    queryKey: [...queryKey, { search, sort }],
+    queryFn: ({ pageParam }) =>
+      read({ limit: pageSize, sort, ...(search !== "" && { search }), ...(pageParam !== "" && { after: pageParam }) }),
+    initialPageParam: "",
+    getNextPageParam: page => page.next,
+    placeholderData: previous => previous,
+    ...(props.refreshMs !== undefined && { refetchInterval: props.refreshMs }),
+  });
+  const items = list.data?.pages.flatMap(page => page.items) ?? [];
+  const viewport = useRef<HTMLDivElement>(null);
+  const rows = useVirtualizer({
+    count: items.length,
+    getScrollElement: () => viewport.current,
+    estimateSize: () => rowPx,
+    getItemKey: index => (items[index] ? keyOf(items[index]) : index),
+    overscan: 12,
+  });
+  const shown = rows.getVirtualItems();
+  const [first, last] = [shown[0], shown.at(-1)];
+  const { hasNextPage, isFetchingNextPage, fetchNextPage } = list;
+  const isNearEnd = last !== undefined && last.index > items.length - pageSize / 4;
+  useEffect(() => {
+    if (isNearEnd && hasNextPage && !isFetchingNextPage) void fetchNextPage();
+  }, [isNearEnd, hasNextPage, isFetchingNextPage, fetchNextPage]);
+
+  const order = (by: string): void => {
+    const next = sort === by ? `-${by}` : by;
+    if (isSort(next)) setSort(next);
+  };
+  const isNothing = list.isSuccess && items.length === 0;
+  if (isNothing && search === "" && typed === "" && filters === undefined) return empty;
+  return (
+    <Box>
+      <Box mb="xs" display="flex" style={{ gap: "var(--mantine-spacing-xs)", flexWrap: "wrap" }}>
+        <TextInput
+          value={typed}
+          onChange={event => setTyped(event.currentTarget.value)}
+          placeholder={props.searchHint ?? "Search"}
+          aria-label={`Search in ${label}`}
+          leftSection={<IconSearch size={16} aria-hidden />}
+          rightSection={list.isFetching && !isFetchingNextPage ? <Loader size={14} aria-label="Loading" /> : null}
+          w={{ base: "100%", xs: 280 }}
+        />
+        {filters}
+      </Box>
+      {list.isError && <ProblemNote error={list.error} onRetry={() => void list.refetch()} />}
+      {isNothing && (search === "" ? empty : <Text c="dimmed">Nothing fits this search.</Text>)}
+      {items.length > 0 && (
+        <ScrollArea viewportRef={viewport} mah="calc(100dvh - 220px)" type="auto" viewportProps={{ tabIndex: 0 }}>
+          <Table
+            aria-label={label}
+            aria-rowcount={hasNextPage ? -1 : items.length + 1}
+            highlightOnHover
+            stickyHeader
+            miw={560}
+          >
+            <Table.Thead>
+              <Table.Tr aria-rowindex={1}>
+                {columns.map(column => (
+                  <Table.Th
+                    key={column.title}
+                    w={column.width}
+                    ta={column.align}
+                    aria-sort={orderOf(sort, column.sortsBy)}
+                  >
+                    <ColumnTitle column={column} sort={sort} onOrder={order} />
+                  </Table.Th>
+                ))}
+              </Table.Tr>
+            </Table.Thead>
+            <Table.Tbody>
+              <Spacer height={first?.start ?? 0} columns={columns.length} />
+              {shown.map(({ index, key }) => {
+                const item = items[index];
+                return item === undefined ? null : (
+                  <Table.Tr key={key} aria-rowindex={index + 2} h={rowPx}>
+                    {columns.map(column => (
+                      <Table.Td key={column.title} ta={column.align}>
+                        {column.render(item)}
+                      </Table.Td>
+                    ))}
+                  </Table.Tr>
+                );
+              })}
+              <Spacer height={rows.getTotalSize() - (last?.end ?? 0)} columns={columns.length} />
+            </Table.Tbody>
+          </Table>
+        </ScrollArea>
+      )}
+    </Box>
+  );
+}
+
+function orderOf(sort: string, by: string | undefined): "ascending" | "descending" | undefined {
+  if (by === undefined) return undefined;
+  if (sort === by) return "ascending";
+  return sort === `-${by}` ? "descending" : undefined;
+}
+
+function ColumnTitle<Item>({
+  column: { title, sortsBy },
+  sort,
+  onOrder,
+}: {
+  readonly column: Column<Item>;
+  readonly sort: string;
+  readonly onOrder: (by: string) => void;
+}) {
+  if (sortsBy === undefined) return title;
+  const order = orderOf(sort, sortsBy);
+  return (
+    <UnstyledButton fz="inherit" fw="inherit" onClick={() => onOrder(sortsBy)}>
+      {title} {order === "ascending" && <IconArrowUp size={12} aria-hidden />}
+      {order === "descending" && <IconArrowDown size={12} aria-hidden />}
+    </UnstyledButton>
+  );
+}
+
+/** Holds the place of rows that are out of sight. */
+function Spacer({ height, columns }: { readonly height: number; readonly columns: number }) {
+  if (height <= 0) return null;
+  return (
+    <Table.Tr aria-hidden style={{ height, border: 0 }}>
+      <Table.Td colSpan={columns} p={0} />
+    </Table.Tr>
+  );
+}

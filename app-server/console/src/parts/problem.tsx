@@ -1,0 +1,25 @@
+import { Alert, Button, Group } from "@mantine/core";
+import { IconAlertTriangle } from "@tabler/icons-react";
+import { textOf } from "../api/queries.ts";
+
+export interface ProblemNoteProps {
+  readonly error: unknown;
+  readonly title?: string;
+  readonly onRetry?: () => void;
+}
+
+/** An error in the place of what could not be had. */
+export function ProblemNote({ error, title = "This could not be loaded", onRetry }: ProblemNoteProps) {
+  return (
+    <Alert color="red" icon={<IconAlertTriangle size={18} />} role="alert" title={title}>
+      <Group justify="space-between">
+        {textOf(error)}
+        {onRetry !== undefined && (
+          <Button size="xs" variant="light" color="red" onClick={onRetry}>
+            Try again
+          </Button>
+        )}
+      </Group>
+    </Alert>
+  );
+}

@@ -1,0 +1,36 @@
+import {
+  IconAntenna,
+  IconApps,
+  IconBuilding,
+  IconCpu,
+  IconHistory,
+  IconHome,
+  IconKey,
+  IconPlugConnected,
+  IconUsers,
+} from "@tabler/icons-react";
+import type { Me } from "../api/session.ts";
+
+/** One entry of the navigation. */
+export interface Place {
+  readonly label: string;
+  readonly to: string;
+  readonly icon: typeof IconHome;
+  /** Left out: everybody sees it. */
+  readonly isFor?: (me: Me) => boolean;
+}
+
+const administrators = (me: Me): boolean => me.isAdministrator;
+const governors = (me: Me): boolean => me.isAdministrator || me.memberships.some(({ role }) => role === "admin");
+
+export const places: readonly Place[] = [
+  { label: "Overview", to: "/", icon: IconHome },
+  { label: "Gateways", to: "/gateways", icon: IconAntenna },
+  { label: "Applications", to: "/applications", icon: IconApps },
+  { label: "Device profiles", to: "/device-profiles", icon: IconCpu },
+  { label: "Integrations", to: "/integrations", icon: IconPlugConnected, isFor: governors },
+  { label: "Tenants", to: "/tenants", icon: IconBuilding },
+  { label: "Users", to: "/users", icon: IconUsers, isFor: administrators },
+  { label: "API keys", to: "/api-keys", icon: IconKey, isFor: governors },
+  { label: "Audit log", to: "/audit-log", icon: IconHistory, isFor: governors },
+];

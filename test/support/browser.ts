@@ -1,0 +1,59 @@
+import { existsSync } from "node:fs";
+import axe from "axe-core";
+import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
+import { describe, onTestFinished } from "vitest";
+
+const executablePath = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find(existsSync);
+const isRequired = process.env.CI === "true";
+
+/** A suite in a real browser; skipped with a word where there is none, and a failure in CI. */
+export const describeInBrowser: (name: string, suite: () => void) => void = (name, suite) => {
+  if (executablePath !== undefined || isRequired) describe(name, suite);
+  else describe.skip(`${name} (Chromium is not installed)`, suite);
+};
+
+export async function openBrowser(): Promise<Browser> {
+  if (executablePath === undefined) throw new Error("Chromium is not installed: apt-get install chromium");
+  // Chromium's own sandbox does not work as root.
+  return chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-dev-shm-usage"] });
+}
+
+export interface Visit {
+  readonly page: Page;
+  readonly context: BrowserContext;
+  /** What the browser complained of: errors of scripts, and what the security policy forbade. */
+  readonly complaints: readonly string[];
+}
+
+export interface VisitOptions {
+  readonly baseURL: string;
+  readonly colorScheme?: "light" | "dark";
+  readonly width?: number;
+  readonly height?: number;
+}
+
+/** A window of its own, without the cookies of others. Gone after the test. */
+export async function visit(
+  browser: Browser,
+  { width = 1280, height = 800, ...options }: VisitOptions,
+): Promise<Visit> {
+  const context = await browser.newContext({ ...options, viewport: { width, height } });
+  onTestFinished(() => context.close());
+  const page = await context.newPage();
+  const complaints: string[] = [];
+  page.on("pageerror", error => complaints.push(error.message));
+  page.on("console", message => {
+    if (message.type() === "error" && !/status of 4\d\d/.test(message.text())) complaints.push(message.text());
+  });
+  return { page, context, complaints };
+}
+
+/** What axe finds that would keep somebody from using the page; the rule's name with the element. */
+export async function seriousFaults(page: Page): Promise<readonly string[]> {
+  // Evaluated by the debugger, since the page's own policy lets nobody add a script.
+  await page.evaluate(axe.source);
+  const { violations } = await page.evaluate<axe.AxeResults>("axe.run()");
+  return violations
+    .filter(({ impact }) => impact === "serious" || impact === "critical")
+    .flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html}`));
+}
