@@ -1,7 +1,9 @@
 import { afterAll, describe, expect, test } from "vitest";
 import { createCodecSandbox } from "../../app-server/codec/sandbox.ts";
 import type { CommandOutcome, DownlinkRequest } from "../../app-server/ports.ts";
+import { wrapKey } from "../../lorawan/backend/key-envelope.ts";
 import { parseDevEui } from "../../lorawan/ids.ts";
+import { cryptPayload } from "../../lorawan/phy/security.ts";
 import { systemClock } from "../../platform/clock.ts";
 import { createMetrics } from "../../platform/metrics.ts";
 import { createVirtualClock } from "../support/virtual-clock.ts";
@@ -92,6 +94,22 @@ describe("the device queue", () => {
     expect(await queue.enqueue(devEui, encrypted(5))).toMatchObject({ reason: "f_cnt_down" });
     expect(await queue.nextFCntDown(devEui)).toEqual({ ...session, fCntDown: 6 });
     expect(await queue.list(devEui)).toMatchObject([{ data: "AQID", encrypted: { devAddr, fCntDown: 5 } }]);
+  });
+
+  test("C36 encrypts what the network server cannot, each payload for counters of its own, also when they come at once", async () => {
+    const ownKek = { kekLabel: "applications", kek: new Uint8Array(16).fill(3) };
+    const key = Uint8Array.from({ length: 16 }, (_, index) => index);
+    const appSKey = { kekLabel: "applications", aesKey: Buffer.from(wrapKey(ownKek.kek, key)).toString("hex") };
+    const { queue } = createDownlinks(clock, sandbox, { downlinkSession: { ...session, appSKey }, ownKek });
+    await Promise.all(["a", "b", "c"].map(id => queue.enqueue(devEui, { ...downlink, id })));
+    const sealed = (await queue.list(devEui)).flatMap(({ data, encrypted }) =>
+      encrypted ? [{ data, fCntDown: encrypted.fCntDown }, ...(encrypted.later ?? [])] : [],
+    );
+    expect(sealed.map(({ fCntDown }) => fCntDown)).toEqual(Array.from({ length: 24 }, (_, index) => 5 + index));
+    for (const { data, fCntDown } of sealed) {
+      const clear = cryptPayload(key, "down", devAddr, fCntDown, Buffer.from(data, "base64"));
+      expect(Buffer.from(clear).toString("base64")).toBe("AQID");
+    }
   });
 
   test("C36 leaves what the network server can encrypt to it", async () => {

@@ -1,7 +1,7 @@
 import { createApplicationCommands } from "../../../app-server/commands.ts";
 import { createDownlinkQueue } from "../../../app-server/downlink.ts";
 import type { CodecSandbox, DirectoryDevice, DownlinkSession, SessionSummary } from "../../../app-server/ports.ts";
-import { createAppSKeyVault } from "../../../app-server/vault.ts";
+import { createAppSKeyVault, type KeyEncryptionKey } from "../../../app-server/vault.ts";
 import type { Clock } from "../../../platform/clock.ts";
 import { createMetrics } from "../../../platform/metrics.ts";
 import { devAddr, devEui, directoryDevice } from "./fixtures.ts";
@@ -29,9 +29,14 @@ export const session = (maxPayload: number): SessionSummary => ({
 export function createDownlinks(
   clock: Clock,
   sandbox: CodecSandbox,
-  options: { device?: DirectoryDevice; maxPayload?: number; downlinkSession?: DownlinkSession } = {},
+  options: {
+    device?: DirectoryDevice;
+    maxPayload?: number;
+    downlinkSession?: DownlinkSession;
+    ownKek?: KeyEncryptionKey;
+  } = {},
 ) {
-  const { device = directoryDevice(), maxPayload, downlinkSession } = options;
+  const { device = directoryDevice(), maxPayload, downlinkSession, ownKek } = options;
   const metrics = createMetrics();
   const store = createQueueStore();
   const directory = { device: async (asked: string) => (asked === devEui ? device : undefined) };
@@ -39,7 +44,11 @@ export function createDownlinks(
     session: async () => (maxPayload === undefined ? undefined : session(maxPayload)),
     downlinkSession: async () => downlinkSession,
   };
-  const vault = createAppSKeyVault({ kekLabel: "upchirp", kek: new Uint8Array(32).fill(7) });
+  const vault = createAppSKeyVault({
+    kekLabel: "upchirp",
+    kek: new Uint8Array(32).fill(7),
+    applicationOnly: ownKek ? [ownKek] : [],
+  });
   const queue = createDownlinkQueue({ store, directory, network, vault, sandbox, clock, maxEntries: 3 });
   const commands = createApplicationCommands({ queue, directory, clock, metrics });
   return { store, queue, commands, metrics };
