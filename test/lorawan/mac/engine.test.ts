@@ -70,7 +70,8 @@ describe("requests and their answers", () => {
     const state = stateOf({ channels: fourChannels });
     const result = exchanged(state, everything, "08050703070a0304");
     expect(result.events).toEqual([]);
-    expect(result.state).toMatchObject({ pending: [], failures: {}, current: everything });
+    expect(result.state).toMatchObject({ pending: [], current: everything });
+    expect(result.state.failures).toEqual({});
     expect(asked(heard("", result.state).state, everything)).toEqual([]);
   });
 
@@ -127,7 +128,8 @@ describe("requests and their answers", () => {
     expect(tries).toEqual([0, 1, 2, 11, 28, 61, 126, 191]);
     while (asked(state, wanted).length === 0) state = exchanged(state, wanted, "").state;
     const answered = exchanged(state, wanted, "08").state;
-    expect(answered).toMatchObject({ failures: {}, current: wanted });
+    expect(answered).toMatchObject({ current: wanted });
+    expect(answered.failures).toEqual({});
     expect(answered.resting).toBeUndefined();
   });
 
