@@ -40,6 +40,17 @@ export function addMigrateFromCommands(program: Command, actions: ProgramActions
         "\n  upchirp migrate-from chirpstack --from-sqlite /var/lib/chirpstack/chirpstack.sqlite --data /var/lib/upchirp",
     )
     .action((values: OptionValues) => run(actions, terminal, values, chirpStackOrigin(values)));
+  addRequestOptions(addServerOptions(group.command("things-stack").alias("ttn")))
+    .option("--devices <file>", "end devices as JSON; may be repeated", collected)
+    .option("--gateways <file>", "gateways as JSON; may be repeated", collected)
+    .option("--tenant <name>", "tenant that everything goes into; made if it is not there", "The Things Stack")
+    .summary("bring devices from The Things Stack")
+    .description("Reads end devices and gateways as `ttn-lw-cli` and `ttn-lw-migrate` write them.")
+    .addHelpText(
+      "after",
+      "\nExample:\n  upchirp migrate-from things-stack --devices devices.json --gateways gateways.json",
+    )
+    .action((values: OptionValues) => run(actions, terminal, values, thingsStackOrigin(values)));
 }
 
 const addRequestOptions = (command: Command): Command =>
@@ -86,6 +97,13 @@ function chirpStackOrigin(values: OptionValues): MigrationOrigin {
     redisPrefix: textOption(values, "redisPrefix") ?? "",
     ...(redis !== undefined && { redis }),
   };
+}
+
+function thingsStackOrigin(values: OptionValues): MigrationOrigin {
+  const devices = listOption(values, "devices");
+  const gateways = listOption(values, "gateways");
+  if (devices.length + gateways.length === 0) throw new UsageError("give --devices, --gateways or both");
+  return { kind: "things-stack", devices, gateways, tenant: textOption(values, "tenant") ?? "" };
 }
 
 function kekOf(text: string): { readonly kekLabel: string; readonly kek: Uint8Array } {

@@ -1,11 +1,20 @@
 /** Where devices come from. */
-export interface MigrationOrigin {
-  readonly kind: "chirpstack";
-  readonly database: { readonly postgres: string } | { readonly sqlite: string };
-  /** URL. */
-  readonly redis?: string;
-  readonly redisPrefix: string;
-}
+export type MigrationOrigin =
+  | {
+      readonly kind: "chirpstack";
+      readonly database: { readonly postgres: string } | { readonly sqlite: string };
+      /** URL. */
+      readonly redis?: string;
+      readonly redisPrefix: string;
+    }
+  | {
+      readonly kind: "things-stack";
+      /** Files. */
+      readonly devices: readonly string[];
+      readonly gateways: readonly string[];
+      /** Name or id of the tenant that they go into. */
+      readonly tenant: string;
+    };
 
 export interface MigrationRequest {
   readonly origin: MigrationOrigin;

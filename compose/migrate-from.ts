@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { createAuditLog } from "../app-server/storage/audit-log.ts";
 import { createRepositories } from "../app-server/storage/repositories.ts";
 import type { MigrationOrigin, MigrationRequest } from "../cli/migration-request.ts";
@@ -13,6 +13,7 @@ import { migrateFrom } from "../migration/migrate.ts";
 import { type Report, reportJson, reportText } from "../migration/report.ts";
 import type { MigrationSource } from "../migration/source.ts";
 import type { MigrationTarget } from "../migration/target.ts";
+import { createThingsStackSource, type ExportFile } from "../migration/things-stack/source.ts";
 import { prepareDataFolder } from "../platform/data-folder.ts";
 import { createMetrics } from "../platform/metrics.ts";
 import type { Config } from "./config.ts";
@@ -77,6 +78,11 @@ function openerOf(config: Config, { keks }: MigrationRequest): (key: CarriedKey)
 }
 
 async function openSource(origin: MigrationOrigin, opened: (key: CarriedKey) => CarriedKey): Promise<MigrationSource> {
+  if (origin.kind === "things-stack") {
+    const file = (name: string): ExportFile => ({ name, read: () => readFileSync(name, "utf8") });
+    const { devices, gateways, tenant } = origin;
+    return createThingsStackSource({ devices: devices.map(file), gateways: gateways.map(file), tenant, opened });
+  }
   const database = await openSourceDatabase(origin.database);
   try {
     const redis = origin.redis === undefined ? undefined : await openRedisSource(origin.redis, origin.redisPrefix);
@@ -87,7 +93,9 @@ async function openSource(origin: MigrationOrigin, opened: (key: CarriedKey) => 
   }
 }
 
-const openSourceDatabase = (database: MigrationOrigin["database"]): Promise<SourceDatabase> =>
+const openSourceDatabase = (
+  database: Extract<MigrationOrigin, { kind: "chirpstack" }>["database"],
+): Promise<SourceDatabase> =>
   "postgres" in database ? openPostgresSource(database.postgres) : openSqliteSource(database.sqlite);
 
 interface OpenTarget {

@@ -111,6 +111,34 @@ export const noteTexts = {
     what: "devices that have a newer session here: it stays",
     advice: "nothing; they joined here, or were heard here later",
   },
+  "sealed-downlinks": {
+    what: "devices whose waiting downlinks are under a key that is not known here",
+    advice: "let the application send them again",
+  },
+  "wrapped-root-keys": {
+    what: "devices whose root keys are under a key that is not known here: carried without, they cannot join again",
+    advice: "give the key with --kek LABEL=HEX and migrate again, or type the keys in",
+  },
+  "adr-static": {
+    what: "devices whose data rate was set by hand",
+    advice: "their profile leaves ADR off; they keep the data rate that they have",
+  },
+  "application-formatters": {
+    what: "devices that use their application's payload formatter, which is not in the export",
+    advice: "put it into the codec of their device profile",
+  },
+  "repository-formatters": {
+    what: "devices that use the formatter of the device repository or a gRPC service",
+    advice: "put the manufacturer's script into the codec of their device profile",
+  },
+  "counters-16-bits": {
+    what: "devices that count with 16 bits",
+    advice: "this version counts with 32 bits, which agrees until the counter comes to 65535",
+  },
+  "gateways-without-eui": {
+    what: "gateways without an EUI",
+    advice: "add them here with the EUI that they send",
+  },
   "other-root-keys": {
     what: "devices that have other root keys here: these stay",
     advice: "if the other server's are right, set them with `upchirp device set-keys`",

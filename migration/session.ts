@@ -146,7 +146,14 @@ function channelsOf(region: Region, { extraChannels }: CarriedParameters): Chann
   if (region.plan === "fixed" || extraChannels.size === 0) return region.defaultChannels;
   const channels: (Channel | undefined)[] = [...region.defaultChannels];
   for (const [index, channel] of [...extraChannels].sort(([one], [other]) => one - other)) {
-    if (index < region.defaultChannels.length) continue;
+    const own = region.defaultChannels[index];
+    if (own) {
+      // A default channel is what it is but for where the device listens, which DlChannelReq may have changed.
+      const isMoved =
+        own.uplinkFrequencyHz === channel.uplinkFrequencyHz && isWireFrequency(channel.downlinkFrequencyHz);
+      if (isMoved) channels[index] = { ...own, downlinkFrequencyHz: channel.downlinkFrequencyHz };
+      continue;
+    }
     if (index >= region.maxChannels) {
       throw new MalformedValue(`channel ${index} is beyond the ${region.maxChannels} of ${region.name}`);
     }

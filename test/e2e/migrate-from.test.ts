@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { configSchema } from "../../compose/config.ts";
@@ -17,7 +17,10 @@ import { oldSession } from "../migration/support/carried-life.ts";
 import { chirpStackSqlite } from "../migration/support/chirpstack-database.ts";
 import { gatewayId, installation, joinEui } from "../migration/support/chirpstack-fixture.ts";
 import { sessionMessage } from "../migration/support/session-message.ts";
+import { exportedDevice, exportedSession } from "../migration/support/things-stack-export.ts";
 import { followingPort } from "../support/following-port.ts";
+import { migratedDatabase } from "../support/postgres.ts";
+import { startRedis, whyNoRedis } from "../support/redis.ts";
 import { runUpchirp, startUpchirp, temporaryFolder } from "../support/upchirp-process.ts";
 
 const devEui = "0102030405060708";
@@ -56,7 +59,72 @@ function deviceAt(udpPort: number) {
   return { device, events };
 }
 
+type Downlink = Extract<DeviceEvent, { kind: "downlink" }>;
+
+/** Says something until it is answered: on a busy machine an answer comes too late for its window, and the next one counts. */
+function answered({ device, events }: ReturnType<typeof deviceAt>, confirmed: boolean): Promise<Downlink> {
+  const say = () => device.send({ fPort: 7, payload: Buffer.from("hello"), confirmed });
+  say();
+  return new Promise(resolve => {
+    const talk = setInterval(say, 15_000);
+    const look = setInterval(() => {
+      const found = events.find(event => event.kind === "downlink");
+      if (found?.kind !== "downlink") return;
+      resolve(found);
+      clearInterval(look);
+      clearInterval(talk);
+    }, 50);
+    onTestFinished(() => {
+      clearInterval(look);
+      clearInterval(talk);
+    });
+  });
+}
+
 const quiet = { log: createLog({ level: "silent" }), clock: systemClock, onFatal: () => {} };
+
+test.skipIf(whyNoRedis !== undefined)(
+  "devices of The Things Stack come to a server that runs on PostgreSQL and Redis, and are heard at once",
+  async () => {
+    const redis = await startRedis();
+    onTestFinished(() => redis.stop());
+    const database = await migratedDatabase();
+    onTestFinished(() => database.drop());
+    const settings = [
+      ["postgres.url", database.url],
+      ["state.redis.url", `redis://127.0.0.1:${redis.port}`],
+      ["keyEncryptionKeys", `01020304:${"0b".repeat(32)}`],
+    ] as const;
+    const server = await startUpchirp(
+      temporaryFolder(),
+      settings.flatMap(([path, value]) => ["--set", `${path}=${value}`]),
+    );
+    const life = deviceAt(server.udpPort);
+    const file = join(temporaryFolder(), "devices.json");
+    const exported = exportedDevice(devEui, exportedSession(oldSession(), { network: 76, application: 70 }));
+    const gateway = { ids: { gateway_id: "roof", eui: gatewayId } };
+    writeFileSync(file, JSON.stringify(exported));
+    writeFileSync(`${file}.gateways`, JSON.stringify(gateway));
+    // Heard before it is there: that nobody knew it is not remembered.
+    life.device.send({ fPort: 7, payload: Buffer.from("too early") });
+    await new Promise<void>(resolve => {
+      const look = setInterval(() => {
+        if (!life.events.some(({ kind }) => kind === "uplink-done")) return;
+        clearInterval(look);
+        resolve();
+      }, 50);
+    });
+
+    const overrides = [...settings, ["dataFolder", temporaryFolder()] as const];
+    const config = loadConfig(configSchema, { fileText: "", env: {}, overrides });
+    const origin = { kind: "things-stack", devices: [file], gateways: [`${file}.gateways`], tenant: "Acme" } as const;
+    const request = { origin, keks: [], skippedDownlinks: 0, withQueues: true, isDryRun: false };
+    expect(await migrateFromOther(config, quiet, request, () => {})).toBe(true);
+    const downlink = await answered(life, true);
+    expect(downlink.ack).toBe(true);
+    expect(downlink.fCnt).toBeGreaterThanOrEqual(77);
+  },
+);
 
 test("a dry run makes nothing, and a run beside the server that uses the data folder is refused", async () => {
   const folder = join(temporaryFolder(), "data");
@@ -95,20 +163,9 @@ test("an installation of ChirpStack moves in with one command, and its device go
   expect(readFileSync(file)).toEqual(before);
 
   const server = await startUpchirp(folder);
-  const { device, events } = deviceAt(server.udpPort);
-  device.send({ fPort: 7, payload: Buffer.from("hello") });
-  const downlink = await new Promise<DeviceEvent>(resolve => {
-    const timer = setInterval(() => {
-      const found = events.find(({ kind }) => kind === "downlink");
-      if (!found) return;
-      clearInterval(timer);
-      resolve(found);
-    }, 50);
-    onTestFinished(() => clearInterval(timer));
-  });
-  expect(downlink).toMatchObject({ fCnt: 77, fPort: 10, payload: Uint8Array.from(Buffer.from("from there")) });
-  const answer = await fetch(`${server.apiUrl}/api/devices/${devEui}/activation`, {
-    headers: { authorization: `Bearer ${server.token()}` },
-  });
-  expect(await answer.json()).toMatchObject({ fCntUp: 1235, nFCntDown: 78 });
+  const life = deviceAt(server.udpPort);
+  const downlink = await answered(life, false);
+  expect(Buffer.from(downlink.payload).toString()).toBe("from there");
+  expect(downlink.fCnt).toBeGreaterThanOrEqual(77);
+  expect(life.events.filter(({ kind }) => kind === "violation" || kind === "join-requested")).toEqual([]);
 });
