@@ -7,6 +7,8 @@ import type { QueueItem } from "../platform/state/queue-item.ts";
 export interface NetworkControl {
   /** Starts a session with the given keys (ABP), ending any other. Throws UpchirpError `device_not_found`, `invalid_activation`. */
   activate(devEui: DevEui, activation: Activation): Promise<void>;
+  /** As `activate`, but a session with this address and these keys goes on, with the counters that it has by now. */
+  ensureActive(devEui: DevEui, activation: Activation): Promise<void>;
   /** Ends the session; true if there was one. */
   deactivate(devEui: DevEui): Promise<boolean>;
   /** With the next downlinks until the device obeys, a few times at most. Throws UpchirpError `rejoin_impossible`. */

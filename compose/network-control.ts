@@ -1,12 +1,16 @@
-import type { AppSKeyVault, NetworkControl } from "../app-server/ports.ts";
+import type { Activation, AppSKeyVault, NetworkControl } from "../app-server/ports.ts";
 import { parseAesKey } from "../lorawan/keys.ts";
 import type { NetworkServerControl } from "../network-server/control.ts";
 
 /** The network server as the API knows it. */
 export function networkControl(server: NetworkServerControl, vault: AppSKeyVault): NetworkControl {
+  const sealed = ({ appSKey, ...activation }: Activation) => ({
+    ...activation,
+    appSKey: vault.seal(parseAesKey(appSKey)),
+  });
   return {
-    activate: (devEui, { appSKey, ...activation }) =>
-      server.activate(devEui, { ...activation, appSKey: vault.seal(parseAesKey(appSKey)) }),
+    activate: (devEui, activation) => server.activate(devEui, sealed(activation)),
+    ensureActive: (devEui, activation) => server.ensureActive(devEui, sealed(activation)),
     deactivate: devEui => server.deactivate(devEui),
     forceRejoin: (devEui, order) => server.forceRejoin(devEui, order),
     async session(devEui) {

@@ -16,6 +16,8 @@ import { nextFCntDown, regionOfSession, type Session } from "./session.ts";
 export interface NetworkServerControl {
   /** Throws DeviceNotFound, InvalidActivation. */
   activate(devEui: DevEui, activation: Activation): Promise<void>;
+  /** As `activate`, but a session with this address and these keys goes on, with the counters that it has by now. */
+  ensureActive(devEui: DevEui, activation: Activation): Promise<void>;
   /** True if there was a session. */
   deactivate(devEui: DevEui): Promise<boolean>;
   /** Throws RejoinImpossible. */
@@ -45,11 +47,13 @@ export type ControlContext = Pick<NetworkContext, "catalog" | "store" | "devices
 
 export type DeviceControl = Pick<
   NetworkServerControl,
-  "activate" | "deactivate" | "forceRejoin" | "session" | "downlinkSession"
+  "activate" | "ensureActive" | "deactivate" | "forceRejoin" | "session" | "downlinkSession"
 >;
 
 export const createDeviceControl = (context: ControlContext): DeviceControl => ({
-  activate: (devEui, activation) => activate(context, devEui, activation),
+  activate: (devEui, activation) => activate(context, devEui, activation, () => true),
+  ensureActive: (devEui, activation) =>
+    activate(context, devEui, activation, session => session === undefined || !isSessionOf(session, activation)),
   deactivate: devEui => deactivate(context, devEui),
   forceRejoin: (devEui, request) => forceRejoin(context, devEui, request),
   async session(devEui) {
@@ -93,8 +97,20 @@ export class InvalidActivation extends UpchirpError {
   readonly code = "invalid_activation";
 }
 
-/** Starts a session with given keys. */
-async function activate(context: ControlContext, devEui: DevEui, activation: Activation): Promise<void> {
+/** The order of an import that was cut off and is done again must not take a device's counters back. */
+const isSessionOf = (session: Session, { devAddr, ...keys }: Activation): boolean =>
+  session.devAddr === devAddr &&
+  session.fNwkSIntKey === keys.fNwkSIntKey &&
+  session.sNwkSIntKey === keys.sNwkSIntKey &&
+  session.nwkSEncKey === keys.nwkSEncKey;
+
+/** Starts a session with given keys, if the one that there is may end. */
+async function activate(
+  context: ControlContext,
+  devEui: DevEui,
+  activation: Activation,
+  mayReplace: (session: Session | undefined) => boolean,
+): Promise<void> {
   const device = await context.catalog.device(devEui);
   if (!device) throw new DeviceNotFound(`there is no device ${devEui}`, { devEui });
   const { macVersion } = device.profile;
@@ -104,7 +120,9 @@ async function activate(context: ControlContext, devEui: DevEui, activation: Act
   }
   const session = personalised(context, device, activation);
   await context.devices.run(devEui, async () => {
-    await updateDevice(context, devEui, () => ({ state: { active: session } }));
+    await updateDevice(context, devEui, ({ state }) =>
+      mayReplace(state.active) ? { state: { active: session } } : undefined,
+    );
   });
 }
 

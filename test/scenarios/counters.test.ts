@@ -85,3 +85,19 @@ describe("a personalised device that begins again", () => {
     life.expectAllHeard();
   });
 });
+
+test("a session that is to be there stays as it is when it is, and is started when another is", async () => {
+  const life = await personalisedLife();
+  await life.sendMany(3);
+  const { devEui } = life.device;
+  const keys = { fNwkSIntKey: "0a".repeat(16), sNwkSIntKey: "0a".repeat(16), nwkSEncKey: "0a".repeat(16) };
+  const counters = { fCntUp: 0, nFCntDown: 0, aFCntDown: 0 };
+  const devAddr = (await life.server.session(devEui))?.session.devAddr ?? expect.fail("no session");
+  const order = { ...keys, ...counters, devAddr, appSKey: { aesKey: "0b".repeat(16) } };
+  await life.server.ensureActive(devEui, order);
+  expect((await life.server.session(devEui))?.session.fCntUp).toBe(3);
+  const otherKey = "0e".repeat(16);
+  const other = { ...order, fNwkSIntKey: otherKey, sNwkSIntKey: otherKey, nwkSEncKey: otherKey };
+  await life.server.ensureActive(devEui, other);
+  expect((await life.server.session(devEui))?.session.fCntUp).toBe(0);
+});
