@@ -9,6 +9,13 @@ import type { Clock } from "./clock.ts";
 import { listenFault, SqlError } from "./errors.ts";
 import type { Log } from "./log.ts";
 
+declare module "fastify" {
+  interface FastifyContextConfig {
+    /** The body is a file that is read as it comes, by the handler, for as long as it comes. */
+    takesFile?: boolean;
+  }
+}
+
 export interface HttpOptions {
   readonly log: Log;
   readonly clock: Clock;
@@ -208,8 +215,9 @@ export function createHttpServer(options: HttpOptions): HttpServer {
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: options.bodyLimitBytes ?? defaultBodyLimitBytes,
     genReqId: request => requestId(request.headers["x-request-id"]),
-    // Nobody needs longer to send a megabyte; slower senders would hold connections.
-    requestTimeout: 30_000,
+    // Counted for each request by `limitSending`: Node's own limit knows no exceptions.
+    requestTimeout: 0,
+    http: { headersTimeout: sendingTimeoutMs },
     // Event streams never end by themselves.
     forceCloseConnections: true,
     ajv: { customOptions: { removeAdditional: false } },
@@ -218,9 +226,23 @@ export function createHttpServer(options: HttpOptions): HttpServer {
   app.addHook("onRequest", async (request, reply) => {
     reply.header("x-request-id", request.id);
   });
+  limitSending(app, options.clock);
   addErrorAnswers(app, options.log);
   addProbes(app, options);
   return listening(app);
+}
+
+/** Nobody needs longer to send a megabyte; slower senders would hold connections. */
+const sendingTimeoutMs = 30_000;
+
+function limitSending(app: FastifyInstance, clock: Clock): void {
+  app.addHook("onRequest", async ({ raw, routeOptions }) => {
+    if (raw.complete || routeOptions.config.takesFile === true) return;
+    const cancel = clock.after(sendingTimeoutMs, () => {
+      if (!raw.complete) raw.destroy();
+    });
+    raw.once("close", cancel);
+  });
 }
 
 const listening = (app: FastifyInstance): HttpServer => ({

@@ -1,5 +1,6 @@
+import { connect } from "node:net";
 import Type from "typebox";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { MalformedValue } from "../../lorawan/errors.ts";
 import { SqlError } from "../../platform/errors.ts";
 import { createHttpServer, type HttpOptions } from "../../platform/http.ts";
@@ -169,5 +170,49 @@ describe("listening", () => {
     await reader?.read();
     await server.close();
     await expect(reader?.read()).rejects.toThrow();
+  });
+});
+
+describe("a client that sends slowly", () => {
+  /** A request whose body is promised and does not come, on a connection of its own. */
+  async function stalled(path: string) {
+    const { app, clock, listen } = create();
+    const reached = Promise.withResolvers<void>();
+    app.addHook("onRequest", async () => reached.resolve());
+    app.post("/things", async () => ({}));
+    await app.register(async scope => {
+      scope.removeAllContentTypeParsers();
+      scope.addContentTypeParser("*", (_request, _payload, done) => done(null));
+      scope.post("/files", { config: { takesFile: true } }, async request => {
+        let bytes = 0;
+        for await (const chunk of request.raw) bytes += Buffer.from(chunk).length;
+        return { bytes };
+      });
+    });
+    const port = await listen({ host: "127.0.0.1", port: 0, option: "http.port" });
+    const socket = connect(port, "127.0.0.1");
+    onTestFinished(() => void socket.destroy());
+    let answer = "";
+    socket.on("data", (chunk: Buffer) => {
+      answer += chunk.toString();
+    });
+    const closed = new Promise<void>(resolve => socket.once("close", () => resolve()));
+    socket.write(`POST ${path} HTTP/1.1\r\nHost: a\r\nContent-Type: text/csv\r\nContent-Length: 4\r\n\r\nab`);
+    await reached.promise;
+    return { socket, clock, closed, answer: () => answer };
+  }
+
+  test("is cut off after half a minute", async () => {
+    const { clock, closed, answer } = await stalled("/things");
+    await clock.advance(30_000);
+    await closed;
+    expect(answer()).not.toContain("200 OK");
+  });
+
+  test("of a file may take its time", async () => {
+    const { socket, clock, answer } = await stalled("/files");
+    await clock.advance(600_000);
+    socket.write("cd");
+    await vi.waitUntil(() => answer().includes('{"bytes":4}'), { timeout: 20_000 });
   });
 });
