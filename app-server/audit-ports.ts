@@ -21,6 +21,8 @@ export interface AuditNote {
   /** The body without its secrets. */
   readonly request?: unknown;
   readonly outcomeOf?: number;
+  /** What came of it in numbers, where there is more to say than the status. */
+  readonly result?: Readonly<Record<string, number>>;
   /** HTTP status, once there is one. */
   readonly status?: number;
 }

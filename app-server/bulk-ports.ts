@@ -1,4 +1,5 @@
 import type { ApplicationId, DevEui, DeviceProfileId, GatewayId, TenantId } from "../lorawan/ids.ts";
+import type { MacVersion } from "../lorawan/version.ts";
 import type { SqlTransaction } from "../platform/sql.ts";
 import type {
   Application,
@@ -75,6 +76,8 @@ export interface BulkBatch {
   gateways(records: readonly BulkRecord<GatewayId, NewGateway>[], rule: BulkRule): Promise<readonly BulkVerdict[]>;
   /** Application and profile of every device must be the rule's tenant's: what `references` gave is. */
   devices(records: readonly BulkDevice[], rule: BulkRule): Promise<readonly BulkVerdict[]>;
+  /** Of the devices that are there. */
+  macVersions(devEuis: readonly DevEui[]): Promise<ReadonlyMap<DevEui, MacVersion>>;
   /** Of the tenant, with one of these names or ids; they stay until the transaction ends. */
   references(
     tenantId: TenantId,

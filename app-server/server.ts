@@ -23,8 +23,10 @@ import { createMqttIntegration, type MqttIntegration } from "./integration/mqtt.
 import type { ApplicationCommands, AppSKeyVault, MqttCredentials, NetworkControl, RootKeys } from "./ports.ts";
 import { createSharedFeed } from "./shared-feed.ts";
 import { createAuditLog } from "./storage/audit-log.ts";
+import { createBulkCatalog } from "./storage/bulk.ts";
 import { openDirectory } from "./storage/directory.ts";
 import { createExternalUsers } from "./storage/external-users.ts";
+import { createImports } from "./storage/imports.ts";
 import { createRepositories } from "./storage/repositories.ts";
 import type { SealingKeys } from "./storage/sealed-secret.ts";
 import { createSecondFactors } from "./storage/second-factors.ts";
@@ -116,6 +118,8 @@ async function startParts(
     createApi({
       ...apiDefaults,
       repositories: createRepositories(sql, clock),
+      bulk: createBulkCatalog(sql, options.rootKeys),
+      imports: createImports(sql),
       auditLog: createAuditLog(sql, clock, options.auditKeys),
       loginKey: options.loginKey,
       identity: identityProviders(config.login, options.loginKey, clock),

@@ -77,7 +77,7 @@ const role = (name: string, core: readonly string[], adapters: readonly string[]
       /^[^./]*$/,
       /^@/,
       /^node:/,
-      /^typebox\//,
+      /^(typebox|csv-stringify)\//,
     ],
   })),
 ];

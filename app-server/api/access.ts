@@ -9,6 +9,7 @@ import {
   type TenantId,
 } from "../../lorawan/ids.ts";
 import type { Device, Grant, Repositories, TenantRole, TenantScope } from "../catalog-ports.ts";
+import type { ApiDependencies } from "./dependencies.ts";
 import { notFound, Refusal } from "./refusal.ts";
 
 /** What may be done inside a tenant: look, change devices and what belongs to them, change gateways, govern. */
@@ -124,10 +125,13 @@ function member(value: unknown, name: string): string | undefined {
   return typeof found === "string" ? found : undefined;
 }
 
+/** Where things are found. */
+type Things = Repositories & Pick<ApiDependencies, "imports">;
+
 interface Lookup {
   readonly what: string;
   readonly text: (request: FastifyRequest) => string | undefined;
-  readonly place: (text: string, repositories: Repositories) => Promise<Place | undefined>;
+  readonly place: (text: string, things: Things) => Promise<Place | undefined>;
 }
 
 const param = (name: string) => (request: FastifyRequest) => member(request.params, name);
@@ -141,7 +145,15 @@ const placeOf = (record: Placed | undefined, more: Pick<Place, "isShared"> = {})
     ...more,
   };
 
-const applicationItself: Lookup["place"] = async (text, { applications }) => {
+/** Throws Refusal unless exactly one of the two is given. */
+function tenantOrApplication({ query }: FastifyRequest): string {
+  const [tenant, application] = [member(query, "tenantId"), member(query, "applicationId")];
+  if (application !== undefined && tenant === undefined) return `application ${application}`;
+  if (tenant !== undefined && application === undefined) return `tenant ${tenant}`;
+  throw new Refusal("invalid_request", "Give one of tenantId and applicationId.", "/querystring/tenantId");
+}
+
+const applicationItself = async (text: string, { applications }: Pick<Repositories, "applications">) => {
   const application = await applications.get(parseApplicationId(text));
   return application && { tenantId: application.tenantId, applicationId: application.id };
 };
@@ -160,6 +172,25 @@ const tenantSources = {
     text: param("deviceProfileId"),
     place: async (text, { deviceProfiles }) =>
       placeOf(await deviceProfiles.get(parseDeviceProfileId(text)), { isShared: true }),
+  },
+  "params.importId": {
+    what: "import",
+    text: param("importId"),
+    place: async (text, { imports }) => {
+      const { tenantId, applicationId } = (await imports.get(text)) ?? {};
+      return tenantId && { tenantId, ...(applicationId && { applicationId }) };
+    },
+  },
+  // Of what reaches a whole tenant, or one application where that is named.
+  "query.tenantOrApplication": {
+    what: "tenant or application",
+    text: tenantOrApplication,
+    place: async (text, { tenants, applications }) => {
+      const [kind, id = ""] = text.split(" ");
+      if (kind === "application") return applicationItself(id, { applications });
+      const tenant = await tenants.get(parseTenantId(id));
+      return tenant && { tenantId: tenant.id };
+    },
   },
   "params.devEui": {
     what: "device",
@@ -186,7 +217,7 @@ export async function checkSubject(
   access: Access,
   principal: Principal,
   request: FastifyRequest,
-  repositories: Repositories,
+  { repositories, imports }: Pick<ApiDependencies, "repositories" | "imports">,
 ): Promise<TenantId | undefined> {
   if (access.kind !== "tenant") return undefined;
   const source: Lookup = tenantSources[access.of];
@@ -196,7 +227,7 @@ export async function checkSubject(
     if (principal.isAdministrator) return undefined;
     throw forbidden();
   }
-  const place = await source.place(text, repositories);
+  const place = await source.place(text, { ...repositories, imports });
   if (place !== undefined) checkPlace(principal, place, access.right, source.what);
   else if (!principal.isAdministrator || !access.of.endsWith("apiKeyId")) throw notFound(source.what);
   return place?.tenantId;

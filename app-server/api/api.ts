@@ -14,9 +14,11 @@ import { deviceSecretRoutes } from "./device-secrets.ts";
 import { deviceRoutes } from "./devices.ts";
 import { addEtags } from "./etag.ts";
 import { eventRoutes } from "./events.ts";
+import { exportRoutes } from "./exports.ts";
 import { frameStreamRoutes } from "./frame-streams.ts";
 import { gatewayRoutes } from "./gateways.ts";
 import { addIdempotency } from "./idempotency.ts";
+import { importRoutes } from "./imports.ts";
 import { createLiveStreams } from "./live-streams.ts";
 import { loginRoutes } from "./login.ts";
 import { loginSessionRoutes } from "./login-sessions.ts";
@@ -111,7 +113,7 @@ export function addRules(scope: FastifyInstance, deps: ApiDependencies): void {
   scope.addHook("preHandler", async request => {
     const access = request.routeOptions.config.access;
     if (access === undefined || request.principal === null) return;
-    request.subjectTenantId = (await checkSubject(access, request.principal, request, deps.repositories)) ?? null;
+    request.subjectTenantId = (await checkSubject(access, request.principal, request, deps)) ?? null;
   });
   addEtags(scope);
   addIdempotency(scope, deps);
@@ -139,6 +141,8 @@ function addRoutes(scope: FastifyInstance, deps: ApiDependencies): void {
   const streams = createLiveStreams(api, deps);
   eventRoutes(api, deps, streams);
   frameStreamRoutes(api, deps, streams);
+  importRoutes(api, deps);
+  exportRoutes(api, deps);
   auditRoutes(api, deps);
   openApiRoutes(scope);
 }

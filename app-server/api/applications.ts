@@ -7,13 +7,19 @@ import { listFilter, pageRequest, TenantListQuery } from "./listing.ts";
 import { found, notFound } from "./refusal.ts";
 import { change, Description, Name, NoContent, pageOf, strict, TagMap, Time, Uuid } from "./schemas.ts";
 
-const fields = { name: Name, description: Description, tags: TagMap };
-export const Application = Type.Object({ id: Uuid, tenantId: Uuid, ...fields, createdAt: Time, updatedAt: Time });
+export const applicationFields = { name: Name, description: Description, tags: TagMap };
+export const Application = Type.Object({
+  id: Uuid,
+  tenantId: Uuid,
+  ...applicationFields,
+  createdAt: Time,
+  updatedAt: Time,
+});
 const ApplicationCreate = Type.Object(
   { tenantId: Uuid, name: Name, description: Type.Optional(Description), tags: Type.Optional(TagMap) },
   strict,
 );
-const ApplicationChange = Type.Partial(Type.Object(fields), change);
+const ApplicationChange = Type.Partial(Type.Object(applicationFields), change);
 const Params = Type.Object({ applicationId: Uuid });
 
 export function applicationRoutes(api: Api, { repositories: { applications } }: ApiDependencies): void {

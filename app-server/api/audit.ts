@@ -19,6 +19,8 @@ declare module "fastify" {
     subjectTenantId: string | null;
     /** Number of the entry that waits for its outcome. */
     auditNumber: number | null;
+    /** What came of it, where the status does not say it all. */
+    auditResult: Readonly<Record<string, number>> | null;
   }
 }
 
@@ -47,9 +49,10 @@ function noteOf(request: FastifyRequest): AuditNote {
   };
 }
 
-/** With the body, which is known to be valid by now. */
+/** With the body, which is known to be valid by now, or what stands in the address where the body is a file. */
 function requestNoteOf(request: FastifyRequest): AuditNote {
   const { body, routeOptions } = request;
+  if (routeOptions.config.takesFile === true) return { ...noteOf(request), request: textsOf(request.query) };
   const shown = body === undefined ? {} : { request: withoutSecrets(body, routeOptions.schema?.body) };
   return { ...noteOf(request), ...shown };
 }
@@ -61,6 +64,7 @@ function requestNoteOf(request: FastifyRequest): AuditNote {
 export function addAudit(scope: FastifyInstance, { auditLog, log }: ApiDependencies): void {
   scope.decorateRequest("subjectTenantId", null);
   scope.decorateRequest("auditNumber", null);
+  scope.decorateRequest("auditResult", null);
   scope.addHook("preHandler", async request => {
     if (!isChange(request) || request.routeOptions.config.audit === "outcome") return;
     request.auditNumber = await auditLog.add(requestNoteOf(request));
@@ -75,6 +79,7 @@ export function addAudit(scope: FastifyInstance, { auditLog, log }: ApiDependenc
       ...noteOf(request),
       status: reply.statusCode,
       ...(auditNumber !== null && { outcomeOf: auditNumber }),
+      ...(request.auditResult !== null && { result: request.auditResult }),
     };
     await auditLog.add(outcome).catch((error: unknown) => log.error({ err: error }, "an outcome was not noted"));
     return payload;
@@ -94,6 +99,7 @@ const Entry = Type.Object({
   action: Type.String({ description: "Method and route." }),
   subject: Type.Record(Type.String(), Type.String()),
   request: Type.Optional(Type.Unknown({ description: "The body; what must stay secret is hidden." })),
+  result: Type.Optional(Type.Record(Type.String(), Type.Integer(), { description: "What came of it, in numbers." })),
   status: Type.Union([Type.Integer(), Type.Null()], { description: "HTTP status; null: it was cut off." }),
 });
 const Query = Type.Object(

@@ -5,8 +5,10 @@ import type { Clock } from "../../platform/clock.ts";
 import type { FrameStream } from "../../platform/frames/frame-feed.ts";
 import type { Log } from "../../platform/log.ts";
 import type { AuditLog } from "../audit-ports.ts";
+import type { BulkCatalog } from "../bulk-ports.ts";
 import type { Repositories } from "../catalog-ports.ts";
 import type { ExternalUsers, IdentityProviders } from "../identity-ports.ts";
+import type { Imports } from "../import-ports.ts";
 import type { DownlinkQueue, EventFeed, NetworkControl, RootKeys } from "../ports.ts";
 import type { SecondFactors } from "../second-factor-ports.ts";
 
@@ -14,6 +16,8 @@ export interface ApiDependencies {
   /** Of the program, for the OpenAPI document. */
   readonly version: string;
   readonly repositories: Repositories;
+  readonly bulk: BulkCatalog;
+  readonly imports: Imports;
   readonly identity: IdentityProviders;
   readonly secondFactors: SecondFactors;
   readonly externalUsers: ExternalUsers;

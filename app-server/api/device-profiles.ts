@@ -49,7 +49,7 @@ const optional = {
   codecScript: Type.String({ maxLength: 200_000 }),
   tags: TagMap,
 };
-const defaults = {
+export const deviceProfileDefaults = {
   description: "",
   regionConfigId: null,
   macVersion: "1.0.4",
@@ -77,13 +77,19 @@ const defaults = {
   tags: {},
 } as const;
 
-const fields = { name: Name, region: Region, ...optional };
-export const DeviceProfile = Type.Object({ id: Uuid, tenantId: Uuid, ...fields, createdAt: Time, updatedAt: Time });
+export const deviceProfileFields = { name: Name, region: Region, ...optional };
+export const DeviceProfile = Type.Object({
+  id: Uuid,
+  tenantId: Uuid,
+  ...deviceProfileFields,
+  createdAt: Time,
+  updatedAt: Time,
+});
 const DeviceProfileCreate = Type.Object(
   { tenantId: Uuid, name: Name, region: Region, ...Type.Partial(Type.Object(optional)).properties },
   strict,
 );
-const DeviceProfileChange = Type.Partial(Type.Object(fields), change);
+const DeviceProfileChange = Type.Partial(Type.Object(deviceProfileFields), change);
 const Params = Type.Object({ deviceProfileId: Uuid });
 
 type AdrLimits = Partial<Pick<NewDeviceProfile, "adrMinDataRate" | "adrMaxDataRate">>;
@@ -97,6 +103,13 @@ function checkAdrLimits(change: AdrLimits, before: AdrLimits = {}): void {
 }
 
 type AdrChoice = Partial<Pick<NewDeviceProfile, "adrAlgorithm" | "adrScript">>;
+
+/** What the schema cannot say of a whole profile. Throws Refusal. */
+export function checkDeviceProfile(profile: AdrLimits & AdrChoice & Partial<Pick<NewDeviceProfile, "mac">>): void {
+  checkMac(profile.mac);
+  checkAdrLimits(profile);
+  checkAdrScript(profile);
+}
 
 /** Throws Refusal. */
 function checkAdrScript(change: AdrChoice, before: AdrChoice = {}): void {
@@ -127,11 +140,9 @@ export function deviceProfileRoutes(api: Api, { repositories: { deviceProfiles }
       schema: { summary: "Add a device profile", body: DeviceProfileCreate, response: { 201: DeviceProfile } },
     },
     async (request, reply) => {
-      checkMac(request.body.mac);
-      checkAdrLimits(request.body);
-      checkAdrScript(request.body);
+      checkDeviceProfile(request.body);
       const tenantId = parseTenantId(request.body.tenantId);
-      return reply.code(201).send(await deviceProfiles.create({ ...defaults, ...request.body, tenantId }));
+      return reply.code(201).send(await deviceProfiles.create({ ...deviceProfileDefaults, ...request.body, tenantId }));
     },
   );
   api.get(

@@ -13,7 +13,7 @@ import { checkMac, Mac } from "./mac-wishes.ts";
 import { found, notFound } from "./refusal.ts";
 import { change, Description, Eui64, Name, NoContent, pageOf, strict, TagMap, Time, Uuid } from "./schemas.ts";
 
-const fields = {
+export const deviceFields = {
   joinEui: Eui64,
   applicationId: Uuid,
   deviceProfileId: Uuid,
@@ -28,12 +28,12 @@ const fields = {
 const Device = Type.Object({
   devEui: Eui64,
   tenantId: Uuid,
-  ...fields,
+  ...deviceFields,
   macVersion: Type.Enum([...macVersions]),
   createdAt: Time,
   updatedAt: Time,
 });
-const { applicationId, deviceProfileId, name, ...rest } = fields;
+const { applicationId, deviceProfileId, name, ...rest } = deviceFields;
 const DeviceCreate = Type.Object(
   {
     devEui: Eui64,
@@ -46,7 +46,7 @@ const DeviceCreate = Type.Object(
   },
   { ...strict, description: "With `keys` an OTAA device can join at once, with `activation` an ABP device can send." },
 );
-const DeviceChange = Type.Partial(Type.Object(fields), change);
+const DeviceChange = Type.Partial(Type.Object(deviceFields), change);
 const Params = Type.Object({ devEui: Eui64 });
 const Query = Type.Object(
   {
@@ -58,13 +58,17 @@ const Query = Type.Object(
   strict,
 );
 
-const newDevice = (body: Static<typeof DeviceCreate>) => ({
+export const deviceDefaults = {
   description: "",
   isDisabled: false,
   resetsFCnt: false,
   mac: {},
   variables: {},
   tags: {},
+} as const;
+
+const newDevice = (body: Static<typeof DeviceCreate>) => ({
+  ...deviceDefaults,
   ...body,
   devEui: parseDevEui(body.devEui),
   joinEui: parseJoinEui(body.joinEui ?? "0000000000000000"),

@@ -41,7 +41,7 @@ export function frameStreamRoutes(api: Api, deps: ApiDependencies, streams: Live
   ): Promise<FastifyReply> {
     const begin = await streams.admit({
       request,
-      check: caller => checkSubject(access, caller, request, deps.repositories),
+      check: caller => checkSubject(access, caller, request, deps),
       follow(stream) {
         if (request.headers["last-event-id"]) {
           stream.gap("Frames since then are in the history; they are not sent again.");

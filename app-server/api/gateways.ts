@@ -60,7 +60,7 @@ const optional = {
   rateLimit: Type.Integer({ minimum: 1, maximum: 1_000_000, description: "Datagrams a second." }),
   tags: TagMap,
 };
-const defaults = {
+export const gatewayDefaults = {
   description: "",
   isDisabled: false,
   location: null,
@@ -70,11 +70,11 @@ const defaults = {
   rateLimit: 2000,
   tags: {},
 } as const;
-const fields = { name: Name, ...optional };
+export const gatewayFields = { name: Name, ...optional };
 const Gateway = Type.Object({
   gatewayId: Eui64,
   tenantId: Uuid,
-  ...fields,
+  ...gatewayFields,
   sourceRule: Type.Unsafe<GatewayRecord["sourceRule"]>(SourceRule),
   createdAt: Time,
   updatedAt: Time,
@@ -83,7 +83,7 @@ const GatewayCreate = Type.Object(
   { gatewayId: Eui64, tenantId: Uuid, name: Name, ...Type.Partial(Type.Object(optional)).properties },
   strict,
 );
-const GatewayChange = Type.Partial(Type.Object(fields), change);
+const GatewayChange = Type.Partial(Type.Object(gatewayFields), change);
 const Params = Type.Object({ gatewayId: Eui64 });
 
 const NullableText = Type.Union([Type.String(), Type.Null()]);
@@ -139,7 +139,7 @@ function isNetwork(text: string): boolean {
   return /^\d{1,3}$/.test(prefix) && Number(prefix) <= (version === 4 ? 32 : 128);
 }
 
-function checkSourceRule(rule: GatewayRecord["sourceRule"] | undefined): void {
+export function checkSourceRule(rule: GatewayRecord["sourceRule"] | undefined): void {
   if (rule?.kind !== "networks" || rule.cidrs.every(isNetwork)) return;
   throw new Refusal(
     "invalid_value",
@@ -173,7 +173,7 @@ function recordRoutes(api: Api, { repositories: { gateways } }: ApiDependencies)
       checkSourceRule(request.body.sourceRule);
       const gatewayId = parseGatewayId(request.body.gatewayId);
       const tenantId = parseTenantId(request.body.tenantId);
-      return reply.code(201).send(await gateways.create({ ...defaults, ...request.body, gatewayId, tenantId }));
+      return reply.code(201).send(await gateways.create({ ...gatewayDefaults, ...request.body, gatewayId, tenantId }));
     },
   );
 }

@@ -94,6 +94,15 @@ function bodyOf(body: Operation["requestBody"], example: unknown): Pick<Operatio
   return { requestBody: { ...body, content: { [json]: { ...body.content[json], example } } } };
 }
 
+/** Bodies that are read as they come have no schema among the routes'. */
+const fileBody: OpenAPIV3_1.RequestBodyObject = {
+  required: true,
+  description: "The file.",
+  content: Object.fromEntries(
+    ["text/csv", "application/x-ndjson"].map(type => [type, { schema: { type: "string" } }] as const),
+  ),
+};
+
 function* operationsOf(paths: Document["paths"]) {
   for (const [path, item = {}] of Object.entries(paths ?? {})) {
     for (const method of methods) {
@@ -122,13 +131,14 @@ export function completeDocument(document: Document, problem: Schema): Document 
   const schemas = sharedSchemas(document.paths, problem);
   const names = new Map(Object.entries(schemas).map(([name, schema]) => [JSON.stringify(schema), name]));
   const paths: Record<string, PathItem> = {};
-  for (const { path, item, method, operation, operationId, example } of operationsOf(document.paths)) {
+  for (const { path, item, method, operation, operationId, example, takesFile } of operationsOf(document.paths)) {
     const parameters = [...(operation.parameters ?? []), ...headersOf(method, operation, item)];
     const completed: Operation = {
       ...(operationId !== undefined && { operationId }),
       ...operation,
       ...(parameters.length > 0 && { parameters }),
       ...bodyOf(operation.requestBody, example),
+      ...(takesFile === true && { requestBody: fileBody }),
       responses: responsesOf(method, operation, names),
     };
     paths[path] = { ...paths[path], [method]: completed };

@@ -1,6 +1,8 @@
 interface Operation {
   /** Name in the OpenAPI document and in what is generated from it; never changes once published. */
   readonly operationId: string;
+  /** The body is a file, which no schema judges. */
+  readonly takesFile?: boolean;
   /** A body that the operation takes. */
   readonly example?: Readonly<Record<string, unknown>>;
 }
@@ -150,6 +152,17 @@ const others: Readonly<Record<string, Operation>> = {
   "GET /api/devices/{devEui}/frames/stream": { operationId: "streamDeviceFrames" },
   "GET /api/gateways/{gatewayId}/frames/stream": { operationId: "streamGatewayFrames" },
   "GET /api/events/ws": { operationId: "openEventSocket" },
+  "POST /api/imports/devices": { operationId: "importDevices", takesFile: true },
+  "POST /api/imports/gateways": { operationId: "importGateways", takesFile: true },
+  "POST /api/imports/device-profiles": { operationId: "importDeviceProfiles", takesFile: true },
+  "POST /api/imports/applications": { operationId: "importApplications", takesFile: true },
+  "GET /api/imports": { operationId: "listImports" },
+  "GET /api/imports/{importId}": { operationId: "getImport" },
+  "GET /api/imports/{importId}/faults": { operationId: "listImportFaults" },
+  "GET /api/exports/devices": { operationId: "exportDevices" },
+  "GET /api/exports/gateways": { operationId: "exportGateways" },
+  "GET /api/exports/device-profiles": { operationId: "exportDeviceProfiles" },
+  "GET /api/exports/applications": { operationId: "exportApplications" },
 };
 
 /** What the OpenAPI document says of each operation beyond its schemas, by method and path. */

@@ -26,6 +26,7 @@ const Entry = Type.Object({
   subject: Type.Record(Type.String(), Type.String()),
   request: Type.Optional(Type.Unknown()),
   outcomeOf: Type.Optional(Type.Integer()),
+  result: Type.Optional(Type.Record(Type.String(), Type.Integer())),
   status: Type.Optional(Type.Integer()),
 });
 
@@ -96,8 +97,9 @@ async function list(
 
 function toEntry({ entry, outcome }: Static<typeof Listed>): AuditEntry {
   const { outcomeOf: _, status, ...asked } = parseEntry(entry);
-  const known = outcome === null ? status : parseEntry(outcome).status;
-  return { ...asked, status: known ?? null };
+  if (outcome === null) return { ...asked, status: status ?? null };
+  const { result, status: answered } = parseEntry(outcome);
+  return { ...asked, ...(result && { result }), status: answered ?? null };
 }
 
 const parseEntry = (text: string): Static<typeof Entry> => Value.Parse(Entry, JSON.parse(text));

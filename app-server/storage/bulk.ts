@@ -1,5 +1,11 @@
 import Type, { type TSchema } from "typebox";
-import { type DevEui, parseApplicationId, parseDeviceProfileId, type TenantId } from "../../lorawan/ids.ts";
+import {
+  type DevEui,
+  parseApplicationId,
+  parseDevEui,
+  parseDeviceProfileId,
+  type TenantId,
+} from "../../lorawan/ids.ts";
 import { macVersions } from "../../lorawan/version.ts";
 import type { Sql, SqlTransaction } from "../../platform/sql.ts";
 import type {
@@ -94,6 +100,15 @@ function batchOn(sql: SqlTransaction, rootKeys: Pick<RootKeys, "putAll">): BulkB
       );
       return withKeys(sql, rootKeys, records, verdicts, rule);
     },
+    async macVersions(devEuis) {
+      const rows = await sql.rows(
+        VersionRow,
+        `select d.dev_eui as "devEui", p.mac_version as "macVersion"
+           from devices d join device_profiles p on p.id = d.device_profile_id where d.dev_eui = any($1::text[])`,
+        [devEuis],
+      );
+      return new Map(rows.map(({ devEui, macVersion }) => [parseDevEui(devEui), macVersion]));
+    },
     references: (tenantId, wanted) => references(sql, tenantId, wanted),
   };
 }
@@ -131,6 +146,7 @@ async function withKeys(
   });
 }
 
+const VersionRow = Type.Object({ devEui: Type.String(), macVersion: Type.Enum([...macVersions]) });
 const NamedRow = Type.Object({ id: Type.String(), name: Type.String() });
 const ProfileRow = Type.Object({ ...NamedRow.properties, macVersion: Type.Enum([...macVersions]) });
 

@@ -83,7 +83,9 @@ describe("the OpenAPI document", () => {
   test("has for every body an example that fits its schema", () => {
     // Unknown words are those of OpenAPI, which are no part of a schema's judgement.
     const ajv = new Ajv2020({ strict: false, allErrors: true });
-    const withBody = all.filter(({ operation }) => operation.requestBody !== undefined);
+    const withBody = all.filter(
+      ({ name, operation }) => operation.requestBody !== undefined && !operations[name]?.takesFile,
+    );
     expect(withBody.length).toBeGreaterThan(15);
     for (const { name, operation } of withBody) {
       const { schema, example } = mediaOf(operation) ?? {};

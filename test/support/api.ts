@@ -24,7 +24,9 @@ import type {
   SessionSummary,
 } from "../../app-server/ports.ts";
 import { createAuditLog } from "../../app-server/storage/audit-log.ts";
+import { createBulkCatalog } from "../../app-server/storage/bulk.ts";
 import { createExternalUsers } from "../../app-server/storage/external-users.ts";
+import { createImports } from "../../app-server/storage/imports.ts";
 import { createRepositories } from "../../app-server/storage/repositories.ts";
 import { createSecondFactors } from "../../app-server/storage/second-factors.ts";
 import { type DevEui, type GatewayId, parseDevAddr, type TenantId } from "../../lorawan/ids.ts";
@@ -77,6 +79,9 @@ function createFakeControl(): FakeControl {
     async activate(devEui, activation) {
       if (control.refusal !== undefined) throw control.refusal;
       activations.set(devEui, activation);
+    },
+    async ensureActive(devEui, activation) {
+      if (activations.get(devEui)?.devAddr !== activation.devAddr) await control.activate(devEui, activation);
     },
     deactivate: async devEui => activations.delete(devEui),
     async forceRejoin(devEui, order) {
@@ -227,6 +232,8 @@ export async function startTestApi(
   const deps = {
     version: "0.0.0",
     repositories,
+    bulk: createBulkCatalog(sql, rootKeys),
+    imports: createImports(sql),
     auditLog,
     loginKey: randomBytes(32),
     secondFactors: createSecondFactors(sql, clock, { current: { id: "00000000", key: randomBytes(32) }, older: [] }),

@@ -2,7 +2,8 @@ import fastify from "fastify";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { addRules } from "../../../app-server/api/api.ts";
 import { type ApiKeyRole, apiKeyRoles } from "../../../app-server/catalog-ports.ts";
-import { parseDevEui, parseGatewayId } from "../../../lorawan/ids.ts";
+import type { NewImport } from "../../../app-server/import-ports.ts";
+import { parseDevEui, parseGatewayId, type TenantId } from "../../../lorawan/ids.ts";
 import { type Method, startTestApi, type TestApi } from "../../support/api.ts";
 import { bodyOf } from "../../support/api-bodies.ts";
 import { addTenantWithDevice, type TenantWithDevice } from "../../support/catalog.ts";
@@ -90,6 +91,17 @@ const table: readonly (readonly [string, readonly ApiKeyRole[], 404 | 403 | "own
   ["DELETE /api/gateways/{gatewayId}", gateways, 404],
   ["GET /api/gateways/{gatewayId}/status", everyone, 404],
   ["POST /api/gateways/{gatewayId}/release-address", gateways, 404],
+  ["POST /api/imports/devices", devices, 404],
+  ["POST /api/imports/gateways", gateways, 404],
+  ["POST /api/imports/device-profiles", devices, 404],
+  ["POST /api/imports/applications", devices, 404],
+  ["GET /api/imports", everyone, "own"],
+  ["GET /api/imports/{importId}", everyone, 404],
+  ["GET /api/imports/{importId}/faults", everyone, 404],
+  ["GET /api/exports/devices", everyone, 404],
+  ["GET /api/exports/gateways", everyone, 404],
+  ["GET /api/exports/device-profiles", everyone, 404],
+  ["GET /api/exports/applications", everyone, 404],
   ["GET /api/events", everyone, "own"],
   ["GET /api/devices/{devEui}/frames/stream", everyone, 404],
   ["GET /api/gateways/{gatewayId}/frames/stream", everyone, 404],
@@ -148,8 +160,20 @@ async function freshIds(): Promise<Readonly<Record<string, string>>> {
     username: "none",
     itemId: "none",
     sessionId: nobody,
+    importId: (await api.deps.imports.begin(newImport(tenant.id))).id,
   };
 }
+
+const newImport = (tenantId: TenantId): NewImport => ({
+  tenantId,
+  applicationId: null,
+  kind: "gateways",
+  key: "k",
+  onExisting: "skip",
+  isDryRun: true,
+  startedBy: "somebody",
+  totalBytes: null,
+});
 
 const methodOf = (route: string): Method => {
   const [method] = route.split(" ");
@@ -158,8 +182,10 @@ const methodOf = (route: string): Method => {
   throw new Error(route);
 };
 
+/** Files name in their query what they are of. */
 const urlOf = (route: string): string =>
-  route.split(" ")[1]!.replace(/\{(\w+)\}/g, (_text, name: string) => ids[name]!);
+  route.split(" ")[1]!.replace(/\{(\w+)\}/g, (_text, name: string) => ids[name]!) +
+  (/ \/api\/(exports|imports\/[a-z])/.test(route) ? `?tenantId=${ids.tenantId}` : "");
 
 /** The status and code, or nothing for an event stream, which has no end of its own. */
 async function statusOf(route: string, caller: Caller): Promise<{ readonly status: number; readonly detail: string }> {
