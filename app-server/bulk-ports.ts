@@ -41,6 +41,8 @@ export interface BulkDevice extends BulkRecord<DevEui, NewDevice> {
 
 /** Applications and profiles are known by their id or, within the tenant, by their name. */
 export type NamedKey<Id> = { readonly id: Id } | { readonly name: string };
+/** Profiles also by where they were imported from. */
+export type ProfileKey = NamedKey<DeviceProfileId> | { readonly sourceId: string };
 
 export type BulkVerdict =
   | { readonly kind: "created" | "updated" | "unchanged" | "skipped" }
@@ -56,7 +58,7 @@ export type BulkVerdict =
 /** What devices refer to, as it is known by name or id. */
 export interface References {
   readonly applications: readonly Pick<Application, "id" | "name">[];
-  readonly deviceProfiles: readonly Pick<DeviceProfile, "id" | "name" | "macVersion">[];
+  readonly deviceProfiles: readonly Pick<DeviceProfile, "id" | "name" | "macVersion" | "sourceId">[];
 }
 
 /**
@@ -70,7 +72,7 @@ export interface BulkBatch {
     rule: BulkRule,
   ): Promise<readonly BulkVerdict[]>;
   deviceProfiles(
-    records: readonly BulkRecord<NamedKey<DeviceProfileId>, NewDeviceProfile>[],
+    records: readonly BulkRecord<ProfileKey, NewDeviceProfile>[],
     rule: BulkRule,
   ): Promise<readonly BulkVerdict[]>;
   gateways(records: readonly BulkRecord<GatewayId, NewGateway>[], rule: BulkRule): Promise<readonly BulkVerdict[]>;
@@ -78,7 +80,7 @@ export interface BulkBatch {
   devices(records: readonly BulkDevice[], rule: BulkRule): Promise<readonly BulkVerdict[]>;
   /** Of the devices that are there. */
   macVersions(devEuis: readonly DevEui[]): Promise<ReadonlyMap<DevEui, MacVersion>>;
-  /** Of the tenant, with one of these names or ids; they stay until the transaction ends. */
+  /** Of the tenant, with one of these names, ids or, of profiles, sources; they stay until the transaction ends. */
   references(
     tenantId: TenantId,
     wanted: { readonly applications: readonly string[]; readonly deviceProfiles: readonly string[] },

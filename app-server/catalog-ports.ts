@@ -3,6 +3,7 @@ import type { ApplicationId, DevEui, DeviceProfileId, GatewayId, JoinEui, Tenant
 import type { RegionName } from "../lorawan/region/region.ts";
 import type { MacVersion, RegionalParametersRevision } from "../lorawan/version.ts";
 import type { IdempotencyKeys } from "./idempotency-ports.ts";
+import type { MqttCredentialStore } from "./mqtt-credential-ports.ts";
 
 /** What a person or key may do inside one tenant, most powerful first. */
 export const tenantRoles = ["admin", "device-manager", "gateway-manager", "viewer"] as const;
@@ -124,13 +125,6 @@ export interface Application extends NewApplication, Timestamps {
   readonly id: ApplicationId;
 }
 
-export interface MqttCredential {
-  readonly username: string;
-  /** It subscribes, and sends no commands. */
-  readonly isReadOnly: boolean;
-  readonly createdAt: string;
-}
-
 /** What devices shall use instead of what the region's configuration says; absent: what it says. */
 export interface MacWishes {
   readonly rx1DelaySeconds?: number;
@@ -177,8 +171,13 @@ export interface NewDeviceProfile {
   readonly codec: (typeof codecKinds)[number];
   readonly codecScript: string;
   readonly tags: Tags;
+  /** Where it was imported from; no two of a tenant have the same. Null by default, as the next two. */
+  readonly sourceId?: string | null;
+  /** As labels of its devices have them (TR005), 0 to 65535. */
+  readonly vendorId?: number | null;
+  readonly vendorProfileId?: number | null;
 }
-export interface DeviceProfile extends NewDeviceProfile, Timestamps {
+export interface DeviceProfile extends Required<NewDeviceProfile>, Timestamps {
   readonly id: DeviceProfileId;
 }
 
@@ -314,21 +313,11 @@ export interface Applications {
   remove(id: ApplicationId, check?: Check<Application>): Promise<boolean>;
 }
 
-export interface MqttCredentialStore {
-  list(applicationId: ApplicationId): Promise<readonly MqttCredential[]>;
-  /** Throws CatalogConflict `already_exists`. */
-  create(
-    applicationId: ApplicationId,
-    username: string,
-    password: string,
-    isReadOnly?: boolean,
-  ): Promise<MqttCredential>;
-  remove(applicationId: ApplicationId, username: string): Promise<boolean>;
-}
-
 export interface DeviceProfiles {
   list(filter: ListFilter, page: PageRequest): Promise<Page<DeviceProfile>>;
   get(id: DeviceProfileId): Promise<DeviceProfile | undefined>;
+  /** Those that a label means, ten at most. */
+  labelled(tenantId: TenantId, vendorId: number, vendorProfileId: number): Promise<readonly DeviceProfile[]>;
   create(profile: NewDeviceProfile): Promise<DeviceProfile>;
   update(
     id: DeviceProfileId,

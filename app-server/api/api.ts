@@ -8,6 +8,7 @@ import { addAudit, auditRoutes, isChange } from "./audit.ts";
 import { authenticate } from "./authentication.ts";
 import { cloneRoutes } from "./clones.ts";
 import type { ApiDependencies } from "./dependencies.ts";
+import { deviceLabelRoutes } from "./device-labels.ts";
 import { deviceProfileRoutes } from "./device-profiles.ts";
 import { deviceRejoinRoutes } from "./device-rejoin.ts";
 import { deviceSecretRoutes } from "./device-secrets.ts";
@@ -134,6 +135,7 @@ function addRoutes(scope: FastifyInstance, deps: ApiDependencies): void {
   mqttCredentialRoutes(api, deps);
   deviceProfileRoutes(api, deps);
   deviceRoutes(api, deps);
+  deviceLabelRoutes(api, deps);
   deviceSecretRoutes(api, deps);
   deviceRejoinRoutes(api, deps);
   queueRoutes(api, deps);

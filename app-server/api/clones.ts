@@ -50,6 +50,8 @@ export function cloneRoutes(api: Api, { repositories: { applications, deviceProf
         id: _id,
         createdAt: _made,
         updatedAt: _changed,
+        // The clone is what somebody makes of it: the next import is for the original.
+        sourceId: _source,
         ...original
       } = found(await deviceProfiles.get(id), "device profile");
       return reply.code(201).send(await deviceProfiles.create({ ...original, name: request.body.name }));

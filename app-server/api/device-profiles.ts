@@ -19,6 +19,9 @@ const RegionConfigId = Type.Union([Type.String({ minLength: 1, maxLength: 100 })
 const AdrLimit = (description: string) =>
   Type.Union([Type.Integer({ minimum: 0, maximum: 15 }), Type.Null()], { description });
 
+const LabelNumber = (description: string) =>
+  Type.Union([Type.Integer({ minimum: 0, maximum: 0xffff }), Type.Null()], { description });
+
 /** Everything but the name and the region has a value that suits most devices on the market. */
 const optional = {
   description: Description,
@@ -48,6 +51,11 @@ const optional = {
   codec: Type.Enum([...codecKinds]),
   codecScript: Type.String({ maxLength: 200_000 }),
   tags: TagMap,
+  sourceId: Type.Union([Type.String({ minLength: 1, maxLength: 400 }), Type.Null()], {
+    description: "Where it was imported from, by which it is found when it is imported again; null: made here.",
+  }),
+  vendorId: LabelNumber("The vendor's number on labels of its devices (TR005), given by the LoRa Alliance."),
+  vendorProfileId: LabelNumber("The vendor's number for such devices on their labels (TR005)."),
 };
 export const deviceProfileDefaults = {
   description: "",
@@ -75,6 +83,9 @@ export const deviceProfileDefaults = {
   codec: "none",
   codecScript: "",
   tags: {},
+  sourceId: null,
+  vendorId: null,
+  vendorProfileId: null,
 } as const;
 
 export const deviceProfileFields = { name: Name, region: Region, ...optional };

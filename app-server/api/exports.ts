@@ -115,6 +115,7 @@ const deviceProfiles: ExportKind = {
     ...["adrScript", "adrMinDataRate", "adrMaxDataRate", "mac", "expectedUplinkIntervalSeconds"],
     ...["deviceStatusIntervalSeconds", "flushQueueOnActivate", "confirmedDownlinkRetries", "abpRx1DelaySeconds"],
     ...["abpRx1DrOffset", "abpRx2DataRate", "abpRx2FrequencyHz", "codec", "codecScript", "tags"],
+    ...["sourceId", "vendorId", "vendorProfileId"],
   ],
   async *records({ deviceProfiles: repository }, { tenantId }) {
     for await (const profile of everyPage(page => repository.list({ tenants: [tenantId] }, page))) {

@@ -80,6 +80,10 @@ const devices: Readonly<Record<string, Operation>> = {
     example: { name: "Greenhouse 4", tags: { site: "roof" } },
   },
   "DELETE /api/devices/{devEui}": { operationId: "deleteDevice" },
+  "POST /api/devices/qr": {
+    operationId: "readDeviceLabel",
+    example: { applicationId, text: "LW:D0:70B3D57ED0000001:70B3D57ED0001234:02A40001:S2026471100" },
+  },
   "GET /api/devices/{devEui}/keys": { operationId: "getDeviceKeys" },
   "PUT /api/devices/{devEui}/keys": { operationId: "setDeviceKeys", example: { appKey: key } },
   "DELETE /api/devices/{devEui}/keys": { operationId: "deleteDeviceKeys" },

@@ -16,6 +16,7 @@ import type {
   BulkRule,
   BulkVerdict,
   NamedKey,
+  ProfileKey,
   References,
 } from "../bulk-ports.ts";
 import type { RootKeys, RootKeyTexts } from "../ports.ts";
@@ -30,25 +31,31 @@ interface Named {
   readonly id: string;
   readonly tenantId: TenantId;
   readonly name: string;
+  readonly sourceId?: string | null;
 }
 
 const nameKey = (name: string): string => `name ${name}`;
-const textOf = (key: NamedKey<string>): string => ("id" in key ? key.id : nameKey(key.name));
+const sourceKey = (sourceId: string): string => `source ${sourceId}`;
+function textOf(key: NamedKey<string> | ProfileKey): string {
+  if ("id" in key) return key.id;
+  return "name" in key ? nameKey(key.name) : sourceKey(key.sourceId);
+}
 
 const known = <Row extends TSchema, Item extends Named>(
   table: TableDefinition<Row, Item>,
+  more = "",
 ): UpsertDefinition<Row, Item> => ({
   table,
-  keysOf: ({ id, name }) => [id, nameKey(name)],
+  keysOf: ({ id, name, sourceId = null }) => [id, nameKey(name), ...(sourceId === null ? [] : [sourceKey(sourceId)])],
   // Of another tenant an id says nothing, not even that it is taken.
   withKeys: `${table.name}.tenant_id = $2 and
-    (${table.name}.id::text = any($1::text[]) or 'name ' || ${table.name}.name = any($1::text[]))`,
+    (${table.name}.id::text = any($1::text[]) or 'name ' || ${table.name}.name = any($1::text[])${more})`,
   primaryKeyOf: ({ id }) => id,
   isWithin: () => true,
 });
 
 const applications = known(applicationTable);
-const deviceProfiles = known(deviceProfileTable);
+const deviceProfiles = known(deviceProfileTable, " or 'source ' || device_profiles.source_id = any($1::text[])");
 
 const gateways: UpsertDefinition<typeof gatewayTable.row, ReturnType<typeof gatewayTable.toItem>> = {
   table: gatewayTable,
@@ -74,7 +81,7 @@ export function createBulkCatalog(sql: Sql, rootKeys: Pick<RootKeys, "putAll">):
 function batchOn(sql: SqlTransaction, rootKeys: Pick<RootKeys, "putAll">): BulkBatch {
   const byName = async <Row extends TSchema, Item extends Named>(
     definition: UpsertDefinition<Row, Item>,
-    records: readonly BulkRecord<NamedKey<string>, object>[],
+    records: readonly BulkRecord<NamedKey<string> | ProfileKey, object>[],
     rule: BulkRule,
   ): Promise<readonly BulkVerdict[]> => {
     if (!rule.isDryRun) await holdNames(sql, rule.tenantId);
@@ -148,21 +155,27 @@ async function withKeys(
 
 const VersionRow = Type.Object({ devEui: Type.String(), macVersion: Type.Enum([...macVersions]) });
 const NamedRow = Type.Object({ id: Type.String(), name: Type.String() });
-const ProfileRow = Type.Object({ ...NamedRow.properties, macVersion: Type.Enum([...macVersions]) });
+const ProfileRow = Type.Object({
+  ...NamedRow.properties,
+  macVersion: Type.Enum([...macVersions]),
+  sourceId: Type.Union([Type.String(), Type.Null()]),
+});
 
 async function references(
   sql: SqlTransaction,
   tenantId: TenantId,
   wanted: { readonly applications: readonly string[]; readonly deviceProfiles: readonly string[] },
 ): Promise<References> {
-  const where = "tenant_id = $1 and (name = any($2::text[]) or id::text = any($2::text[])) order by id for key share";
-  const foundApplications = await sql.rows(NamedRow, `select id, name from applications where ${where}`, [
+  const where = (more: string) =>
+    `tenant_id = $1 and (name = any($2::text[]) or id::text = any($2::text[])${more}) order by id for key share`;
+  const foundApplications = await sql.rows(NamedRow, `select id, name from applications where ${where("")}`, [
     tenantId,
     wanted.applications,
   ]);
   const foundProfiles = await sql.rows(
     ProfileRow,
-    `select id, name, mac_version as "macVersion" from device_profiles where ${where}`,
+    `select id, name, mac_version as "macVersion", source_id as "sourceId" from device_profiles
+       where ${where(" or source_id = any($2::text[])")}`,
     [tenantId, wanted.deviceProfiles],
   );
   return {

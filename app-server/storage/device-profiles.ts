@@ -11,7 +11,7 @@ import {
   type DeviceProfiles,
 } from "../catalog-ports.ts";
 import { type Columns, jsonColumn, MacColumn, selectList, TagsColumn, timestampSorts } from "./statement.ts";
-import { createTable, inTenants, named, noneLeft, type TableDefinition, withTags } from "./table.ts";
+import { type Condition, createTable, inTenants, named, noneLeft, type TableDefinition, withTags } from "./table.ts";
 
 const Row = Type.Object({
   id: Type.String(),
@@ -43,6 +43,9 @@ const Row = Type.Object({
   codec: Type.Enum([...codecKinds]),
   codecScript: Type.String(),
   tags: TagsColumn,
+  sourceId: Type.Union([Type.String(), Type.Null()]),
+  vendorId: Type.Union([Type.Integer(), Type.Null()]),
+  vendorProfileId: Type.Union([Type.Integer(), Type.Null()]),
   createdAt: Type.String(),
   updatedAt: Type.String(),
 });
@@ -75,6 +78,9 @@ const columns: Columns = {
   codec: { name: "codec" },
   codecScript: { name: "codec_script" },
   tags: jsonColumn("tags"),
+  sourceId: { name: "source_id" },
+  vendorId: { name: "vendor_id" },
+  vendorProfileId: { name: "vendor_profile_id" },
 };
 
 const stillUsed = () =>
@@ -100,6 +106,11 @@ export function createDeviceProfiles(sql: Sql): DeviceProfiles {
         page,
       ),
     get: table.get,
+    labelled: async (tenantId, vendorId, vendorProfileId) => {
+      const label: Condition = value =>
+        `vendor_id = ${value(vendorId)} and vendor_profile_id = ${value(vendorProfileId)}`;
+      return (await table.list([inTenants([tenantId], "tenant_id"), label], { limit: 10 })).items;
+    },
     create: profile => table.add(profile),
     update: table.update,
     remove: (id, check) =>

@@ -1,6 +1,7 @@
 import Type from "typebox";
 import type { Sql } from "../../platform/sql.ts";
-import { CatalogConflict, type MqttCredentialStore } from "../catalog-ports.ts";
+import { CatalogConflict } from "../catalog-ports.ts";
+import type { MqttCredentialStore } from "../mqtt-credential-ports.ts";
 import { hashPassword } from "./passwords.ts";
 import { rfc3339 } from "./statement.ts";
 

@@ -25,6 +25,7 @@ export function bodyOf(
     "POST /api/device-profiles": { tenantId, name: "new", region: "EU868" },
     "PATCH /api/device-profiles/{deviceProfileId}": { description: "d" },
     "POST /api/devices": { devEui: "0000000000000001", applicationId, deviceProfileId, name: "again" },
+    "POST /api/devices/qr": { applicationId, text: "LW:D0:0000000000000001:0000000000000002:00000000" },
     "PATCH /api/devices/{devEui}": { description: "d" },
     "PUT /api/devices/{devEui}/keys": { nwkKey: key },
     "PUT /api/devices/{devEui}/activation": { devAddr: "01020304", appSKey: key, nwkSKey: key },

@@ -16,6 +16,8 @@ const Schema = Type.Object(
     devEui: Eui64,
     application: Type.Optional(Name),
     deviceProfile: Type.Optional(Name),
+    /** `sourceId` of the profile, if it is there; else the import's own profile is taken. */
+    profileSource: Type.Optional(Type.String({ maxLength: 400 })),
     ...Type.Partial(Type.Object(fields)).properties,
     keys: Type.Optional(KeysBody),
     activation: Type.Optional(ActivationBody),
@@ -49,6 +51,7 @@ export const deviceLines = defineLineKind({
   needs: "name, application and deviceProfile",
   schema: Schema,
   vocabulary,
+  ignored: ["macVersion"],
   aliases: { applicationId: "application", deviceProfileId: "deviceProfile" },
   keyOf: ({ devEui }) => parseDevEui(devEui),
   check: ({ mac }) => checkMac(mac),
@@ -56,10 +59,11 @@ export const deviceLines = defineLineKind({
 });
 
 /** By its name or its id; several may have the name. */
-const named = <Item extends { readonly id: string; readonly name: string }>(
+const named = <Item extends { readonly id: string; readonly name: string; readonly sourceId?: string | null }>(
   items: readonly Item[],
   text: string,
-): readonly Item[] => items.filter(({ id, name }) => name === text || id === text.toLowerCase());
+): readonly Item[] =>
+  items.filter(({ id, name, sourceId }) => name === text || id === text.toLowerCase() || sourceId === text);
 
 async function writeDevices(
   lines: readonly DeviceLine[],
@@ -89,7 +93,7 @@ function wantedBy(lines: readonly DeviceLine[], { rule, deviceProfile }: ImportC
     [...new Set(given.filter(text => text !== undefined))].flatMap(text => [text, text.toLowerCase()]);
   return {
     applications: texts([rule.applicationId, ...lines.map(({ value }) => value.application)]),
-    deviceProfiles: texts([deviceProfile, ...lines.map(({ value }) => value.deviceProfile)]),
+    deviceProfiles: texts([deviceProfile, ...lines.flatMap(({ value }) => [value.deviceProfile, value.profileSource])]),
   };
 }
 
@@ -104,8 +108,10 @@ function prepare(
   found: References,
   versions: ReadonlyMap<string, MacVersion>,
 ): Prepared {
-  const { application, deviceProfile, keys, activation, joinEui, ...rest } = line.value;
+  const { application, profileSource, keys, activation, joinEui, deviceProfile: _named, ...rest } = line.value;
   const devEui = parseDevEui(rest.devEui);
+  const isKnownSource = found.deviceProfiles.some(({ sourceId }) => sourceId !== null && sourceId === profileSource);
+  const deviceProfile = line.value.deviceProfile ?? (isKnownSource ? profileSource : undefined);
   const applicationText = application ?? context.rule.applicationId;
   // A device that is there keeps its profile, unless its own line says otherwise.
   const profileText = deviceProfile ?? (versions.has(devEui) ? undefined : context.deviceProfile);

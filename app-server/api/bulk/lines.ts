@@ -65,12 +65,14 @@ interface LineKindDefinition<Schema extends TObject> extends Omit<LineKind<Stati
   readonly schema: Schema;
   /** Other names of members in JSON. */
   readonly aliases: Readonly<Record<string, string>>;
+  /** Further members that answers have, and that nobody sets. */
+  readonly ignored: readonly string[];
   /** What the schema cannot say. Throws Refusal or MalformedValue. */
   readonly check: (value: Static<Schema>) => void;
 }
 
 /** Members that answers of the API have and that nobody sets: what was read there may be given here. */
-const readOnly = ["createdAt", "updatedAt", "tenantId", "macVersion"];
+const readOnly = ["createdAt", "updatedAt", "tenantId"];
 
 const advice: Readonly<Record<string, string>> = {
   devEui: "16 hex digits are expected, as printed on the device, like 70b3d57ed0001234.",
@@ -111,6 +113,7 @@ const mostFaults = 10;
 export function defineLineKind<Schema extends TObject>({
   schema,
   aliases,
+  ignored,
   check,
   ...kind
 }: LineKindDefinition<Schema>): LineKind<Static<Schema>> {
@@ -126,7 +129,7 @@ export function defineLineKind<Schema extends TObject>({
       return [told(pathOf(error), textOf(error))];
     }
     if (JSON.stringify(record).includes("\ufffd")) return [told("", notUnicode)];
-    const value = renamed(record, aliases);
+    const value = renamed(record, aliases, [...readOnly, ...ignored]);
     if (!compiled.Check(value)) {
       const faults = compiled.Errors(value).filter(({ keyword }) => keyword !== "boolean" && keyword !== "anyOf");
       const texts = faults.flatMap(fault => membersOf(fault).map(path => told(path, unlessNamed(fault))));
@@ -163,8 +166,9 @@ function columnName(path: string, header: Header | undefined): string | null {
 function renamed(
   record: Readonly<Record<string, unknown>>,
   aliases: Readonly<Record<string, string>>,
+  ignored: readonly string[],
 ): Readonly<Record<string, unknown>> {
-  const kept = Object.entries(record).filter(([name]) => !readOnly.includes(name));
+  const kept = Object.entries(record).filter(([name]) => !ignored.includes(name));
   return Object.fromEntries(kept.map(([name, value]) => [Object.hasOwn(aliases, name) ? aliases[name] : name, value]));
 }
 

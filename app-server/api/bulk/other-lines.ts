@@ -1,12 +1,6 @@
 import Type, { type Static } from "typebox";
-import {
-  type ApplicationId,
-  type DeviceProfileId,
-  parseApplicationId,
-  parseDeviceProfileId,
-  parseGatewayId,
-} from "../../../lorawan/ids.ts";
-import type { BulkRecord, BulkVerdict, NamedKey } from "../../bulk-ports.ts";
+import { type ApplicationId, parseApplicationId, parseDeviceProfileId, parseGatewayId } from "../../../lorawan/ids.ts";
+import type { BulkRecord, BulkVerdict, NamedKey, ProfileKey } from "../../bulk-ports.ts";
 import type { NewApplication, NewDeviceProfile, NewGateway } from "../../catalog-ports.ts";
 import { applicationFields } from "../applications.ts";
 import { checkDeviceProfile, deviceProfileDefaults, deviceProfileFields } from "../device-profiles.ts";
@@ -72,6 +66,7 @@ export const gatewayLines = defineLineKind({
     antennagain: "antennaGainDb",
   }),
   aliases: {},
+  ignored: [],
   keyOf: ({ gatewayId }) => parseGatewayId(gatewayId),
   check: ({ sourceRule }) => checkSourceRule(sourceRule),
   async write(lines, { rule }, batch) {
@@ -89,6 +84,10 @@ interface Named {
 const keyOf = <Id>({ id, name = "" }: Named, parse: (text: string) => Id): NamedKey<Id> =>
   id === undefined ? { name } : { id: parse(id) };
 
+/** By its source if it has one, unless the line has an id. */
+const profileKey = ({ sourceId = null, ...rest }: Named & { readonly sourceId?: string | null }): ProfileKey =>
+  sourceId === null || rest.id !== undefined ? keyOf(rest, parseDeviceProfileId) : { sourceId };
+
 const namedKey = ({ id, name }: Named): string => (id === undefined ? `name ${name}` : id.toLowerCase());
 
 export const applicationLines = defineLineKind({
@@ -98,6 +97,7 @@ export const applicationLines = defineLineKind({
   schema: ApplicationSchema,
   vocabulary: vocabularyOf(ApplicationSchema.properties, [], { applicationid: "id", applicationname: "name" }),
   aliases: {},
+  ignored: [],
   keyOf: namedKey,
   check: () => undefined,
   async write(lines, { rule }, batch) {
@@ -120,16 +120,18 @@ export const profileLines = defineLineKind({
   schema: ProfileSchema,
   vocabulary: vocabularyOf(ProfileSchema.properties, [], { deviceprofileid: "id", deviceprofilename: "name" }),
   aliases: {},
-  keyOf: namedKey,
+  ignored: [],
+  keyOf: value =>
+    typeof value.sourceId === "string" && value.id === undefined ? `source ${value.sourceId}` : namedKey(value),
   check: checkDeviceProfile,
   async write(lines, { rule }, batch) {
     const { tenantId } = rule;
-    const records = lines.map(({ value }): BulkRecord<NamedKey<DeviceProfileId>, NewDeviceProfile> => {
+    const records = lines.map(({ value }): BulkRecord<ProfileKey, NewDeviceProfile> => {
       const { id, ...change } = value;
       const { name, region } = change;
       const isNew = id === undefined && name !== undefined && region !== undefined;
       const whenNew = isNew ? { ...deviceProfileDefaults, ...change, tenantId, name, region } : undefined;
-      return { key: keyOf(value, parseDeviceProfileId), change, whenNew };
+      return { key: profileKey(value), change, whenNew };
     });
     return told(await batch.deviceProfiles(records, rule));
   },

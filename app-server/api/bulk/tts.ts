@@ -61,6 +61,18 @@ function nextCounter(last: unknown): unknown {
   return Number(text) === 0 ? 0 : Number(text) + 1;
 }
 
+/** The id under which the device's profile of the device repository is imported; `EU_863_870` is `EU863-870` there. */
+function profileSourceOf(get: (path: string) => unknown): string | undefined {
+  const ids = ["brand_id", "model_id", "firmware_version", "band_id"].map(name => get(`version_ids.${name}`));
+  const [brand, model, firmware, band] = ids.map(id => (typeof id === "string" && id !== "" ? id : undefined));
+  if (brand === undefined || model === undefined || firmware === undefined || band === undefined) return undefined;
+  const region = band
+    .replace(/^([A-Z]+)_(\d+)_(\d+)$/, "$1$2-$3")
+    .replace(/^([A-Z]+)_(\d+)/, "$1$2")
+    .replaceAll("_", "-");
+  return `ttn:${brand}/${model}/${firmware}/${region}`;
+}
+
 /** As a device of an import of ours. */
 export function fromTts(record: Members): Members {
   const get = (path: string) => memberOf(record, path);
@@ -98,6 +110,7 @@ export function fromTts(record: Members): Members {
       name: get("name") || get("ids.device_id") || devEui,
       description: get("description"),
       tags: get("attributes"),
+      profileSource: profileSourceOf(get),
       resetsFCnt: resetsFCnt === undefined ? undefined : resetsFCnt === true || resetsFCnt === "true",
       keys,
       activation,

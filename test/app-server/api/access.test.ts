@@ -67,6 +67,7 @@ const table: readonly (readonly [string, readonly ApiKeyRole[], 404 | 403 | "own
   ["POST /api/device-profiles/{deviceProfileId}/clone", devices, 404],
   ["GET /api/devices", everyone, "own"],
   ["POST /api/devices", devices, 404],
+  ["POST /api/devices/qr", devices, 404],
   ["GET /api/devices/{devEui}", everyone, 404],
   ["PATCH /api/devices/{devEui}", devices, 404],
   ["DELETE /api/devices/{devEui}", devices, 404],
