@@ -24,6 +24,8 @@ export interface ApiClient {
   find(path: string): Promise<ApiRecord | undefined>;
   /** All pages of a list, until there are `limit` items. */
   list(path: string, query: ApiRequest["query"], limit: number): Promise<ApiList>;
+  /** Sends a file as it is read. Errors as in `call`. */
+  upload(path: string, query: ApiRequest["query"], file: AsyncIterable<Uint8Array>): Promise<ApiRecord>;
   /** The whole response, for streams. Errors as in `call`. */
   open(path: string, request: ApiRequest, signal: AbortSignal): Promise<Response>;
 }
@@ -109,11 +111,15 @@ function addressOf(url: string, path: string, query: ApiRequest["query"] = {}): 
 
 /** The REST API of a running server. */
 export function createApiClient({ url, token, interrupted }: ApiAddress): ApiClient {
-  async function send(method: Method, path: string, request: ApiRequest = {}, signal = interrupted): Promise<Response> {
+  async function authorizationOf(): Promise<string> {
     const secret = await token();
     // Told apart from a server that is not there; what was given is not repeated.
     if (!/^[!-~]+$/.test(secret)) throw new CommandFailed("no_token", "the API key given is none");
-    const headers: Record<string, string> = { ...request.headers, authorization: `Bearer ${secret}` };
+    return `Bearer ${secret}`;
+  }
+
+  async function send(method: Method, path: string, request: ApiRequest = {}, signal = interrupted): Promise<Response> {
+    const headers: Record<string, string> = { ...request.headers, authorization: await authorizationOf() };
     if (request.body !== undefined) headers["content-type"] = "application/json";
     const body = request.body === undefined ? {} : { body: JSON.stringify(request.body) };
     const init = { method, headers, ...body, ...(signal && { signal }) };
@@ -130,6 +136,25 @@ export function createApiClient({ url, token, interrupted }: ApiAddress): ApiCli
   const call: ApiClient["call"] = async (method, path, request) => jsonOf(await send(method, path, request), url);
   const record: ApiClient["record"] = async (method, path, request) => {
     const answer = await call(method, path, request);
+    if (!Value.Check(ObjectAnswer, answer)) throw unexpected(url);
+    return answer;
+  };
+  const upload: ApiClient["upload"] = async (path, query, file) => {
+    const authorization = await authorizationOf();
+    const response = await fetch(addressOf(url, path, query), {
+      method: "POST",
+      headers: { authorization, "content-type": "application/octet-stream" },
+      body: ReadableStream.from(file),
+      duplex: "half",
+      ...(interrupted && { signal: interrupted }),
+    }).catch(() => {
+      throw new CommandFailed(
+        "no_server",
+        `the connection to ${url} was lost; run the same command again, and it goes on where it stopped`,
+      );
+    });
+    if (!response.ok) throw await refusalOf(response, url);
+    const answer = await jsonOf(response, url);
     if (!Value.Check(ObjectAnswer, answer)) throw unexpected(url);
     return answer;
   };
@@ -154,6 +179,7 @@ export function createApiClient({ url, token, interrupted }: ApiAddress): ApiCli
       } while (after !== undefined && items.length < limit);
       return { items, hasMore: after !== undefined };
     },
+    upload,
     open: (path, request, signal) => send("GET", path, request, signal),
   };
 }

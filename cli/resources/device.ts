@@ -1,7 +1,9 @@
 import type { Command } from "commander";
 import type { ApiClient, ApiRecord } from "../api-client.ts";
 import { addApiOptions, connect } from "../api-options.ts";
-import { hexDigits, integerBetween, type OptionValues, secretHex, textOption } from "../option-values.ts";
+import { UsageError } from "../errors.ts";
+import { hexDigits, integerBetween, isObject, type OptionValues, secretHex, textOption } from "../option-values.ts";
+import { cellOf } from "../table.ts";
 import type { Terminal } from "../terminal.ts";
 import { applicationNames } from "./application.ts";
 import { addFieldOptions, bodyOf } from "./body.ts";
@@ -84,7 +86,6 @@ const fields: readonly Field[] = [
     description: "EUI of the device, 16 hex digits",
     path: "devEui",
     parse: hexDigits(16),
-    isRequired: true,
     only: "create",
   },
   { flags: "--join-eui <eui>", description: "JoinEUI, also called AppEUI", path: "joinEui", parse: hexDigits(16) },
@@ -100,9 +101,14 @@ const fields: readonly Field[] = [
     description: "name or id of the device profile",
     path: "deviceProfileId",
     reference: profileNames,
-    isRequired: true,
   },
-  nameField,
+  { ...nameField, isRequired: false },
+  {
+    flags: "--qr <text>",
+    description: "what the QR code on the device says, LW:D0:...: DevEUI, JoinEUI and, where it is known, the profile",
+    path: "qr",
+    only: "create",
+  },
   ...describingFields,
   {
     flags: "--variable <key=value>",
@@ -142,6 +148,29 @@ async function detailsOf(client: ApiClient, record: ApiRecord): Promise<Readonly
   return { "root keys": keys?.set === true ? "set" : "not set", session: session ?? null, queue: queue?.items ?? [] };
 }
 
+/** With what the device's QR code says, if it was given; what the options say goes before it. */
+async function withLabel(client: ApiClient, { qr, ...body }: ApiRecord): Promise<ApiRecord> {
+  const draft =
+    qr === undefined
+      ? {}
+      : await client.record("POST", "/devices/qr", { body: { applicationId: body.applicationId, text: qr } });
+  const known = isObject(draft.device) ? draft.device : {};
+  const whole: ApiRecord = { ...known, ...body };
+  const missing = [
+    ["devEui", "--dev-eui <eui>"],
+    ["deviceProfileId", "--profile <profile>"],
+    ["name", "--name <name>"],
+  ].find(([member = ""]) => whole[member] === undefined);
+  if (missing !== undefined) throw new UsageError(missingText(missing[1] ?? "", draft));
+  return whole;
+}
+
+function missingText(flags: string, { deviceProfiles }: ApiRecord): string {
+  const names = Array.isArray(deviceProfiles) ? deviceProfiles.filter(isObject).map(({ name }) => cellOf(name)) : [];
+  const choice = flags.startsWith("--profile") && names.length > 0 ? `; the label fits ${names.join(", ")}` : "";
+  return `required option '${flags}' not specified${choice}`;
+}
+
 const device: Resource = {
   ...deviceNames,
   command: "device",
@@ -167,6 +196,7 @@ const device: Resource = {
   },
   decorate: withNames,
   details: detailsOf,
+  complete: async (body, { client }, action) => (action === "create" ? withLabel(client, body) : body),
 };
 
 interface DeviceAction {
