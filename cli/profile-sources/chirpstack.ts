@@ -22,7 +22,7 @@ const Vendor = Type.Object({
   vendor: Type.Object({
     name: Type.String(),
     vendor_id: Type.Optional(Type.Integer()),
-    devices: Type.Array(Type.String()),
+    devices: Type.Optional(Type.Array(Type.String())),
   }),
 });
 const Device = Type.Object({
@@ -86,7 +86,16 @@ export const chirpStackProfiles: ProfileSource = async function* (folder, filter
 async function* vendorFindings(folder: string, id: string, filter: SourceFilter): AsyncGenerator<Finding> {
   const { vendor } = await documentIn(folder, "vendor.toml", Vendor, parse);
   const place = { id, name: vendor.name, vendorId: vendor.vendor_id || undefined, folder };
-  for (const file of vendor.devices) yield* skipping(`${id}/${file}`, () => deviceFindings(place, file, filter));
+  for (const file of vendor.devices ?? (await devicesIn(folder)))
+    yield* skipping(`${id}/${file}`, () => deviceFindings(place, file, filter));
+}
+
+/** Of a vendor that does not list them. */
+async function devicesIn(folder: string): Promise<readonly string[]> {
+  const files = await readdir(join(folder, "devices")).catch(() => {
+    throw new UnusableFile("there is no folder devices");
+  });
+  return files.filter(file => file.endsWith(".toml")).toSorted();
 }
 
 async function* deviceFindings(vendor: Place, file: string, filter: SourceFilter): AsyncGenerator<Finding> {

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import Type, { type Static } from "typebox";
 import { parse } from "yaml";
@@ -49,6 +50,7 @@ const EndDevice = Type.Object({
   firmwareVersions: Type.Array(Type.Object({ version: Text, profiles: Type.Record(Type.String(), ProfileReference) })),
 });
 const Profile = Type.Object({
+  vendorProfileID: Type.Optional(Text),
   macVersion: Text,
   regionalParametersVersion: Text,
   supportsJoin: Type.Optional(Type.Boolean()),
@@ -131,6 +133,8 @@ export const ttnProfiles: ProfileSource = async function* (folder, filter) {
       continue;
     }
     const place = { id, name, vendorId, folder: join(root, id), root };
+    // Most vendors are listed for their number alone.
+    if (!existsSync(place.folder)) continue;
     yield* skipping(id, () => vendorFindings(place, filter));
   }
 };
@@ -171,7 +175,7 @@ async function finding(what: string, place: Place, region: string, device: Stati
     description: shortened(device.description ?? "", 10_000),
     region,
     sourceId: `ttn:${vendor.id}/${deviceId}/${firmware}/${regionKey}`,
-    ...given({ vendorId: vendor.vendorId, vendorProfileId: vendorProfileIdOf(place) }),
+    ...given({ vendorId: vendor.vendorId, vendorProfileId: vendorProfileIdOf(place, profile) }),
     ...radioOf(profile, region, notes),
     ...script,
     tags: { vendor: vendor.id, device: deviceId, firmware: shortened(firmware, 1000) },
@@ -179,14 +183,17 @@ async function finding(what: string, place: Place, region: string, device: Stati
   return { kind: "profile", what, record, notes };
 }
 
-/** Which number of a label means this device, firmware and region; or this profile and codec. */
-function vendorProfileIdOf({ vendor, deviceId, firmware, regionKey, reference }: Place): number | undefined {
+/** Which number of a label means this device, firmware and region; or this profile, and once its file said so itself. */
+function vendorProfileIdOf(
+  { vendor, deviceId, firmware, regionKey, reference }: Place,
+  { vendorProfileID: own }: Static<typeof Profile>,
+): number | undefined {
   const found = Object.entries(vendor.profileIds).find(([, { endDeviceID, firmwareVersion, region, id, codec }]) =>
     endDeviceID === undefined
       ? id === reference.id && (codec === undefined || codec === reference.codec)
       : endDeviceID === deviceId && String(firmwareVersion) === firmware && region === regionKey,
   );
-  const number = Number(found?.[0]);
+  const number = Number(found?.[0] ?? own ?? Number.NaN);
   return Number.isInteger(number) && number >= 0 && number <= 0xffff ? number : undefined;
 }
 

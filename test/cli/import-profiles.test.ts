@@ -51,6 +51,8 @@ vendors:
     name: Modules
   - id: broken
     name: Broken
+  - id: listed-only
+    name: Nothing yet
   - id: example
     name: Example
 `,
@@ -131,6 +133,11 @@ vendor_id = 77
 ouis = []
 devices = ["pump.toml", "gone.toml"]
 `,
+  // Vendors need not list their devices.
+  "chirpstack/vendors/fans/vendor.toml": '[vendor]\nname = "Fans"\nvendor_id = 0\n',
+  "chirpstack/vendors/fans/devices/fan.toml":
+    '[device]\nname = "Fan"\n[[device.firmware]]\nversion = "1"\nprofiles = ["EU868.toml"]\n',
+  "chirpstack/vendors/fans/profiles/EU868.toml": profileToml('"EU868"', '"1.0.1"', '"A"', "true", 0),
   "chirpstack/vendors/pumps/devices/pump.toml": `
 [device]
 name = "Pump"
@@ -270,10 +277,13 @@ describe("ChirpStack's device profiles", () => {
     expect(output.split("\n")).toEqual([
       "skipped: pumps/gone.toml: there is no gone.toml",
       expect.stringMatching(/^skipped: pumps\/pump.toml 1 odd.toml: (macVersion|regionalParameters): /),
-      "3 records: 2 created, 0 updated, 0 unchanged, 0 skipped, 1 not taken.",
+      "4 records: 3 created, 0 updated, 0 unchanged, 0 skipped, 1 not taken.",
       "",
     ]);
     expect(exitCode).toBe(1);
+    expect(await profiles("Fans")).toMatchObject([
+      { vendorId: null, regionalParameters: "TS001-1.0.1", codec: "none" },
+    ]);
     const [australia, europe] = await profiles("Pumps Pump");
     expect(europe).toMatchObject({
       name: "Pumps Pump 1 EU868 class C",
@@ -298,7 +308,7 @@ describe("ChirpStack's device profiles", () => {
       abpRx2FrequencyHz: 923_300_000,
       mac: { maxEirpDbm: 20 },
     });
-    expect((await upchirp(command)).output).toContain("2 unchanged");
+    expect((await upchirp(command)).output).toContain("3 unchanged");
   });
 
   test("need a checkout", async () => {

@@ -216,7 +216,9 @@ describe("things with names in bulk", () => {
     expect(found.applications.map(({ name }) => name).toSorted()).toEqual(
       ["twice", "twice", "fresh", application.name].toSorted(),
     );
-    expect(found.deviceProfiles).toEqual([{ id: ours.profile.id, name: ours.profile.name, macVersion: "1.0.4" }]);
+    expect(found.deviceProfiles).toEqual([
+      { id: ours.profile.id, name: ours.profile.name, macVersion: "1.0.4", sourceId: null },
+    ]);
   });
 
   test("of another tenant do not exist", async () => {
