@@ -14,7 +14,7 @@ export const apiKeyRoles = ["administrator", ...tenantRoles] as const;
 export type ApiKeyRole = (typeof apiKeyRoles)[number];
 
 export const adrAlgorithms = ["default", "script", "none"] as const;
-export const codecKinds = ["none", "cayenne-lpp", "javascript"] as const;
+export const codecKinds = ["none", "cayenne-lpp", "javascript", "typescript"] as const;
 
 export type Tags = Readonly<Record<string, string>>;
 

@@ -111,7 +111,8 @@ async function payloadOf(request: DownlinkRequest, device: DirectoryDevice, sand
     return checkPort(fPort) ?? { kind: "payload", fPort, bytes };
   }
   const { codec, variables, info } = device;
-  const outcome = await sandbox.encode(codec, { fPort, object: object ?? {}, variables, scope: info.tenantId });
+  const { tenantId: scope, tags } = info;
+  const outcome = await sandbox.encode(codec, { fPort, object: object ?? {}, variables, tags, scope });
   if (outcome.kind === "failed") return refused("codec", outcome.message);
   const chosen = outcome.fPort ?? fPort;
   return checkPort(chosen) ?? { kind: "payload", fPort: chosen, bytes: outcome.bytes };

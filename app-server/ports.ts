@@ -2,6 +2,7 @@ import type { ApplicationId, DevAddr, DevEui, DeviceProfileId, GatewayId, JoinEu
 import type { SqlTransaction } from "../platform/sql.ts";
 import type { AppSKeyKnowledge, KeyEnvelope } from "../platform/state/network-event.ts";
 import type { QueueItem } from "../platform/state/queue-item.ts";
+import type { CodecFailure, CodecTrace, Normalized } from "./codec-ports.ts";
 
 /** The network server as the API needs it: called directly in one process, over HTTP when the roles run apart. */
 export interface NetworkControl {
@@ -158,7 +159,7 @@ export interface DeviceInfo {
 export type DeviceCodec =
   | { readonly kind: "none" }
   | { readonly kind: "cayenne-lpp" }
-  | { readonly kind: "javascript"; readonly script: string };
+  | { readonly kind: "javascript" | "typescript"; readonly script: string };
 
 /** Runs device codecs away from the event loop. Promises never reject: what goes wrong is an outcome with its reason. */
 export interface CodecSandbox {
@@ -169,20 +170,31 @@ export interface CodecSandbox {
   close(): Promise<void>;
 }
 
-export interface DecodeInput {
+/** Tells of scripts that no device uses yet. */
+export interface CodecBench extends Omit<CodecSandbox, "close"> {
+  /** Why a script does not load, if it does not. */
+  check(codec: DeviceCodec, scope: string): Promise<CodecFailure | undefined>;
+}
+
+/** Whose call it is, and how it is run. */
+interface CodecCall {
+  readonly variables: Readonly<Record<string, string>>;
+  readonly tags?: Readonly<Record<string, string>>;
+  /** A tenant: whose share of the time it takes, and who else never meets the script. */
+  readonly scope?: string;
+  /** The outcome has a trace. */
+  readonly isTraced?: boolean;
+}
+
+export interface DecodeInput extends CodecCall {
   readonly bytes: Uint8Array;
   readonly fPort: number;
   readonly recvTimeMs: number;
-  readonly variables: Readonly<Record<string, string>>;
-  /** Whose call this is (a tenant): what a script leaves in its variables is never seen from another scope. */
-  readonly scope?: string;
 }
 
-export interface EncodeInput {
+export interface EncodeInput extends CodecCall {
   readonly fPort: number;
   readonly object: Readonly<Record<string, unknown>>;
-  readonly variables: Readonly<Record<string, string>>;
-  readonly scope?: string;
 }
 
 export type DecodeOutcome =
@@ -190,10 +202,11 @@ export type DecodeOutcome =
       readonly kind: "decoded";
       readonly object: Readonly<Record<string, unknown>>;
       readonly warnings: readonly string[];
-      /** What the script's `normalizeUplink` made of it, if it has one. */
-      readonly normalized?: unknown;
+      /** What the script's `normalizeUplink` made of it, if it has one, or the data themselves if they are normalized. */
+      readonly normalized?: Normalized;
+      readonly trace?: CodecTrace;
     }
-  | { readonly kind: "failed"; readonly message: string };
+  | CodecFailure;
 
 export type EncodeOutcome =
   | {
@@ -202,8 +215,9 @@ export type EncodeOutcome =
       readonly fPort?: number;
       readonly bytes: Uint8Array;
       readonly warnings: readonly string[];
+      readonly trace?: CodecTrace;
     }
-  | { readonly kind: "failed"; readonly message: string };
+  | CodecFailure;
 
 /** Whom an MQTT client's credentials belong to. */
 export interface MqttLogin {

@@ -98,7 +98,7 @@ async function startParts(
   const directory = await openDirectory({ sql, clock, maxDevices: config.deviceCacheSize, passwordCheckHoldsMs });
   closers.push(() => directory.close());
   const { workers, timeLimitMs } = config.codec;
-  const sandbox = createCodecSandbox({ clock, metrics, workers, timeMs: timeLimitMs });
+  const sandbox = createCodecSandbox({ clock, metrics, log, workers, timeMs: timeLimitMs });
   closers.push(() => sandbox.close());
   const { devices } = directory;
   const maxEntries = config.queueLength;

@@ -5,6 +5,7 @@ import type {
   ApplicationEventKind,
   AppSKeyVault,
   CodecSandbox,
+  DecodeOutcome,
   DeviceInfo,
   DirectoryDevice,
 } from "./ports.ts";
@@ -20,8 +21,7 @@ type Opened =
   | { readonly kind: "sealed"; readonly data: Uint8Array };
 
 type Decoded =
-  | { readonly kind: "decoded"; readonly object: Readonly<Record<string, unknown>> }
-  | { readonly kind: "failed"; readonly message: string }
+  | DecodeOutcome
   /** No codec, no port, or no key. */
   | { readonly kind: "raw" };
 
@@ -82,9 +82,29 @@ async function uplinkEvents(event: UplinkEvent, device: DirectoryDevice, tools: 
   const opened = openPayload(event, tools.vault);
   const decoded = await decodePayload(event, opened, device, tools.sandbox);
   const up = uplinkEvent(event, opened, decoded, device.info);
-  if (decoded.kind !== "failed") return [up];
+  const fault = faultOf(decoded);
+  if (fault === undefined) return [up];
   const context = { deduplication_id: event.deduplicationId, f_cnt: String(event.fCnt) };
-  return [up, errorLogEvent(device.info, event.time, "UPLINK_CODEC", decoded.message, context)];
+  return [up, errorLogEvent(device.info, event.time, "UPLINK_CODEC", fault, context)];
+}
+
+function faultOf(decoded: Decoded): string | undefined {
+  if (decoded.kind === "failed") return decoded.message;
+  return decoded.kind === "decoded" && decoded.normalized?.kind === "failed" ? decoded.normalized.message : undefined;
+}
+
+/** The codec's part of the event; lists that would be empty are left out. */
+function decodedMembers(decoded: Decoded): Readonly<Record<string, unknown>> {
+  if (decoded.kind !== "decoded") return {};
+  const { object, warnings, normalized } = decoded;
+  return {
+    object,
+    ...(warnings.length > 0 && { decodedPayloadWarnings: warnings }),
+    ...(normalized?.kind === "normalized" && {
+      normalizedPayload: normalized.measurements,
+      ...(normalized.warnings.length > 0 && { normalizedPayloadWarnings: normalized.warnings }),
+    }),
+  };
 }
 
 const openAppSKey = ({ appSKey }: AppSKeyKnowledge, vault: AppSKeyVault) => appSKey && vault.open(appSKey);
@@ -112,6 +132,7 @@ async function decodePayload(
     fPort: event.fPort,
     recvTimeMs: Date.parse(event.time),
     variables: device.variables,
+    tags: device.info.tags,
     scope: device.info.tenantId,
   });
 }
@@ -132,7 +153,7 @@ function uplinkEvent(event: UplinkEvent, opened: Opened, decoded: Decoded, info:
       fPort,
       confirmed,
       data,
-      ...(decoded.kind === "decoded" ? { object: decoded.object } : {}),
+      ...decodedMembers(decoded),
       rxInfo,
       txInfo,
       ...(opened.kind === "sealed" ? { joinServerContext: joinServerContext(event) } : {}),

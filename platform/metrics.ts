@@ -65,6 +65,10 @@ export function createMetrics() {
       "sink",
     ]),
     codecRuns: counter("codec_runs_total", "Codec runs by result.", ["result"]),
+    codecSuspensions: counter(
+      "codec_suspensions_total",
+      "Codecs that were suspended because they kept running too long.",
+    ),
     commandsRefused: counter("commands_refused_total", "Downlink commands refused, by reason.", ["reason"]),
     mqttDropped: counter(
       "mqtt_dropped_total",

@@ -21,7 +21,7 @@ export const codecDialect: ScriptDialect = {
     "Encoder",
   ],
   operations: `
-({ settled, isObject, isArray }) => {
+({ settled, isObject, isArray, textOfFailure }) => {
   const DateOf = Date;
   const bare = (name, value, member) => {
     settled(name, value);
@@ -29,9 +29,13 @@ export const codecDialect: ScriptDialect = {
   };
   const withTime = ({ recvTimeMs, ...input }) => ({ ...input, recvTime: new DateOf(recvTimeMs) });
   const normalize = (functions, input, result) => {
-    if (!functions.normalizeUplink || !isObject(result) || isArray(result.errors) && result.errors.length > 0) return;
-    const answer = settled("normalizeUplink", functions.normalizeUplink({ data: result.data, fPort: input.fPort }));
-    result.normalized = answer;
+    if (!functions.normalizeUplink || !isObject(result.data) || isArray(result.errors) && result.errors.length > 0) return;
+    try {
+      const given = { data: result.data, fPort: input.fPort };
+      result.normalized = { answer: settled("normalizeUplink", functions.normalizeUplink(given)) };
+    } catch (error) {
+      result.normalized = { failure: textOfFailure(error) };
+    }
   };
   const decodeUplink = (functions, given) => {
     const input = withTime(given);

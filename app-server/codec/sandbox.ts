@@ -1,19 +1,31 @@
 import { createHash } from "node:crypto";
-import Type from "typebox";
-import { Compile } from "typebox/compile";
 import type { Clock } from "../../platform/clock.ts";
+import type { Log } from "../../platform/log.ts";
 import type { Metrics } from "../../platform/metrics.ts";
 import { WorkerPool } from "../../platform/sandbox/pool.ts";
-import type { ScriptAnswer } from "../../platform/sandbox/script-host.ts";
-import type { CodecSandbox, DecodeInput, DecodeOutcome, DeviceCodec, EncodeInput, EncodeOutcome } from "../ports.ts";
+import type { ScriptAnswer } from "../../platform/sandbox/script-answer.ts";
+import type { CodecFailure } from "../codec-ports.ts";
+import type {
+  CodecBench,
+  CodecSandbox,
+  DecodeInput,
+  DecodeOutcome,
+  DeviceCodec,
+  EncodeInput,
+  EncodeOutcome,
+} from "../ports.ts";
 import { decodeCayenneLpp, encodeCayenneLpp } from "./cayenne-lpp.ts";
 import { codecDialect } from "./dialect.ts";
+import { decodedFrom, encodedFrom, failureOf } from "./outcomes.ts";
+import { withoutSecrets } from "./secrets.ts";
 
-type ScriptOperation = "decodeUplink" | "encodeDownlink" | "decodeDownlink";
+type ScriptOperation = "decodeUplink" | "encodeDownlink" | "decodeDownlink" | "load";
+type ScriptCodec = Extract<DeviceCodec, { kind: "javascript" | "typescript" }>;
 
 export interface CodecSandboxOptions {
   readonly clock: Clock;
   readonly metrics: Metrics;
+  readonly log?: Log;
   /** Threads; 2. */
   readonly workers?: number;
   /** Of one call; 100. */
@@ -24,36 +36,19 @@ export interface CodecSandboxOptions {
   readonly maxWaiting?: number;
   /** How long after the time limit a script that cannot be interrupted is killed with its thread; 900. */
   readonly graceMs?: number;
+  /** How long a script that keeps running too long is suspended the first time; 10,000. */
+  readonly restMs?: number;
 }
 
-const maxScriptBytes = 512 * 1024;
+const maxScriptLength = 512 * 1024;
 const maxOutputBytes = 256 * 1024;
-
-const texts = Type.Array(Type.Unknown());
-const decodedValidator = Compile(
-  Type.Object({
-    data: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
-    normalized: Type.Optional(Type.Unknown()),
-    warnings: Type.Optional(texts),
-    errors: Type.Optional(texts),
-  }),
-);
-const encodedValidator = Compile(
-  Type.Object({
-    fPort: Type.Optional(Type.Integer({ minimum: 1, maximum: 255 })),
-    // Scripts that shift signed numbers return negative bytes; other servers take them modulo 256.
-    bytes: Type.Optional(Type.Array(Type.Integer({ minimum: -128, maximum: 255 }), { maxItems: 1024 })),
-    warnings: Type.Optional(texts),
-    errors: Type.Optional(texts),
-  }),
-);
 
 /**
  * Runs device codecs. JavaScript runs in QuickJS in worker threads, with limits on time, memory, stack and output; it
- * reaches nothing of the host. A script's context is kept between calls of one `scope` (a tenant): a script may find
- * what it left in its own variables, but must not count on it, and never meets another tenant's.
+ * reaches nothing of the host, and each call starts as if it were the first. Every `scope` (a tenant) has the same share of
+ * the threads' time.
  */
-export function createCodecSandbox(options: CodecSandboxOptions): CodecSandbox {
+export function createCodecSandbox(options: CodecSandboxOptions): CodecSandbox & CodecBench {
   const pool = new WorkerPool({
     clock: options.clock,
     dialect: codecDialect,
@@ -61,7 +56,8 @@ export function createCodecSandbox(options: CodecSandboxOptions): CodecSandbox {
     maxWaiting: options.maxWaiting ?? 10_000,
     graceMs: options.graceMs ?? 900,
     overrunsBeforeRest: 3,
-    restMs: 10_000,
+    restMs: options.restMs ?? 10_000,
+    longestRestMs: 600_000,
     limits: {
       timeMs: options.timeMs ?? 100,
       memoryBytes: options.memoryBytes ?? 8 * 1024 * 1024,
@@ -69,32 +65,23 @@ export function createCodecSandbox(options: CodecSandboxOptions): CodecSandbox {
       outputBytes: maxOutputBytes,
       keptScripts: 64,
     },
+    onSuspended: ({ owner, key, forMs }) => {
+      options.metrics.codecSuspensions.inc();
+      const script = key.slice(key.lastIndexOf("/") + 1, key.lastIndexOf("/") + 13);
+      options.log?.warn({ tenantId: owner, script, forMs }, "a codec keeps running too long and is suspended");
+    },
   });
 
   const nameOf = scriptNames();
-  const run = (script: string, scope: string, operation: ScriptOperation, input: object): Promise<ScriptAnswer> =>
-    script.length > maxScriptBytes
-      ? Promise.resolve({
-          kind: "failed",
-          message: `the script is longer than ${maxScriptBytes} characters`,
-          overran: false,
-        })
-      : pool.run({ key: `${scope}/${nameOf(script)}`, script, operation, inputJson: JSON.stringify(input) });
-
-  const decodeWith = async (operation: "decodeUplink" | "decodeDownlink", codec: DeviceCodec, input: DecodeInput) => {
-    switch (codec.kind) {
-      case "none":
-        return failed("the device profile has no codec");
-      case "cayenne-lpp": {
-        const outcome = decodeCayenneLpp(input.bytes);
-        return outcome.kind === "failed" ? outcome : { ...outcome, warnings: [] };
-      }
-      case "javascript": {
-        const { bytes, fPort, recvTimeMs, variables, scope } = input;
-        const fields = { bytes: [...bytes], fPort, recvTimeMs, variables };
-        return decodedFrom(operation, await run(codec.script, scope ?? "", operation, fields));
-      }
+  const run: RunScript = (codec, operation, input, { scope = "", isTraced = false }) => {
+    if (codec.script.length > maxScriptLength) {
+      const message = `the script is longer than ${maxScriptLength} characters`;
+      return Promise.resolve({ kind: "failed", message, overran: false });
     }
+    // A test does not use up the patience with the script that devices use.
+    const key = `${isTraced ? "test " : ""}${scope}/${nameOf(codec)}`;
+    const script = { text: codec.script, language: codec.kind };
+    return pool.run({ owner: scope, key, script, operation, inputJson: JSON.stringify(input), isTraced });
   };
 
   const counted = async <Outcome extends { kind: string }>(work: Promise<Outcome>): Promise<Outcome> => {
@@ -104,18 +91,48 @@ export function createCodecSandbox(options: CodecSandboxOptions): CodecSandbox {
   };
 
   return {
-    decode: (codec, input) => counted<DecodeOutcome>(decodeWith("decodeUplink", codec, input)),
-    decodeDownlink: (codec, input) => counted<DecodeOutcome>(decodeWith("decodeDownlink", codec, input)),
-    encode: (codec, input) => counted<EncodeOutcome>(encodeWith(run, codec, input)),
+    decode: (codec, input) => counted(decodeWith(run, "decodeUplink", codec, input)),
+    decodeDownlink: (codec, input) => counted(decodeWith(run, "decodeDownlink", codec, input)),
+    encode: (codec, input) => counted(encodeWith(run, codec, input)),
+    async check(codec, scope) {
+      if (codec.kind === "none" || codec.kind === "cayenne-lpp") return undefined;
+      const answer = await run(codec, "load", {}, { scope, isTraced: true });
+      return answer.kind === "failed" ? failureOf(answer) : undefined;
+    },
     close: () => pool.close(),
   };
 }
 
-async function encodeWith(
-  run: (script: string, scope: string, operation: ScriptOperation, input: object) => Promise<ScriptAnswer>,
+type RunScript = (
+  codec: ScriptCodec,
+  operation: ScriptOperation,
+  input: object,
+  how: Pick<DecodeInput, "scope" | "isTraced">,
+) => Promise<ScriptAnswer>;
+
+async function decodeWith(
+  run: RunScript,
+  operation: "decodeUplink" | "decodeDownlink",
   codec: DeviceCodec,
-  input: EncodeInput,
-): Promise<EncodeOutcome> {
+  input: DecodeInput,
+): Promise<DecodeOutcome> {
+  switch (codec.kind) {
+    case "none":
+      return failed("the device profile has no codec");
+    case "cayenne-lpp": {
+      const outcome = decodeCayenneLpp(input.bytes);
+      return outcome.kind === "failed" ? outcome : { ...outcome, warnings: [] };
+    }
+    case "javascript":
+    case "typescript": {
+      const { bytes, fPort, recvTimeMs, variables, tags = {} } = input;
+      const answer = await run(codec, operation, { bytes: [...bytes], fPort, recvTimeMs, variables, tags }, input);
+      return withoutSecrets(decodedFrom(operation, answer), input);
+    }
+  }
+}
+
+async function encodeWith(run: RunScript, codec: DeviceCodec, input: EncodeInput): Promise<EncodeOutcome> {
   switch (codec.kind) {
     case "none":
       return failed("the device profile has no codec");
@@ -123,59 +140,28 @@ async function encodeWith(
       const outcome = encodeCayenneLpp(input.object);
       return outcome.kind === "failed" ? outcome : { ...outcome, warnings: [] };
     }
-    case "javascript": {
-      const { fPort, object, variables, scope } = input;
-      return encodedFrom(await run(codec.script, scope ?? "", "encodeDownlink", { fPort, data: object, variables }));
+    case "javascript":
+    case "typescript": {
+      const { fPort, object: data, variables, tags = {} } = input;
+      return withoutSecrets(
+        encodedFrom(await run(codec, "encodeDownlink", { fPort, data, variables, tags }, input)),
+        input,
+      );
     }
   }
 }
 
-function decodedFrom(operation: ScriptOperation, answer: ScriptAnswer): DecodeOutcome {
-  if (answer.kind === "failed") return failed(answer.message);
-  const result: unknown = JSON.parse(answer.json);
-  if (!decodedValidator.Check(result)) return failed(`${operation} did not return data as an object`);
-  const errors = textsOf(result.errors);
-  if (errors.length > 0) return failed(`${operation} returned errors: ${errors.join(", ")}`);
-  if (result.data === undefined) return failed(`${operation} did not return data`);
-  const normalized = result.normalized;
-  return {
-    kind: "decoded",
-    object: result.data,
-    warnings: textsOf(result.warnings),
-    ...(normalized === undefined ? {} : { normalized }),
-  };
-}
-
-function encodedFrom(answer: ScriptAnswer): EncodeOutcome {
-  if (answer.kind === "failed") return failed(answer.message);
-  const result: unknown = JSON.parse(answer.json);
-  if (!encodedValidator.Check(result))
-    return failed("encodeDownlink did not return bytes as whole numbers of 0 to 255");
-  const errors = textsOf(result.errors);
-  if (errors.length > 0) return failed(`encodeDownlink returned errors: ${errors.join(", ")}`);
-  if (result.bytes === undefined) return failed("encodeDownlink did not return bytes");
-  const warnings = textsOf(result.warnings);
-  const bytes = Uint8Array.from(result.bytes);
-  return { kind: "encoded", bytes, warnings, ...(result.fPort === undefined ? {} : { fPort: result.fPort }) };
-}
-
-const textsOf = (list: readonly unknown[] | undefined): string[] =>
-  (list ?? []).slice(0, 20).map(item => (typeof item === "string" ? item : JSON.stringify(item)).slice(0, 1000));
-
 /** Names scripts by their hash; hashing one of 5 kB at each call would cost as much as running it. */
-function scriptNames(): (script: string) => string {
+function scriptNames(): (codec: ScriptCodec) => string {
   const names = new Map<string, string>();
-  return script => {
+  return ({ kind, script }) => {
     const known = names.get(script);
-    if (known !== undefined) return known;
-    const name = createHash("sha256").update(script).digest("base64");
+    if (known !== undefined) return `${kind}-${known}`;
+    const name = createHash("sha256").update(script).digest("base64url");
     if (names.size >= 256) names.clear();
     names.set(script, name);
-    return name;
+    return `${kind}-${name}`;
   };
 }
 
-const failed = (message: string): { readonly kind: "failed"; readonly message: string } => ({
-  kind: "failed",
-  message,
-});
+const failed = (message: string): CodecFailure => ({ kind: "failed", message });

@@ -91,7 +91,9 @@ interface Profile {
 function toProfile(row: Static<typeof ProfileRow>): Profile {
   const deviceClassEnabled = row.supportsClassC ? "CLASS_C" : row.supportsClassB ? "CLASS_B" : "CLASS_A";
   const codec: DeviceCodec =
-    row.codec === "javascript" ? { kind: "javascript", script: row.codecScript } : { kind: row.codec };
+    row.codec === "javascript" || row.codec === "typescript"
+      ? { kind: row.codec, script: row.codecScript }
+      : { kind: row.codec };
   return { name: row.name, deviceClassEnabled, codec };
 }
 

@@ -4,7 +4,7 @@ import { Compile } from "typebox/compile";
 import type { Clock } from "../../platform/clock.ts";
 import type { Metrics } from "../../platform/metrics.ts";
 import { WorkerPool } from "../../platform/sandbox/pool.ts";
-import type { ScriptAnswer } from "../../platform/sandbox/script-host.ts";
+import type { ScriptAnswer } from "../../platform/sandbox/script-answer.ts";
 import type { AdrScriptOutcome, AdrScripts } from "../ports.ts";
 import { adrDialect } from "./dialect.ts";
 
@@ -46,6 +46,7 @@ export function createAdrScripts(options: AdrScriptsOptions): AdrScripts & { clo
     graceMs: 400,
     overrunsBeforeRest: 3,
     restMs: 60_000,
+    longestRestMs: 600_000,
     limits: {
       timeMs,
       memoryBytes: 4 * 1024 * 1024,
@@ -57,7 +58,9 @@ export function createAdrScripts(options: AdrScriptsOptions): AdrScripts & { clo
   return {
     async decide(script, scope, request) {
       const key = `${scope}/${createHash("sha256").update(script).digest("base64")}`;
-      const call = pool.run({ key, script, operation: "handle", inputJson: JSON.stringify(request) });
+      const source = { text: script, language: "javascript" } as const;
+      const inputJson = JSON.stringify(request);
+      const call = pool.run({ owner: scope, key, script: source, operation: "handle", inputJson, isTraced: false });
       const outcome = outcomeOf(await within(clock, patienceMs, call));
       metrics.adrScriptRuns.inc({ result: outcome.kind });
       return outcome;

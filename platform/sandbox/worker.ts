@@ -1,26 +1,25 @@
 import { parentPort, workerData } from "node:worker_threads";
 import type { ScriptDialect } from "./dialect.ts";
-import { type ScriptAnswer, type ScriptCall, ScriptHost, type ScriptLimits } from "./script-host.ts";
+import type { ScriptAnswer } from "./script-answer.ts";
+import { type ScriptCall, ScriptHost, type ScriptLimits } from "./script-host.ts";
 
 /** A batch of calls for one worker thread. Lists of plain values, because objects cost the most when a message is copied. */
 export type WorkerBatch = readonly WorkerCalls[];
 
 /** Calls of one script's function: `ids[n]` goes with `inputs[n]`. */
-export interface WorkerCalls {
-  readonly key: string;
-  readonly script: string;
-  readonly operation: string;
+export interface WorkerCalls extends Omit<ScriptCall, "inputJson"> {
   /** 1 to 2^31-1. */
   readonly ids: readonly number[];
   /** JSON. */
   readonly inputs: readonly string[];
 }
 
-/** `ids[n]` goes with `jsons[n]`. */
+/** `ids[n]` goes with `jsons[n]` and `tookMs[n]`; what is no plain result is among `others`. */
 export interface WorkerResults {
   readonly ids: readonly number[];
   readonly jsons: readonly string[];
-  readonly failures: readonly { readonly id: number; readonly answer: ScriptAnswer }[];
+  readonly tookMs: readonly number[];
+  readonly others: readonly { readonly id: number; readonly tookMs: number; readonly answer: ScriptAnswer }[];
 }
 
 export interface WorkerSetup {
@@ -32,13 +31,16 @@ export interface WorkerSetup {
 
 /** Results are sent at the end of a batch, or after this long, so that one slow script does not hold up others. */
 const flushAfterMs = 5;
+/** Or when they are this large, so that no message keeps the event loop that reads them. */
+const flushAfterCharacters = 128 * 1024;
 
 async function runBatch(host: ScriptHost, progress: Int32Array, batch: WorkerBatch): Promise<void> {
   let results = new Results();
   for (const [id, call] of inTurn(batch)) {
     Atomics.store(progress, 0, id);
-    results.add(id, await host.run(call));
-    if (performance.now() - results.startedMs < flushAfterMs) continue;
+    const startedMs = performance.now();
+    results.add(id, await host.run(call), performance.now() - startedMs);
+    if (!results.areDue) continue;
     results.send();
     results = new Results();
   }
@@ -50,30 +52,38 @@ async function runBatch(host: ScriptHost, progress: Int32Array, batch: WorkerBat
 function* inTurn(batch: WorkerBatch): Generator<[id: number, call: ScriptCall]> {
   const longest = Math.max(...batch.map(({ ids }) => ids.length));
   for (let turn = 0; turn < longest; turn += 1) {
-    for (const { key, script, operation, ids, inputs } of batch) {
+    for (const { ids, inputs, ...call } of batch) {
       const [id, inputJson] = [ids[turn], inputs[turn]];
-      if (id !== undefined && inputJson !== undefined) yield [id, { key, script, operation, inputJson }];
+      if (id !== undefined && inputJson !== undefined) yield [id, { ...call, inputJson }];
     }
   }
 }
 
 class Results implements WorkerResults {
-  readonly startedMs = performance.now();
   readonly ids: number[] = [];
   readonly jsons: string[] = [];
-  readonly failures: { id: number; answer: ScriptAnswer }[] = [];
+  readonly tookMs: number[] = [];
+  readonly others: { id: number; tookMs: number; answer: ScriptAnswer }[] = [];
+  readonly #startedMs = performance.now();
+  #characters = 0;
 
-  add(id: number, answer: ScriptAnswer): void {
-    if (answer.kind === "failed") this.failures.push({ id, answer });
+  get areDue(): boolean {
+    return performance.now() - this.#startedMs >= flushAfterMs || this.#characters >= flushAfterCharacters;
+  }
+
+  add(id: number, answer: ScriptAnswer, tookMs: number): void {
+    if (answer.kind === "failed" || answer.trace !== undefined) this.others.push({ id, tookMs, answer });
     else {
       this.ids.push(id);
       this.jsons.push(answer.json);
+      this.tookMs.push(tookMs);
     }
+    if (answer.kind === "returned") this.#characters += answer.json.length;
   }
 
   send(): void {
-    const { ids, jsons, failures } = this;
-    if (ids.length + failures.length > 0) parentPort?.postMessage({ ids, jsons, failures } satisfies WorkerResults);
+    const { ids, jsons, tookMs, others } = this;
+    if (ids.length + others.length > 0) parentPort?.postMessage({ ids, jsons, tookMs, others } satisfies WorkerResults);
   }
 }
 

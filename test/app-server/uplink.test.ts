@@ -217,6 +217,42 @@ describe("payloads", () => {
     });
   });
 
+  test("a codec's warnings and its normalized payload are in the event", async () => {
+    const script = `function decodeUplink({ bytes, tags }) {
+        return { data: { t: bytes[1], tag: tags.key }, warnings: ["battery is low"] };
+      }
+      function normalizeUplink({ data }) {
+        return { data: [{ air: { temperature: data.t, relativeHumidity: 200 } }] };
+      }`;
+    const event = await jsonOf(uplinkRecord(), directoryDevice({ kind: "javascript", script }));
+    expect(event).toMatchObject({
+      object: { t: 2, tag: "value" },
+      decodedPayloadWarnings: ["battery is low"],
+      normalizedPayload: [{ air: { temperature: 2 } }],
+      normalizedPayloadWarnings: [expect.stringContaining("air.relativeHumidity")],
+    });
+  });
+
+  test("a normalizer that fails costs the normalized payload alone, and a log event says why", async () => {
+    const script = `function decodeUplink() { return { data: { t: 1 } }; }
+      function normalizeUplink() { return { data: { warmth: 1 } }; }`;
+    const [up, log] = await eventsOf(uplinkRecord(), directoryDevice({ kind: "javascript", script }));
+    expect(JSON.parse(up?.json ?? "")).toMatchObject({ object: { t: 1 } });
+    expect(up?.json).not.toContain("normalizedPayload");
+    expect(JSON.parse(log?.json ?? "")).toMatchObject({
+      code: "UPLINK_CODEC",
+      description: "normalizeUplink: warmth is no value of a measurement",
+    });
+  });
+
+  test("a variable's value is in no event when the codec fails with it", async () => {
+    const script = "function decodeUplink({ variables }) { throw new Error('no answer for ' + variables.token); }";
+    const device = { ...directoryDevice({ kind: "javascript", script }), variables: { token: "s3cr3t-t0ken" } };
+    const events = await eventsOf(uplinkRecord(), device);
+    expect(JSON.stringify(events)).toContain("no answer for ***");
+    expect(JSON.stringify(events)).not.toContain("s3cr3t-t0ken");
+  });
+
   test("no event carries a key in the clear", async () => {
     const [up] = await eventsOf(uplinkRecord());
     expect(up?.json).not.toContain(Buffer.from(appSKey).toString("hex"));

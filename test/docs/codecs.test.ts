@@ -1,5 +1,6 @@
 import { afterAll, describe, expect, test } from "vitest";
 import { codecDialect } from "../../app-server/codec/dialect.ts";
+import { measurementFields } from "../../app-server/codec/normalized.ts";
 import { createCodecSandbox } from "../../app-server/codec/sandbox.ts";
 import type { DeviceCodec } from "../../app-server/ports.ts";
 import { systemClock } from "../../platform/clock.ts";
@@ -9,7 +10,13 @@ import { type Block, blocksOf, codesIn, plain, readText, tableUnder } from "./ma
 const page = readText("docs/codecs.md");
 const blocks = blocksOf(page);
 // Loading a script on a busy machine may take longer than the default for a call.
-const sandbox = createCodecSandbox({ clock: systemClock, metrics: createMetrics(), workers: 1, timeMs: 500 });
+const sandbox = createCodecSandbox({
+  clock: systemClock,
+  metrics: createMetrics(),
+  workers: 1,
+  timeMs: 500,
+  graceMs: 20_000,
+});
 afterAll(() => sandbox.close());
 
 const scripts = (kind: string): readonly (readonly [string, Block])[] =>
@@ -21,10 +28,32 @@ const decode = (codec: DeviceCodec, fPort: number, bytes: Uint8Array) =>
 
 describe("codecs in docs/codecs.md", () => {
   test("every script says what it does", () => {
-    const labelled = blocks.filter(
-      block => block.language === "js" && /^script (decode|encode|fails) /.test(block.label),
-    );
-    expect(labelled).toHaveLength(blocks.filter(block => block.language === "js").length);
+    const written = blocks.filter(block => block.language === "js" || block.language === "ts");
+    const labelled = written.filter(({ label }) => /^script (decode|encode|fails|normalize|typescript) /.test(label));
+    expect(labelled).toHaveLength(written.length);
+  });
+
+  test.each(scripts("normalize"))("%s", async (label, block) => {
+    const [, fPort, hex, measurements] = /^script normalize (\d+) (\w+) => (.*)$/.exec(label) ?? [];
+    expect(await decode(codecOf(block), Number(fPort), bytesOf(hex))).toMatchObject({
+      kind: "decoded",
+      normalized: { kind: "normalized", measurements: JSON.parse(measurements ?? "") },
+    });
+  });
+
+  test.each(scripts("typescript"))("%s", async (label, block) => {
+    const [, fPort, hex, object] = /^script typescript (\d+) (\w+) => (.*)$/.exec(label) ?? [];
+    const codec = { kind: "typescript", script: block.text } as const;
+    expect(await decode(codec, Number(fPort), bytesOf(hex))).toMatchObject({ object: JSON.parse(object ?? "") });
+  });
+
+  test("the table of measurements has every value that is accepted", () => {
+    const namesOf = (fields: typeof measurementFields, prefix = ""): string[] =>
+      Object.entries(fields).flatMap(([name, field]) =>
+        field.kind === "group" ? namesOf(field.fields, `${prefix}${name}.`) : [`${prefix}${name}`],
+      );
+    const rows = tableUnder(page, "Normalized measurements").map(([name]) => plain(name));
+    expect(rows).toEqual(namesOf(measurementFields));
   });
 
   test.each(scripts("decode"))("%s", async (label, block) => {

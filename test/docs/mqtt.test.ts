@@ -18,6 +18,12 @@ afterAll(() => sandbox.close());
 const vault = createAppSKeyVault({ kekLabel: "upchirp", kek: new Uint8Array(32).fill(7) });
 const device = directoryDevice({ kind: "cayenne-lpp" });
 const temperature = Uint8Array.of(1, 103, 1, 16);
+/** Its events have all that a codec can add. */
+const talkativeDevice = directoryDevice({
+  kind: "javascript",
+  script: `function decodeUplink() { return { data: {}, warnings: ["w"] }; }
+    function normalizeUplink() { return { data: { air: { temperature: 1 } }, warnings: ["w"] }; }`,
+});
 
 const base = {
   deduplicationId: "9c0d2e9a-52b6-41b8-9a5c-0a7fca2bd7b4",
@@ -64,10 +70,10 @@ const records: Readonly<Record<string, NetworkEvent>> = {
   },
 };
 
-async function produced(label: string): Promise<unknown> {
+async function produced(label: string, from = device): Promise<unknown> {
   const record = records[label];
   if (record === undefined) throw new Error(`no record is known for the example "${label}"`);
-  const [event] = await applicationEvents(record, device, { vault, sandbox });
+  const [event] = await applicationEvents(record, from, { vault, sandbox });
   return JSON.parse(event?.json ?? "");
 }
 
@@ -115,7 +121,8 @@ describe("events in docs/mqtt.md", () => {
     const common = ["time", "deviceInfo"];
     const hasKeys = kind === "up" || kind === "join";
     const sealed = hasKeys ? Object.keys(Object(await produced(`event ${kind} sealed`))) : [];
-    const members = [...Object.keys(Object(await produced(`event ${kind}`))), ...sealed];
+    const talkative = Object.keys(Object(await produced(`event ${kind}`, talkativeDevice)));
+    const members = [...Object.keys(Object(await produced(`event ${kind}`))), ...sealed, ...talkative];
     const rows = tableUnder(page, kind).map(([name]) => plain(name).replace("?", ""));
     expect([...rows].sort()).toEqual([...new Set(members)].filter(name => !common.includes(name)).sort());
   });

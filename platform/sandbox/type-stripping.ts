@@ -1,0 +1,25 @@
+import { isRecord, type Place } from "./script-answer.ts";
+
+type Stripped =
+  | { readonly kind: "stripped"; readonly script: string }
+  | { readonly kind: "refused"; readonly message: string; readonly place?: Place };
+
+/**
+ * TypeScript without its types: blanks stand where they stood, so that lines and columns stay. Only syntax that vanishes is
+ * accepted: no enums, no namespaces, no parameter properties. Blocks for as long as parsing takes.
+ */
+export async function stripTypes(script: string): Promise<Stripped> {
+  // Loaded when the first script needs it: it brings a parser of several megabytes.
+  const { transformSync } = await import("amaro");
+  try {
+    return { kind: "stripped", script: transformSync(script, { mode: "strip-only" }).code };
+  } catch (error) {
+    if (!isRecord(error)) return { kind: "refused", message: "the types cannot be taken out" };
+    const { message, startLine, startColumn } = error;
+    const place =
+      typeof startLine === "number" && typeof startColumn === "number"
+        ? { place: { line: startLine, column: startColumn + 1 } }
+        : {};
+    return { kind: "refused", message: String(message), ...place };
+  }
+}
