@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import type { ProgramActions, StartOptions } from "./cli/actions.ts";
 import { runDemo } from "./cli/demo.ts";
 import { createProgram } from "./cli/program.ts";
+import { withOfflineCodecs } from "./compose/codec-bench.ts";
 import { type Config, configSchema } from "./compose/config.ts";
 import { connectDatabase, localTokenFile, migrationsFolder, reencryptRootKeys } from "./compose/database.ts";
 import { masterKeyFile } from "./compose/keys.ts";
@@ -97,6 +98,7 @@ const actions: ProgramActions = {
     }
   },
   printConfig: options => printConfig(configSchema, configOf(options)),
+  withCodecs: withOfflineCodecs,
   exampleConfig: () => exampleConfig(configSchema),
 };
 

@@ -2,6 +2,7 @@ import { UpchirpError } from "../lorawan/errors.ts";
 import type { ApplicationId, DevEui, DeviceProfileId, GatewayId, JoinEui, TenantId, UserId } from "../lorawan/ids.ts";
 import type { RegionName } from "../lorawan/region/region.ts";
 import type { MacVersion, RegionalParametersRevision } from "../lorawan/version.ts";
+import type { CodecCase } from "./codec-ports.ts";
 import type { IdempotencyKeys } from "./idempotency-ports.ts";
 import type { MqttCredentialStore } from "./mqtt-credential-ports.ts";
 
@@ -170,6 +171,8 @@ export interface NewDeviceProfile {
   readonly abpRx2FrequencyHz: number | null;
   readonly codec: (typeof codecKinds)[number];
   readonly codecScript: string;
+  /** Tried before a change of the codec is stored. */
+  readonly codecCases: readonly CodecCase[];
   readonly tags: Tags;
   /** Where it was imported from; no two of a tenant have the same. Null by default, as the next two. */
   readonly sourceId?: string | null;

@@ -36,3 +36,69 @@ export type Normalized =
       readonly warnings: readonly string[];
     }
   | { readonly kind: "failed"; readonly message: string };
+
+export const codecDirections = ["uplink", "downlink", "decodeDownlink"] as const;
+
+/** What a codec is tried with. */
+export interface CodecRun {
+  /** What an uplink means, how a downlink is written, or what one means that was. */
+  readonly direction: (typeof codecDirections)[number];
+  readonly fPort: number;
+  /** Hex; of an uplink, and of a downlink to read back. */
+  readonly bytes?: string;
+  /** For a downlink. */
+  readonly object?: Readonly<Record<string, unknown>>;
+  /** RFC 3339; the beginning of 1970 unless given. */
+  readonly recvTime?: string;
+  readonly variables?: Readonly<Record<string, string>>;
+  readonly tags?: Readonly<Record<string, string>>;
+}
+
+/** What a codec has to make of what. */
+export interface CodecCase extends CodecRun {
+  readonly name: string;
+  /** What is not there is not looked at. */
+  readonly expected: {
+    readonly object?: Readonly<Record<string, unknown>>;
+    readonly normalizedPayload?: readonly Measurement[];
+    readonly warnings?: readonly string[];
+    /** Hex. */
+    readonly bytes?: string;
+    readonly fPort?: number;
+    /** It has to fail, with this in its words. */
+    readonly error?: string;
+  };
+}
+
+export interface CodecDifference {
+  /** JSON pointer into what was expected, like /object/temperature. */
+  readonly path: string;
+  readonly expected?: unknown;
+  readonly actual?: unknown;
+}
+
+export interface FailedCodecCase {
+  /** In the list of cases. */
+  readonly index: number;
+  readonly name: string;
+  readonly differences: readonly CodecDifference[];
+}
+
+export interface CodecTestReport {
+  readonly result: "decoded" | "encoded" | "failed";
+  readonly object?: Readonly<Record<string, unknown>>;
+  readonly normalizedPayload?: readonly Measurement[];
+  readonly normalizedPayloadWarnings?: readonly string[];
+  /** Hex. */
+  readonly bytes?: string;
+  /** If the codec chose one. */
+  readonly fPort?: number;
+  readonly warnings: readonly string[];
+  readonly errors: readonly ({ readonly message: string } & Partial<CodecPlace>)[];
+  readonly console: readonly string[];
+  /** Of the call alone; 0 for a codec that is no script, as the following ones. */
+  readonly timeMs: number;
+  readonly loadMs: number;
+  /** Of the script's heap when the call was over. */
+  readonly memoryBytes: number;
+}

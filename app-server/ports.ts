@@ -2,7 +2,15 @@ import type { ApplicationId, DevAddr, DevEui, DeviceProfileId, GatewayId, JoinEu
 import type { SqlTransaction } from "../platform/sql.ts";
 import type { AppSKeyKnowledge, KeyEnvelope } from "../platform/state/network-event.ts";
 import type { QueueItem } from "../platform/state/queue-item.ts";
-import type { CodecFailure, CodecTrace, Normalized } from "./codec-ports.ts";
+import type {
+  CodecCase,
+  CodecFailure,
+  CodecRun,
+  CodecTestReport,
+  CodecTrace,
+  FailedCodecCase,
+  Normalized,
+} from "./codec-ports.ts";
 
 /** The network server as the API needs it: called directly in one process, over HTTP when the roles run apart. */
 export interface NetworkControl {
@@ -170,10 +178,13 @@ export interface CodecSandbox {
   close(): Promise<void>;
 }
 
-/** Tells of scripts that no device uses yet. */
-export interface CodecBench extends Omit<CodecSandbox, "close"> {
+/** Tries codecs that no device uses yet. Promises never reject. `scope` is a tenant, whose share of the time it takes. */
+export interface CodecBench {
   /** Why a script does not load, if it does not. */
   check(codec: DeviceCodec, scope: string): Promise<CodecFailure | undefined>;
+  test(codec: DeviceCodec, run: CodecRun, scope: string): Promise<CodecTestReport>;
+  /** Those that did not come out as they have to. */
+  runCases(codec: DeviceCodec, cases: readonly CodecCase[], scope: string): Promise<readonly FailedCodecCase[]>;
 }
 
 /** Whose call it is, and how it is run. */

@@ -11,6 +11,7 @@ import type { StateStore } from "../platform/state/store.ts";
 import { createApi } from "./api/api.ts";
 import { apiDefaults } from "./api/dependencies.ts";
 import type { AuditKeys } from "./audit-ports.ts";
+import { createCodecBench } from "./codec/cases.ts";
 import { createCodecSandbox } from "./codec/sandbox.ts";
 import { createApplicationCommands } from "./commands.ts";
 import type { AppServerConfig } from "./config.ts";
@@ -128,6 +129,7 @@ async function startParts(
       control: network,
       rootKeys: options.rootKeys,
       queue,
+      codecBench: createCodecBench(sandbox),
       feed: createSharedFeed(events.feed, options.peers, clock),
       frames: options.frames,
       clock,

@@ -9,6 +9,17 @@ export interface StartOptions {
   readonly roles: readonly string[];
 }
 
+/** Codecs in a sandbox of this process; answers are those of the API. */
+export interface OfflineCodecs {
+  test(codec: ScriptCodec, run: unknown): Promise<Readonly<Record<string, unknown>>>;
+  runCases(codec: ScriptCodec, cases: unknown): Promise<Readonly<Record<string, unknown>>>;
+}
+
+export interface ScriptCodec {
+  readonly kind: "javascript" | "typescript";
+  readonly script: string;
+}
+
 /** What the composition root does for commands that need the servers. Errors are shown, and exit with 1. */
 export interface ProgramActions {
   readonly version: string;
@@ -22,6 +33,8 @@ export interface ProgramActions {
   rotateKeys(options: StartOptions): Promise<void>;
   /** The effective configuration, without secrets. */
   printConfig(options: StartOptions): string | Promise<string>;
+  /** Errors of `work` and MalformedValue for what does not fit. */
+  withCodecs<Result>(work: (codecs: OfflineCodecs) => Promise<Result>): Promise<Result>;
   /** A configuration file with every option, its default and its description. */
   exampleConfig(): string;
 }

@@ -19,6 +19,8 @@ export type CommandErrorCode =
   | "name_ambiguous"
   /** The bytes are no LoRaWAN frame. */
   | "no_frame"
+  /** A codec failed, or a case of it. */
+  | "codec_failed"
   /** An entry of the audit log does not hold. */
   | "audit_log_broken"
   | "unreadable_file";

@@ -3,6 +3,7 @@ import { UpchirpError } from "../lorawan/errors.ts";
 import type { ProgramActions } from "./actions.ts";
 import { addAuditCommands } from "./audit.ts";
 import { addBenchCommand } from "./bench.ts";
+import { addCodecCommands } from "./codec.ts";
 import { addDecodeCommand } from "./decode-command.ts";
 import { UsageError } from "./errors.ts";
 import { addEventsCommand } from "./events.ts";
@@ -100,6 +101,7 @@ export function createProgram(actions: ProgramActions, terminal: Terminal = proc
   addQueueCommand(program, terminal);
   program.commandsGroup("Tools:");
   addDecodeCommand(program, terminal);
+  addCodecCommands(program, actions, terminal);
   addSimulateCommand(program, terminal);
   addBenchCommand(program, terminal);
   return program;

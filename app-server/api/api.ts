@@ -7,6 +7,7 @@ import { applicationRoutes } from "./applications.ts";
 import { addAudit, auditRoutes, isChange } from "./audit.ts";
 import { authenticate } from "./authentication.ts";
 import { cloneRoutes } from "./clones.ts";
+import { codecTestRoutes } from "./codec-tests.ts";
 import type { ApiDependencies } from "./dependencies.ts";
 import { deviceLabelRoutes } from "./device-labels.ts";
 import { deviceProfileRoutes } from "./device-profiles.ts";
@@ -134,6 +135,7 @@ function addRoutes(scope: FastifyInstance, deps: ApiDependencies): void {
   cloneRoutes(api, deps);
   mqttCredentialRoutes(api, deps);
   deviceProfileRoutes(api, deps);
+  codecTestRoutes(api, deps);
   deviceRoutes(api, deps);
   deviceLabelRoutes(api, deps);
   deviceSecretRoutes(api, deps);

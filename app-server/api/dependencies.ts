@@ -9,7 +9,7 @@ import type { BulkCatalog } from "../bulk-ports.ts";
 import type { Repositories } from "../catalog-ports.ts";
 import type { ExternalUsers, IdentityProviders } from "../identity-ports.ts";
 import type { Imports } from "../import-ports.ts";
-import type { DownlinkQueue, EventFeed, NetworkControl, RootKeys } from "../ports.ts";
+import type { CodecBench, DownlinkQueue, EventFeed, NetworkControl, RootKeys } from "../ports.ts";
 import type { SecondFactors } from "../second-factor-ports.ts";
 
 export interface ApiDependencies {
@@ -25,6 +25,7 @@ export interface ApiDependencies {
   readonly control: NetworkControl;
   readonly rootKeys: RootKeys;
   readonly queue: DownlinkQueue;
+  readonly codecBench: CodecBench;
   readonly feed: EventFeed;
   readonly frames: FrameStream;
   readonly clock: Clock;

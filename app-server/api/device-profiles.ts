@@ -4,6 +4,8 @@ import { regionNames } from "../../lorawan/region/region.ts";
 import { macVersions, regionalParametersRevisions } from "../../lorawan/version.ts";
 import { adrAlgorithms, codecKinds, type NewDeviceProfile } from "../catalog-ports.ts";
 import { acrossTenants, inTenant } from "./access.ts";
+import { checkCodec, isSameCodec, touchesCodec } from "./codec-check.ts";
+import { CodecCases, checkCases } from "./codec-schemas.ts";
 import type { Api, ApiDependencies } from "./dependencies.ts";
 import { ifMatch } from "./etag.ts";
 import { listFilter, pageRequest, TenantListQuery } from "./listing.ts";
@@ -50,6 +52,7 @@ const optional = {
   abpRx2FrequencyHz: Type.Union([Type.Integer({ minimum: 1_000_000, maximum: 2_000_000_000 }), Type.Null()]),
   codec: Type.Enum([...codecKinds]),
   codecScript: Type.String({ maxLength: 200_000 }),
+  codecCases: CodecCases,
   tags: TagMap,
   sourceId: Type.Union([Type.String({ minLength: 1, maxLength: 400 }), Type.Null()], {
     description: "Where it was imported from, by which it is found when it is imported again; null: made here.",
@@ -82,6 +85,7 @@ export const deviceProfileDefaults = {
   abpRx2FrequencyHz: null,
   codec: "none",
   codecScript: "",
+  codecCases: [],
   tags: {},
   sourceId: null,
   vendorId: null,
@@ -102,6 +106,11 @@ const DeviceProfileCreate = Type.Object(
 );
 const DeviceProfileChange = Type.Partial(Type.Object(deviceProfileFields), change);
 const Params = Type.Object({ deviceProfileId: Uuid });
+const SaveQuery = Type.Object({
+  force: Type.Optional(
+    Type.Boolean({ description: "Store a codec although it does not load or does not pass its cases." }),
+  ),
+});
 
 type AdrLimits = Partial<Pick<NewDeviceProfile, "adrMinDataRate" | "adrMaxDataRate">>;
 
@@ -116,7 +125,10 @@ function checkAdrLimits(change: AdrLimits, before: AdrLimits = {}): void {
 type AdrChoice = Partial<Pick<NewDeviceProfile, "adrAlgorithm" | "adrScript">>;
 
 /** What the schema cannot say of a whole profile. Throws Refusal. */
-export function checkDeviceProfile(profile: AdrLimits & AdrChoice & Partial<Pick<NewDeviceProfile, "mac">>): void {
+export function checkDeviceProfile(
+  profile: AdrLimits & AdrChoice & Partial<Pick<NewDeviceProfile, "mac" | "codecCases">>,
+): void {
+  checkCases(profile.codecCases ?? []);
   checkMac(profile.mac);
   checkAdrLimits(profile);
   checkAdrScript(profile);
@@ -130,7 +142,9 @@ function checkAdrScript(change: AdrChoice, before: AdrChoice = {}): void {
   throw new Refusal("invalid_value", "The ADR algorithm script needs an adrScript.", `/body/${name}`);
 }
 
-export function deviceProfileRoutes(api: Api, { repositories: { deviceProfiles } }: ApiDependencies): void {
+export function deviceProfileRoutes(api: Api, deps: ApiDependencies): void {
+  const { codecBench } = deps;
+  const { deviceProfiles } = deps.repositories;
   api.get(
     "/device-profiles",
     {
@@ -148,12 +162,19 @@ export function deviceProfileRoutes(api: Api, { repositories: { deviceProfiles }
     "/device-profiles",
     {
       config: { access: inTenant("devices", "body.tenantId") },
-      schema: { summary: "Add a device profile", body: DeviceProfileCreate, response: { 201: DeviceProfile } },
+      schema: {
+        summary: "Add a device profile",
+        querystring: SaveQuery,
+        body: DeviceProfileCreate,
+        response: { 201: DeviceProfile },
+      },
     },
     async (request, reply) => {
       checkDeviceProfile(request.body);
       const tenantId = parseTenantId(request.body.tenantId);
-      return reply.code(201).send(await deviceProfiles.create({ ...deviceProfileDefaults, ...request.body, tenantId }));
+      const profile = { ...deviceProfileDefaults, ...request.body, tenantId };
+      if (request.query.force !== true) await checkCodec(codecBench, profile);
+      return reply.code(201).send(await deviceProfiles.create(profile));
     },
   );
   api.get(
@@ -172,6 +193,7 @@ export function deviceProfileRoutes(api: Api, { repositories: { deviceProfiles }
       schema: {
         summary: "Change a device profile",
         params: Params,
+        querystring: SaveQuery,
         body: DeviceProfileChange,
         response: { 200: DeviceProfile },
       },
@@ -179,9 +201,17 @@ export function deviceProfileRoutes(api: Api, { repositories: { deviceProfiles }
     async request => {
       const id = parseDeviceProfileId(request.params.deviceProfileId);
       checkMac(request.body.mac);
+      checkCases(request.body.codecCases ?? []);
+      const isForced = request.query.force === true || !touchesCodec(request.body);
+      const tried = isForced ? undefined : found(await deviceProfiles.get(id), "device profile");
+      if (tried !== undefined) await checkCodec(codecBench, { ...tried, ...request.body });
       const unchanged = ifMatch(request);
       const changed = await deviceProfiles.update(id, request.body, before => {
         unchanged?.(before);
+        // What was tried took its time, and another change may have come in between.
+        if (tried !== undefined && !isSameCodec(tried, before)) {
+          throw new Refusal("conflict", "The codec was changed by somebody else meanwhile; try again.");
+        }
         checkAdrLimits(request.body, before);
         checkAdrScript(request.body, before);
       });

@@ -136,6 +136,22 @@ const others: Readonly<Record<string, Operation>> = {
     operationId: "cloneDeviceProfile",
     example: { name: "Any OTAA sensor, hourly" },
   },
+  "POST /api/device-profiles/{deviceProfileId}/codec/test": {
+    operationId: "testCodec",
+    example: {
+      codec: "javascript",
+      script: "function decodeUplink({ bytes }) { return { data: { level: bytes[0] } }; }",
+      direction: "uplink",
+      fPort: 1,
+      bytes: "2a",
+    },
+  },
+  "POST /api/device-profiles/{deviceProfileId}/codec/cases": {
+    operationId: "runCodecCases",
+    example: {
+      cases: [{ name: "half full", direction: "uplink", fPort: 1, bytes: "32", expected: { object: { level: 50 } } }],
+    },
+  },
   "GET /api/gateways": { operationId: "listGateways" },
   "POST /api/gateways": {
     operationId: "createGateway",

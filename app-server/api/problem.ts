@@ -1,7 +1,21 @@
 import Type, { type Static } from "typebox";
 import { MalformedValue, UpchirpError } from "../../lorawan/errors.ts";
 import { CatalogConflict, type CatalogConflictCode } from "../catalog-ports.ts";
-import { Refusal } from "./refusal.ts";
+import type { FailedCodecCase } from "../codec-ports.ts";
+import { FailedCases, Refusal } from "./refusal.ts";
+
+const AnyJson = Object.assign(Type.Unknown(), { description: "Any JSON." });
+export const FailedCase = Type.Object({
+  index: Type.Integer({ description: "In the list of cases, from 0." }),
+  name: Type.String(),
+  differences: Type.Array(
+    Type.Object({
+      path: Type.String({ description: "JSON pointer into what was expected, like /object/temperature." }),
+      expected: Type.Optional(AnyJson),
+      actual: Type.Optional(AnyJson),
+    }),
+  ),
+});
 
 /** RFC 9457, with a stable `code` and, for a request that fits no schema, what is wrong where. */
 export const Problem = Type.Object(
@@ -19,6 +33,7 @@ export const Problem = Type.Object(
         }),
       ),
     ),
+    failedCases: Type.Optional(Type.Array(FailedCase, { description: "Of a codec." })),
   },
   { description: "The request was refused or failed." },
 );
@@ -100,7 +115,23 @@ function frameworkProblem(error: Readonly<Record<string, unknown>>): Problem | u
   return problem(statusCode, name, typeof message === "string" ? message : "The request cannot be read.");
 }
 
+function failedCasesProblem({ statusCode, code, message, failed }: FailedCases): Problem {
+  const errors = failed.map(one => ({ path: `/body/codecCases/${one.index}`, message: failedCaseText(one) }));
+  return {
+    ...problem(statusCode, code, message, errors),
+    failedCases: failed.map(one => ({ ...one, differences: [...one.differences] })),
+  };
+}
+
+const shown = (value: unknown): string => (value === undefined ? "missing" : JSON.stringify(value));
+
+/** The first difference, for people; all of them are in `failedCases`. */
+function failedCaseText({ name, differences: [first] }: FailedCodecCase): string {
+  return `${name}: ${first?.path} is ${shown(first?.actual)} instead of ${shown(first?.expected)}`;
+}
+
 function namedProblem(error: UpchirpError): Problem | undefined {
+  if (error instanceof FailedCases) return failedCasesProblem(error);
   if (error instanceof Refusal) {
     const errors = error.path === undefined ? undefined : [{ path: error.path, message: error.message }];
     return problem(error.statusCode, error.code, error.message, errors);

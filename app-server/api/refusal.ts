@@ -1,4 +1,5 @@
 import { UpchirpError } from "../../lorawan/errors.ts";
+import type { FailedCodecCase } from "../codec-ports.ts";
 
 const statusOf = {
   unauthenticated: 401,
@@ -10,6 +11,8 @@ const statusOf = {
   precondition_failed: 412,
   invalid_request: 400,
   invalid_value: 422,
+  codec_does_not_load: 422,
+  codec_cases_failed: 422,
   upgrade_required: 426,
   too_many_attempts: 429,
   too_many_requests: 429,
@@ -40,6 +43,17 @@ export class TooManyRequests extends Refusal {
   constructor(retryAfterSeconds: number) {
     super("too_many_requests", "This API key or token has made all its requests of this minute.");
     this.retryAfterSeconds = retryAfterSeconds;
+  }
+}
+
+/** A codec that does not do what its cases say. */
+export class FailedCases extends Refusal {
+  readonly failed: readonly FailedCodecCase[];
+
+  constructor(total: number, failed: readonly FailedCodecCase[]) {
+    const of = `${total} ${total === 1 ? "case" : "cases"} of the codec`;
+    super("codec_cases_failed", `${failed.length} of ${of} ${failed.length === 1 ? "fails" : "fail"}.`);
+    this.failed = failed;
   }
 }
 

@@ -10,6 +10,7 @@ import {
   type DeviceProfile,
   type DeviceProfiles,
 } from "../catalog-ports.ts";
+import type { CodecCase } from "../codec-ports.ts";
 import { type Columns, jsonColumn, MacColumn, selectList, TagsColumn, timestampSorts } from "./statement.ts";
 import { type Condition, createTable, inTenants, named, noneLeft, type TableDefinition, withTags } from "./table.ts";
 
@@ -42,6 +43,8 @@ const Row = Type.Object({
   abpRx2FrequencyHz: Type.Union([Type.Integer(), Type.Null()]),
   codec: Type.Enum([...codecKinds]),
   codecScript: Type.String(),
+  // Written by this program alone, after the API has checked them.
+  codecCases: Type.Unsafe<readonly CodecCase[]>(Type.Array(Type.Object({ name: Type.String() }))),
   tags: TagsColumn,
   sourceId: Type.Union([Type.String(), Type.Null()]),
   vendorId: Type.Union([Type.Integer(), Type.Null()]),
@@ -77,6 +80,7 @@ const columns: Columns = {
   abpRx2FrequencyHz: { name: "abp_rx2_frequency_hz" },
   codec: { name: "codec" },
   codecScript: { name: "codec_script" },
+  codecCases: jsonColumn("codec_cases"),
   tags: jsonColumn("tags"),
   sourceId: { name: "source_id" },
   vendorId: { name: "vendor_id" },

@@ -27,7 +27,7 @@ export function addFieldOptions(command: Command, fields: readonly Field[], acti
   return command;
 }
 
-async function textOfFile(path: string): Promise<string> {
+export async function textOfFile(path: string): Promise<string> {
   return readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
     throw new CommandFailed("unreadable_file", `${path} cannot be read (${error.code ?? "error"})`);
   });
@@ -41,7 +41,7 @@ async function sentValue(
 ): Promise<unknown> {
   if (typeof value !== "string") return value;
   if (value === field.nullWord) return null;
-  if (field.isFile === true) return textOfFile(value);
+  if (field.isFile === true) return (field.parseFile ?? String)(await textOfFile(value));
   if (field.reference === undefined) return value;
   return resolveId(client, field.reference, value, tenantId === undefined ? {} : { tenantId });
 }

@@ -23,6 +23,8 @@ export const examplesText = (examples: readonly string[]): string =>
 export const fieldsOf = (record: ApiRecord): readonly (readonly [string, string])[] =>
   Object.entries(record).map(([name, value]) => [name, cellOf(value)] as const);
 
+const forced = (values: OptionValues) => (flagOption(values, "force") ? { query: { force: "true" } } : {});
+
 const titleOf = (resource: Resource, record: ApiRecord): string =>
   [...new Set([textMember(record, resource.nameMember), textMember(record, resource.idMember)])].join(" ");
 
@@ -38,6 +40,7 @@ function addCreate(group: Command, resource: Resource, terminal: Terminal): void
   const command = group.command("create").summary(`add ${article(resource.noun)}`);
   command.description(`Adds ${article(resource.noun)}.`);
   addFieldOptions(command, fields, "create");
+  if (resource.force !== undefined) command.option("--force", resource.force);
   if (resource.tenant !== "none")
     command.option("--tenant <tenant>", "tenant, by name or id; else the only one or Default");
   addApiOptions(command)
@@ -50,7 +53,7 @@ function addCreate(group: Command, resource: Resource, terminal: Terminal): void
       const body = await bodyOf(fields, values, client, tenantId);
       const owned = isOwned ? { tenantId, ...body } : body;
       const sent = (await resource.complete?.(owned, { client, values, terminal }, "create")) ?? owned;
-      const answer = await client.record("POST", resource.path, { body: sent });
+      const answer = await client.record("POST", resource.path, { body: sent, ...forced(values) });
       const secrets = resource.secrets?.(answer, sent, values) ?? {};
       if (flagOption(values, "json")) return printJson(terminal, { ...answer, ...secrets });
       terminal.write(`Created ${resource.noun} ${titleOf(resource, answer)}.\n`);
@@ -144,6 +147,7 @@ function addUpdate(group: Command, resource: Resource, terminal: Terminal): void
   const command = group.command("update").argument(`<${resource.command}>`, "name or id");
   command.summary(`change ${article(resource.noun)}`).description("Changes what is given; everything else stays.");
   addFieldOptions(command, fields, "update");
+  if (resource.force !== undefined) command.option("--force", resource.force);
   addApiOptions(withTenantOption(command, resource, "tenant to look names up in"))
     .addHelpText("after", examplesText(resource.examples.update ?? []))
     .action(async (text: string, values: OptionValues) => {
@@ -153,7 +157,8 @@ function addUpdate(group: Command, resource: Resource, terminal: Terminal): void
       const body = await bodyOf(fields, values, client, query.tenantId);
       const sent = (await resource.complete?.(body, { client, values, terminal }, "update")) ?? body;
       if (Object.keys(sent).length === 0) throw new UsageError("nothing to change is given; --help lists the options");
-      const answer = await client.record("PATCH", `${resource.path}/${encodeURIComponent(id)}`, { body: sent });
+      const request = { body: sent, ...forced(values) };
+      const answer = await client.record("PATCH", `${resource.path}/${encodeURIComponent(id)}`, request);
       if (flagOption(values, "json")) return printJson(terminal, answer);
       terminal.write(`Changed ${resource.noun} ${titleOf(resource, answer)}.\n`);
     });

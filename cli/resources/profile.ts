@@ -1,7 +1,8 @@
 import type { Command } from "commander";
 import { regionNames } from "../../lorawan/region/region.ts";
 import { macVersions, regionalParametersRevisions } from "../../lorawan/version.ts";
-import { integerBetween } from "../option-values.ts";
+import { jsonContent, scriptKindOf } from "../codec-files.ts";
+import { integerBetween, textOption } from "../option-values.ts";
 import type { Terminal } from "../terminal.ts";
 import { addResource } from "./commands.ts";
 import { describingFields, flagField, macField, nameField } from "./common-fields.ts";
@@ -59,13 +60,20 @@ const fields: readonly Field[] = [
     flags: "--codec <kind>",
     description: "how payloads become JSON",
     path: "codec",
-    choices: ["none", "cayenne-lpp", "javascript"],
+    choices: ["none", "cayenne-lpp", "javascript", "typescript"],
   },
   {
     flags: "--codec-file <script.js>",
-    description: "JavaScript of The Things Stack or ChirpStack; implies --codec javascript",
+    description: "script of The Things Stack or ChirpStack; implies --codec javascript, or typescript for a .ts file",
     path: "codecScript",
     isFile: true,
+  },
+  {
+    flags: "--codec-cases <cases.json>",
+    description: "what the codec has to make of what; tried before a change of the codec is stored",
+    path: "codecCases",
+    isFile: true,
+    parseFile: jsonContent,
   },
   flagField("otaa", "supportsOtaa", "devices join by themselves (yes unless said otherwise)"),
   flagField("class-b", "supportsClassB", "devices support class B"),
@@ -124,8 +132,9 @@ const profile: Resource = {
     ],
     update: ["upchirp profile update meter --codec-file meter.js", "upchirp profile update meter --adr-file adr.js"],
   },
-  complete: async body => ({
-    ...(body.codecScript !== undefined && { codec: "javascript" }),
+  force: "store a codec although it does not load or does not pass its cases",
+  complete: async (body, { values }) => ({
+    ...(body.codecScript !== undefined && { codec: scriptKindOf(textOption(values, "codecFile") ?? "") }),
     ...(body.adrScript !== undefined && { adrAlgorithm: "script" }),
     ...body,
   }),

@@ -25,6 +25,8 @@ export interface Field {
   readonly reference?: Named;
   /** The value is a file, and its content is sent. */
   readonly isFile?: boolean;
+  /** What is sent of the file's content, if it is not the text. */
+  readonly parseFile?: (content: string) => unknown;
 }
 
 /** Things that have an id and a name, of which either may be given. */
@@ -57,6 +59,8 @@ export interface Resource extends Named {
   /** Narrows a list beside the tenant. */
   readonly filters?: readonly { readonly flags: string; readonly query: string; readonly reference: Named }[];
   readonly hasUpdate: boolean;
+  /** What `--force` is for: then what the server would refuse is stored. */
+  readonly force?: string;
   readonly examples: Readonly<Partial<Record<"create" | "list" | "update", readonly string[]>>>;
   /** Members that people want to see in a list and that its records do not have. */
   decorate?(client: ApiClient, items: readonly ApiRecord[]): Promise<readonly ApiRecord[]>;

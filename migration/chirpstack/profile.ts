@@ -64,6 +64,7 @@ export function decodeProfile(row: Row): DecodedProfile {
     abpRx2FrequencyHz: member(abp, "rx2_freq") || null,
     codec,
     codecScript: codec === "javascript" ? text(row, "payload_codec_script") : "",
+    codecCases: [],
     tags: tags(row, "tags"),
   };
   return {

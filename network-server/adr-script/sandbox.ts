@@ -43,7 +43,7 @@ export function createAdrScripts(options: AdrScriptsOptions): AdrScripts & { clo
     dialect: adrDialect,
     workers: 1,
     maxWaiting: 1000,
-    graceMs: 400,
+    graceMs: 1400,
     overrunsBeforeRest: 3,
     restMs: 60_000,
     longestRestMs: 600_000,

@@ -4,12 +4,16 @@ type Stripped =
   | { readonly kind: "stripped"; readonly script: string }
   | { readonly kind: "refused"; readonly message: string; readonly place?: Place };
 
+/** Loads the parser, which has several megabytes: only where it is needed, and in nobody's time but ours. */
+export async function prepareTypeStripping(): Promise<void> {
+  await stripTypes("let ready: boolean;");
+}
+
 /**
  * TypeScript without its types: blanks stand where they stood, so that lines and columns stay. Only syntax that vanishes is
  * accepted: no enums, no namespaces, no parameter properties. Blocks for as long as parsing takes.
  */
 export async function stripTypes(script: string): Promise<Stripped> {
-  // Loaded when the first script needs it: it brings a parser of several megabytes.
   const { transformSync } = await import("amaro");
   try {
     return { kind: "stripped", script: transformSync(script, { mode: "strip-only" }).code };

@@ -2,6 +2,7 @@ import { parentPort, workerData } from "node:worker_threads";
 import type { ScriptDialect } from "./dialect.ts";
 import type { ScriptAnswer } from "./script-answer.ts";
 import { type ScriptCall, ScriptHost, type ScriptLimits } from "./script-host.ts";
+import { prepareTypeStripping } from "./type-stripping.ts";
 
 /** A batch of calls for one worker thread. Lists of plain values, because objects cost the most when a message is copied. */
 export type WorkerBatch = readonly WorkerCalls[];
@@ -37,6 +38,9 @@ const flushAfterCharacters = 128 * 1024;
 async function runBatch(host: ScriptHost, progress: Int32Array, batch: WorkerBatch): Promise<void> {
   let results = new Results();
   for (const [id, call] of inTurn(batch)) {
+    // What is not under way is not killed for being slow.
+    Atomics.store(progress, 0, 0);
+    if (call.script.language === "typescript") await prepareTypeStripping();
     Atomics.store(progress, 0, id);
     const startedMs = performance.now();
     results.add(id, await host.run(call), performance.now() - startedMs);

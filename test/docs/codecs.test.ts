@@ -1,10 +1,17 @@
-import { afterAll, describe, expect, test } from "vitest";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { codecDialect } from "../../app-server/codec/dialect.ts";
 import { measurementFields } from "../../app-server/codec/normalized.ts";
 import { createCodecSandbox } from "../../app-server/codec/sandbox.ts";
 import type { DeviceCodec } from "../../app-server/ports.ts";
+import { withOfflineCodecs } from "../../compose/codec-bench.ts";
 import { systemClock } from "../../platform/clock.ts";
 import { createMetrics } from "../../platform/metrics.ts";
+import { startTestApi, type TestApi } from "../support/api.ts";
+import { addTenantWithDevice } from "../support/catalog.ts";
+import { createTestActions, createTestTerminal, runProgram } from "../support/terminal.ts";
 import { type Block, blocksOf, codesIn, plain, readText, tableUnder } from "./markdown.ts";
 
 const page = readText("docs/codecs.md");
@@ -103,5 +110,47 @@ describe("codecs in docs/codecs.md", () => {
       codesIn(functions).map(code => code.split("(")[0]),
     );
     expect([...named, "normalizeUplink"].sort()).toEqual([...codecDialect.functions].sort());
+  });
+});
+
+describe("how docs/codecs.md tries codecs", () => {
+  const folder = mkdtempSync(join(tmpdir(), "codecs-page-"));
+  let api: TestApi;
+  let url: string;
+  const named = (label: string): string => blocks.find(block => block.label === label)?.text ?? "";
+  const first = blocks.find(block => block.label.startsWith("script decode "))?.text ?? "";
+  beforeAll(async () => {
+    api = await startTestApi();
+    const { profile } = await addTenantWithDevice(api.repositories, "ours", "0000000000000001");
+    url = `/api/device-profiles/${profile.id}`;
+    writeFileSync(join(folder, "meter.js"), first);
+    writeFileSync(join(folder, "meter.cases.json"), named("cases"));
+    writeFileSync(join(folder, "event.json"), JSON.stringify({ data: "Acg=", fPort: 1, time: "2026-01-02T03:04:05Z" }));
+  });
+  afterAll(async () => {
+    rmSync(folder, { recursive: true });
+    await api.end();
+  });
+
+  const commands = blocks.filter(({ label }) => label === "command").flatMap(({ text }) => text.trim().split("\n"));
+
+  test.each(commands)("%s", async line => {
+    const args = line.split(" ").slice(1);
+    const placed = args.map(arg => (/^[a-z.]+\.(js|json)$/.test(arg) ? join(folder, arg) : arg));
+    const actions = createTestActions({ withCodecs: withOfflineCodecs });
+    const { output, exitCode } = await runProgram(placed, createTestTerminal(), actions);
+    expect(output).toContain(args[1] === "cases" ? "1 of 2 cases passed" : '"temperature": 45.6');
+    expect(exitCode).toBe(args[1] === "cases" ? 1 : 0);
+  });
+
+  test("the request for a test has the answer that is shown, but for time and memory", async () => {
+    const cost = { timeMs: expect.any(Number), loadMs: expect.any(Number), memoryBytes: expect.any(Number) };
+    const answer = await api.call("POST", `${url}/codec/test`, JSON.parse(named("test request")));
+    expect(answer.json()).toEqual({ ...JSON.parse(named("test answer")), ...cost });
+  });
+
+  test("a profile with the cases is refused with the problem that is shown", async () => {
+    const body = { codec: "javascript", codecScript: first, codecCases: JSON.parse(named("cases")) };
+    expect((await api.call("PATCH", url, body)).json()).toEqual(JSON.parse(named("cases problem")));
   });
 });

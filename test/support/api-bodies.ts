@@ -22,6 +22,8 @@ export function bodyOf(
     "POST /api/applications/{applicationId}/mqtt-credentials": {},
     "POST /api/applications/{applicationId}/clone": { name: "clone" },
     "POST /api/device-profiles/{deviceProfileId}/clone": { name: "clone" },
+    "POST /api/device-profiles/{deviceProfileId}/codec/test": { fPort: 1, bytes: "00" },
+    "POST /api/device-profiles/{deviceProfileId}/codec/cases": {},
     "POST /api/device-profiles": { tenantId, name: "new", region: "EU868" },
     "PATCH /api/device-profiles/{deviceProfileId}": { description: "d" },
     "POST /api/devices": { devEui: "0000000000000001", applicationId, deviceProfileId, name: "again" },

@@ -12,6 +12,8 @@ import { pino } from "pino";
 import { createApi } from "../../app-server/api/api.ts";
 import { type ApiDependencies, apiDefaults } from "../../app-server/api/dependencies.ts";
 import type { ApiKeyRole, Repositories } from "../../app-server/catalog-ports.ts";
+import { createCodecBench } from "../../app-server/codec/cases.ts";
+import { createCodecSandbox } from "../../app-server/codec/sandbox.ts";
 import type {
   Activation,
   ApplicationEvent,
@@ -30,6 +32,7 @@ import { createImports } from "../../app-server/storage/imports.ts";
 import { createRepositories } from "../../app-server/storage/repositories.ts";
 import { createSecondFactors } from "../../app-server/storage/second-factors.ts";
 import { type DevEui, type GatewayId, parseDevAddr, type TenantId } from "../../lorawan/ids.ts";
+import { systemClock } from "../../platform/clock.ts";
 import { createFrameFeed, type FrameFeed } from "../../platform/frames/frame-feed.ts";
 import { createMetrics } from "../../platform/metrics.ts";
 import type { Sql } from "../../platform/sql.ts";
@@ -229,6 +232,14 @@ export async function startTestApi(
   };
   const log = pino({ level: "trace" }, new Writable({ write }));
   const auditLog = createAuditLog(sql, clock, { current: { id: "00000000", key: randomBytes(32) }, older: [] });
+  // Its threads start with the first call.
+  const sandbox = createCodecSandbox({
+    clock: systemClock,
+    metrics: createMetrics(),
+    workers: 1,
+    timeMs: 1000,
+    graceMs: 20_000,
+  });
   const deps = {
     version: "0.0.0",
     repositories,
@@ -241,6 +252,7 @@ export async function startTestApi(
     control,
     rootKeys,
     queue,
+    codecBench: createCodecBench(sandbox),
     feed,
     frames,
     clock,
@@ -278,6 +290,7 @@ export async function startTestApi(
     keyFor,
     async end() {
       await app.close();
+      await sandbox.close();
       await end();
     },
   };

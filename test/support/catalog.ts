@@ -37,6 +37,7 @@ export const profileFor = (tenantId: TenantId, name: string): NewDeviceProfile =
   abpRx2FrequencyHz: null,
   codec: "none",
   codecScript: "",
+  codecCases: [],
   tags: {},
 });
 

@@ -61,6 +61,9 @@ export function createTestActions(given: Partial<ProgramActions> = {}): TestActi
       return true;
     },
     rotateKeys: called("rotateKeys"),
+    withCodecs: async () => {
+      throw new Error("no test of these needs codecs");
+    },
     printConfig: options => JSON.stringify(options.overrides),
     exampleConfig: () => "# example\n",
     ...given,

@@ -65,6 +65,8 @@ const table: readonly (readonly [string, readonly ApiKeyRole[], 404 | 403 | "own
   ["PATCH /api/device-profiles/{deviceProfileId}", devices, 404],
   ["DELETE /api/device-profiles/{deviceProfileId}", devices, 404],
   ["POST /api/device-profiles/{deviceProfileId}/clone", devices, 404],
+  ["POST /api/device-profiles/{deviceProfileId}/codec/test", devices, 404],
+  ["POST /api/device-profiles/{deviceProfileId}/codec/cases", devices, 404],
   ["GET /api/devices", everyone, "own"],
   ["POST /api/devices", devices, 404],
   ["POST /api/devices/qr", devices, 404],

@@ -4,7 +4,7 @@ import { createCodecSandbox } from "../../../app-server/codec/sandbox.ts";
 import { systemClock } from "../../../platform/clock.ts";
 import { createMetrics } from "../../../platform/metrics.ts";
 
-const options = { clock: systemClock, metrics: createMetrics(), graceMs: 700, restMs: 1000 };
+const options = { clock: systemClock, metrics: createMetrics(), graceMs: 3000, restMs: 1000 };
 const sandbox = createCodecSandbox(options);
 // Where the time limit is not what is tested.
 const patient = createCodecSandbox({ ...options, timeMs: 1000 });

@@ -4,7 +4,13 @@ import { systemClock } from "../../../platform/clock.ts";
 import { createMetrics } from "../../../platform/metrics.ts";
 
 // One thread, so that every call of a script meets the context that the one before left behind.
-const sandbox = createCodecSandbox({ clock: systemClock, metrics: createMetrics(), workers: 1, timeMs: 1000 });
+const sandbox = createCodecSandbox({
+  clock: systemClock,
+  metrics: createMetrics(),
+  workers: 1,
+  timeMs: 1000,
+  graceMs: 20_000,
+});
 afterAll(() => sandbox.close());
 
 const call = async (script: string, byte = 0) => {

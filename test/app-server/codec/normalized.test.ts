@@ -3,7 +3,13 @@ import { createCodecSandbox } from "../../../app-server/codec/sandbox.ts";
 import { systemClock } from "../../../platform/clock.ts";
 import { createMetrics } from "../../../platform/metrics.ts";
 
-const sandbox = createCodecSandbox({ clock: systemClock, metrics: createMetrics(), workers: 1, timeMs: 1000 });
+const sandbox = createCodecSandbox({
+  clock: systemClock,
+  metrics: createMetrics(),
+  workers: 1,
+  timeMs: 1000,
+  graceMs: 20_000,
+});
 afterAll(() => sandbox.close());
 
 const run = async (script: string) => {

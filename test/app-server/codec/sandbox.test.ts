@@ -4,7 +4,7 @@ import type { DeviceCodec } from "../../../app-server/ports.ts";
 import { systemClock } from "../../../platform/clock.ts";
 import { createMetrics } from "../../../platform/metrics.ts";
 
-const sandbox = createCodecSandbox({ clock: systemClock, metrics: createMetrics(), graceMs: 700 });
+const sandbox = createCodecSandbox({ clock: systemClock, metrics: createMetrics(), graceMs: 5000 });
 afterAll(() => sandbox.close());
 
 const javascript = (script: string): DeviceCodec => ({ kind: "javascript", script });

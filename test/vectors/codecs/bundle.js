@@ -1,0 +1,2 @@
+// What a bundler leaves of a module: one line, and exports at its end.
+var T=Object.defineProperty,p=r=>T({},"__esModule",{value:!0}),u=(r,e)=>r[e]<<8|r[e+1];class E extends Error{constructor(m){super(m),this.name="FrameError"}}function a(r){if(r.bytes.length<2)throw new E("two bytes are needed");let{bytes:e,fPort:t}=r;return{data:{kind:t===1?"reading":"status",value:u(e,0)}}}var d=({data:r})=>({bytes:Array.from(new Uint8Array(new Uint16Array([r.value]).buffer))});export{a as decodeUplink,d as encodeDownlink};
