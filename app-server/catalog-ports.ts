@@ -2,7 +2,7 @@ import { UpchirpError } from "../lorawan/errors.ts";
 import type { ApplicationId, DevEui, DeviceProfileId, GatewayId, JoinEui, TenantId, UserId } from "../lorawan/ids.ts";
 import type { RegionName } from "../lorawan/region/region.ts";
 import type { MacVersion, RegionalParametersRevision } from "../lorawan/version.ts";
-import type { CodecCase } from "./codec-ports.ts";
+import type { CodecSettings } from "./codec-ports.ts";
 import type { IdempotencyKeys } from "./idempotency-ports.ts";
 import type { MqttCredentialStore } from "./mqtt-credential-ports.ts";
 
@@ -15,7 +15,6 @@ export const apiKeyRoles = ["administrator", ...tenantRoles] as const;
 export type ApiKeyRole = (typeof apiKeyRoles)[number];
 
 export const adrAlgorithms = ["default", "script", "none"] as const;
-export const codecKinds = ["none", "cayenne-lpp", "javascript", "typescript"] as const;
 
 export type Tags = Readonly<Record<string, string>>;
 
@@ -141,7 +140,7 @@ export interface MacWishes {
   readonly beaconFrequencyHz?: number;
 }
 
-export interface NewDeviceProfile {
+export interface NewDeviceProfile extends CodecSettings {
   readonly tenantId: TenantId;
   readonly name: string;
   readonly description: string;
@@ -169,10 +168,6 @@ export interface NewDeviceProfile {
   readonly abpRx1DrOffset: number;
   readonly abpRx2DataRate: number | null;
   readonly abpRx2FrequencyHz: number | null;
-  readonly codec: (typeof codecKinds)[number];
-  readonly codecScript: string;
-  /** Tried before a change of the codec is stored. */
-  readonly codecCases: readonly CodecCase[];
   readonly tags: Tags;
   /** Where it was imported from; no two of a tenant have the same. Null by default, as the next two. */
   readonly sourceId?: string | null;

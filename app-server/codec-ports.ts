@@ -1,3 +1,14 @@
+export const codecKinds = ["none", "cayenne-lpp", "javascript", "typescript"] as const;
+
+/** Of a device profile. */
+export interface CodecSettings {
+  readonly codec: (typeof codecKinds)[number];
+  /** For the kinds that are scripts. */
+  readonly codecScript: string;
+  /** Tried before a change of the codec is stored. */
+  readonly codecCases: readonly CodecCase[];
+}
+
 /** In a script as its author wrote it; both from 1. */
 export interface CodecPlace {
   readonly line: number;

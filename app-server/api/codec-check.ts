@@ -1,15 +1,15 @@
 import type { NewDeviceProfile } from "../catalog-ports.ts";
-import type { CodecCase } from "../codec-ports.ts";
+import type { CodecCase, CodecSettings } from "../codec-ports.ts";
 import type { CodecBench, DeviceCodec } from "../ports.ts";
 import { FailedCases, Refusal } from "./refusal.ts";
 
-export type CodecSettings = Pick<NewDeviceProfile, "tenantId" | "codec" | "codecScript" | "codecCases">;
+type OwnCodec = CodecSettings & Pick<NewDeviceProfile, "tenantId">;
 
-export const codecOf = ({ codec, codecScript }: Pick<NewDeviceProfile, "codec" | "codecScript">): DeviceCodec =>
+export const codecOf = ({ codec, codecScript }: Pick<CodecSettings, "codec" | "codecScript">): DeviceCodec =>
   codec === "javascript" || codec === "typescript" ? { kind: codec, script: codecScript } : { kind: codec };
 
 /** Throws Refusal for a script that does not load, and FailedCases when a case does not come out as it has to. */
-export async function checkCodec(bench: CodecBench, settings: CodecSettings): Promise<void> {
+export async function checkCodec(bench: CodecBench, settings: OwnCodec): Promise<void> {
   const codec = codecOf(settings);
   if (codec.kind === "none") return;
   const broken = await bench.check(codec, settings.tenantId);

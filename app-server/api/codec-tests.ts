@@ -1,7 +1,7 @@
 import Type, { type Static } from "typebox";
 import { parseDeviceProfileId } from "../../lorawan/ids.ts";
-import { codecKinds, type DeviceProfile } from "../catalog-ports.ts";
-import type { CodecRun, FailedCodecCase } from "../codec-ports.ts";
+import type { DeviceProfile } from "../catalog-ports.ts";
+import { type CodecRun, codecKinds, type FailedCodecCase } from "../codec-ports.ts";
 import { inTenant } from "./access.ts";
 import { codecOf } from "./codec-check.ts";
 import { CodecCases, checkCases, checkRun, runFields } from "./codec-schemas.ts";

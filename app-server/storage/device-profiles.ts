@@ -3,14 +3,8 @@ import { parseDeviceProfileId, parseTenantId } from "../../lorawan/ids.ts";
 import { regionNames } from "../../lorawan/region/region.ts";
 import { macVersions, regionalParametersRevisions } from "../../lorawan/version.ts";
 import type { Sql } from "../../platform/sql.ts";
-import {
-  adrAlgorithms,
-  CatalogConflict,
-  codecKinds,
-  type DeviceProfile,
-  type DeviceProfiles,
-} from "../catalog-ports.ts";
-import type { CodecCase } from "../codec-ports.ts";
+import { adrAlgorithms, CatalogConflict, type DeviceProfile, type DeviceProfiles } from "../catalog-ports.ts";
+import { type CodecCase, codecKinds } from "../codec-ports.ts";
 import { type Columns, jsonColumn, MacColumn, selectList, TagsColumn, timestampSorts } from "./statement.ts";
 import { type Condition, createTable, inTenants, named, noneLeft, type TableDefinition, withTags } from "./table.ts";
 

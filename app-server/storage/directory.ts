@@ -11,7 +11,7 @@ import {
 import type { Clock } from "../../platform/clock.ts";
 import { gatherReads } from "../../platform/gathered-reads.ts";
 import type { Sql } from "../../platform/sql.ts";
-import { codecKinds } from "../catalog-ports.ts";
+import { codecKinds } from "../codec-ports.ts";
 import type {
   DeviceCodec,
   DeviceDirectory,
