@@ -57,7 +57,7 @@ export function profileOf(device: JsonFields, tenantId: TenantId): DecodedProfil
     abpRx2DataRate: rx2Of(settings, region, regionalParameters)?.dataRate ?? null,
     abpRx2FrequencyHz: rx2Of(settings, region, regionalParameters)?.frequencyHz ?? null,
     ...codec,
-  } as const satisfies Omit<CarriedProfile, "id" | "tenantId" | "name" | "description" | "tags">;
+  } as const satisfies Omit<CarriedProfile, "id" | "tenantId" | "name" | "description" | "tags" | "codecCases">;
   const id = derivedUuid(tenantId, "device profile", JSON.stringify(shared));
   return {
     profile: {
@@ -66,6 +66,7 @@ export function profileOf(device: JsonFields, tenantId: TenantId): DecodedProfil
       tenantId,
       name: `${nameOf(device, region, macVersion)} (${id.slice(0, 4)})`,
       description: "",
+      codecCases: [],
       tags: {},
     },
     notes: [
