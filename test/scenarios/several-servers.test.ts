@@ -185,7 +185,7 @@ describe("class C with two network servers", () => {
     await life.clock.advance(60_000);
     const asked = () => life.one.statistics().downlinks + life.other.statistics().downlinks;
     const before = asked();
-    if (isTakenByTheDead) await life.peers.join().claim(`class-c:${life.device.devEui}`, 500);
+    if (isTakenByTheDead) await life.peers.join().claim(`initiated:${life.device.devEui}`, 500);
     await life.enqueue(life.device.devEui, { id: "one" });
     await life.clock.advance(1_000);
     expect(asked()).toBe(isTakenByTheDead ? before : before + 1);
