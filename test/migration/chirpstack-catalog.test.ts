@@ -14,7 +14,7 @@ import { createReport, reportJson, reportText } from "../../migration/report.ts"
 import { decodeDeviceState } from "../../network-server/device-record.ts";
 import { startTestPostgres } from "../support/postgres.ts";
 import { temporaryFolder } from "../support/upchirp-process.ts";
-import { createCarriedLife, oldSession } from "./support/carried-life.ts";
+import { createCarriedLife, oldSession, sameRegion } from "./support/carried-life.ts";
 import { chirpStackSqlite } from "./support/chirpstack-database.ts";
 import {
   applicationId,
@@ -163,6 +163,16 @@ test("a configuration of a region that is not here is told as it was there, read
     "extraChannels = [",
   ]);
   expect(report.notes()).toContainEqual({ topic: "region-configurations", count: 1, examples: ["eu868-town"] });
+});
+
+test("a configuration that is here under the same name, and differs, is told too", async () => {
+  const sources = () => sourceOf([{ devEui, session: message, fCntUp: 1234 }]);
+  const same = await createCarriedLife();
+  expect((await same.migrate(await sources())).regionBlocks).toBe("");
+  const other = await createCarriedLife({ regions: [{ ...sameRegion, rx1DelaySeconds: 1 }] });
+  const { regionBlocks, report } = await other.migrate(await sources());
+  expect(regionBlocks).toMatch(/^# in place of the eu868 that is there\n\[\[networkServer\.regions\]\]\nid = "eu868"/);
+  expect(report.notes().map(({ topic }) => topic)).not.toContain("region-configurations");
 });
 
 test("sessions of before 4.7 come from Redis, and are told where it is not named", async () => {
