@@ -53,6 +53,23 @@ test("a LoRaWAN 1.1 device keeps its two downlink counters apart, and its three 
   expect(device.events.filter(quiet)).toEqual([]);
 });
 
+test("C12 an uplink that ChirpStack has had is not taken again, wherever its version keeps the counter", async () => {
+  // Up to 4.14 in the message, then in a column, beside which the message grows old.
+  for (const [inMessage, inRow] of [
+    [1234, 0],
+    [1000, 1234],
+  ] as const) {
+    const life = await createCarriedLife();
+    const session = oldSession();
+    const message = sessionMessage(session, { macVersion: 3, nFCntDown: 77, fCntUp: inMessage });
+    await life.migrate(await sourceOf([{ devEui, session: message, fCntUp: inRow }]));
+    const old = await life.turnOn(devEui, { ...session, fCntUp: 1233 });
+    await old.say("known already");
+    await old.say("new");
+    expect((await old.ups()).map(({ fCnt }) => fCnt)).toEqual([1234]);
+  }
+});
+
 test("an ABP device goes on, and may start again at 0 where ChirpStack let it", async () => {
   const life = await createCarriedLife();
   const session = oldSession();
