@@ -2,12 +2,12 @@ import { CatalogConflict } from "../app-server/catalog-ports.ts";
 import { MalformedValue, UpchirpError } from "../lorawan/errors.ts";
 import type { RegionConfig } from "../network-server/config.ts";
 import { loadDevice, updateDevice } from "../network-server/device-documents.ts";
-import type { Session } from "../network-server/session.ts";
+import type { DeviceState, Session } from "../network-server/session.ts";
 import type { Clock } from "../platform/clock.ts";
 import { SqlError } from "../platform/errors.ts";
 import type { QueueItem } from "../platform/state/queue-item.ts";
 import type { Carried, CarriedDevice, CarriedSession } from "./carried.ts";
-import { mergeSession } from "./merge.ts";
+import { type Merge, mergeSession } from "./merge.ts";
 import { dropSent, putQueue } from "./queues.ts";
 import { createRegionSurvey, type RegionSurvey } from "./region-survey.ts";
 import { createReport, type Report, type ReportKind } from "./report.ts";
@@ -156,11 +156,7 @@ async function putWholeDevice(
     const isNew = await putDevice(target, device);
     const hasNewKeys = await putRootKeys(target, device, report);
     // Before the nonces, which then say that everything of the device is here.
-    const joinNonce = {
-      here: await joinNonceHere(target, device),
-      there: device.nonces.find(({ joinEui }) => joinEui === device.device.joinEui)?.joinNonce ?? 0,
-    };
-    await putState(options, target, report, survey, device, joinNonce);
+    await putState(options, target, report, survey, device);
     const hasNewNonces = await putNonces(target, device);
     const isRaised = hasNewKeys || hasNewNonces;
     report.count("device", isNew ? "carried" : isRaised ? "raised" : "present");
@@ -179,24 +175,34 @@ async function putState(
   report: Report,
   survey: RegionSurvey,
   device: CarriedDevice,
-  joinNonce: { readonly here: number; readonly there: number },
 ): Promise<void> {
   const { devEui } = device.device;
   const queue = options.withQueues ? device.queue : [];
   const sessions = sessionsOf(options, report, survey, device);
-  const { state } = await loadDevice(target, devEui);
-  const merge = (here: typeof state) => mergeSession({ here, ...sessions, joinNonce });
-  if (merge(state).kind === "write" && options.withQueues) await dropSent(target, devEui, queue);
+  // On the state as it is at each try, since a server may run beside.
+  const merge = async (here: DeviceState): Promise<Merge> =>
+    mergeSession({ here, ...sessions, joinNonce: await joinNoncesOf(target, device, here) });
+  let outcome = await merge((await loadDevice(target, devEui)).state);
+  if (outcome.kind === "write" && options.withQueues) await dropSent(target, devEui, queue);
   // Before the session, since nothing is sent to a device without one: it begins with everything that waits for it.
   await putQueue(target, devEui, queue, report);
-  let outcome = merge(state);
-  await updateDevice(target, devEui, loaded => {
-    outcome = merge(loaded.state);
+  await updateDevice(target, devEui, async ({ state }) => {
+    outcome = await merge(state);
     return outcome.kind === "write" ? { state: outcome.state } : undefined;
   });
   if (outcome.kind === "write") report.count("session", outcome.outcome);
   else if (sessions.carried) report.count("session", "present");
   if (outcome.kind === "leave" && outcome.why === "newer" && sessions.carried) report.note("other-session", devEui);
+}
+
+/** Asked for only where there are two sessions to choose from. */
+async function joinNoncesOf(
+  target: MigrationTarget,
+  device: CarriedDevice,
+  { active, joined }: DeviceState,
+): Promise<{ readonly here: number; readonly there: number }> {
+  const there = device.nonces.find(({ joinEui }) => joinEui === device.device.joinEui)?.joinNonce ?? 0;
+  return { here: active || joined ? await joinNonceHere(target, device) : 0, there };
 }
 
 interface Sessions {

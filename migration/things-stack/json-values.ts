@@ -62,6 +62,7 @@ export interface JsonFields {
   fields(name: string): JsonFields | undefined;
   list(name: string): readonly JsonFields[];
   numbers(name: string): readonly number[];
+  names(name: string): readonly string[];
   /** Texts by name. */
   texts(name: string): Readonly<Record<string, string>>;
   /** In seconds, like `8s`. */
@@ -129,6 +130,7 @@ export function fieldsOf(value: unknown, name = "it"): JsonFields {
         if (typeof parsed !== "number" || !Number.isSafeInteger(parsed)) throw wrong(member, "list of numbers");
         return parsed;
       }),
+    names: member => list(member).map(String),
     texts(member) {
       const found = value[member] ?? {};
       if (!isObject(found)) throw wrong(member, "JSON object");

@@ -170,6 +170,6 @@ const gatewaysIn = (file: ExportFile, tenantId: TenantId, report: Report) =>
 
 /** The one that it has; with several it hears devices of each. */
 function planOf(exported: JsonFields): string | null {
-  const single = exported.text("frequency_plan_id");
-  return single === undefined || single === "" ? null : single;
+  const [single = exported.text("frequency_plan_id"), ...others] = exported.names("frequency_plan_ids");
+  return single === undefined || single === "" || others.length > 0 ? null : single;
 }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { createCodecSandbox } from "../../app-server/codec/sandbox.ts";
 import { wrapKey } from "../../lorawan/backend/key-envelope.ts";
-import { parseDevEui, parseJoinEui } from "../../lorawan/ids.ts";
+import { parseDevEui, parseGatewayId, parseJoinEui } from "../../lorawan/ids.ts";
 import { regionNames } from "../../lorawan/region/region.ts";
 import { macVersionOf, regionOfPlan, revisionOfPhy } from "../../migration/things-stack/frequency-plan.ts";
 import { decodeDeviceState } from "../../network-server/device-record.ts";
@@ -254,12 +254,18 @@ test("gateways come with place and antenna, and those without an EUI are told", 
   const roof = {
     ids: { gateway_id: "roof", eui: "A0B1C2D3E4F50607" },
     name: "the roof",
-    frequency_plan_id: "EU_863_870_TTN",
+    frequency_plan_ids: ["EU_863_870_TTN"],
     antennas: [{ gain: 2.5, location: { latitude: 46.9, longitude: 7.4, altitude: 550 } }],
   };
   const gateways = JSON.stringify([roof, { ids: { gateway_id: "cellar" } }]);
   const { counts, report } = await life.migrate(exportSource("", { gateways }));
   expect(counts.gateway).toMatchObject({ carried: 1 });
+  expect(await life.target.repositories.gateways.get(parseGatewayId(roof.ids.eui))).toMatchObject({
+    name: "the roof",
+    regionConfigId: "EU_863_870_TTN",
+    antennaGainDb: 2.5,
+    location: { latitude: 46.9, longitude: 7.4, altitude: 550 },
+  });
   expect(report.notes()).toEqual([{ topic: "gateways-without-eui", count: 1, examples: ["cellar"] }]);
 });
 
