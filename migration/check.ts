@@ -1,6 +1,6 @@
 import Type from "typebox";
 import { Compile } from "typebox/compile";
-import { DeviceProfile } from "../app-server/api/device-profiles.ts";
+import { DeviceProfile, deviceProfileDefaults } from "../app-server/api/device-profiles.ts";
 import { Description, Eui64, Name, TagMap, Uuid } from "../app-server/api/schemas.ts";
 import { MalformedValue } from "../lorawan/errors.ts";
 import type { Carried } from "./carried.ts";
@@ -53,7 +53,7 @@ function recordOf(carried: Carried): readonly [record: object, check: Check] {
     case "application":
       return [carried.application, checks.application];
     case "profile":
-      return [{ ...carried.profile, ...times }, checks.profile];
+      return [{ ...deviceProfileDefaults, ...carried.profile, ...times }, checks.profile];
     case "gateway":
       return [carried.gateway, checks.gateway];
     case "device":
