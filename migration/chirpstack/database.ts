@@ -1,5 +1,4 @@
 import { existsSync } from "node:fs";
-import { DatabaseSync } from "node:sqlite";
 import { Client } from "pg";
 import { MigrationSourceError } from "../source.ts";
 import type { Row } from "./row.ts";
@@ -52,6 +51,8 @@ export async function openPostgresSource(url: string): Promise<SourceDatabase> {
 /** Throws MigrationSourceError. */
 export async function openSqliteSource(file: string): Promise<SourceDatabase> {
   if (!existsSync(file)) throw new MigrationSourceError(`there is no file ${file}`);
+  // Loaded here alone: older versions of Node warn of it.
+  const { DatabaseSync } = await import("node:sqlite");
   const attempt = <Result>(work: () => Result): Result => {
     try {
       return work();
