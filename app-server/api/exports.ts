@@ -81,11 +81,14 @@ const devices: ExportKind = {
     const tenants = [tenantId];
     const applicationName = await namesOf(everyPage(page => applications.list({ tenants }, page)));
     const profileName = await namesOf(everyPage(page => deviceProfiles.list({ tenants }, page)));
-    const filter = { tenants, ...(applicationId && { applicationId }) };
-    for await (const device of everyPage(page => repository.list(filter, page))) {
-      const { applicationId: application, deviceProfileId: profile, ...rest } = device;
-      const { tenantId: _tenant, macVersion: _version, createdAt: _made, updatedAt: _changed, ...own } = rest;
-      yield { ...own, application: applicationName(application), deviceProfile: profileName(profile) };
+    const all = everyPage(page => applications.list({ tenants }, page));
+    // One application after the other, since devices are in order within each: a page costs no sorting.
+    for await (const { id } of applicationId === undefined ? all : [{ id: applicationId }]) {
+      for await (const device of everyPage(page => repository.list({ tenants, applicationId: id }, page))) {
+        const { applicationId: application, deviceProfileId: profile, ...rest } = device;
+        const { tenantId: _tenant, macVersion: _version, createdAt: _made, updatedAt: _changed, ...own } = rest;
+        yield { ...own, application: applicationName(application), deviceProfile: profileName(profile) };
+      }
     }
   },
 };
