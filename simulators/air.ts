@@ -12,6 +12,8 @@ export interface Transmission {
   readonly modulation: Modulation;
   /** Downlinks have inverted IQ and uplinks normal, so that neither side hears its own kind (C11). */
   readonly inverted: boolean;
+  /** A beacon, which receivers of other frames do not make out. */
+  readonly implicitHeader?: boolean;
   /** EIRP. */
   readonly powerDbm: number;
   readonly startUs: number;

@@ -16,7 +16,7 @@ export interface DownlinkContext {
   readonly ackExpected: boolean;
   /** Counter of the uplink that an ACK would be for. */
   readonly acknowledgeable: number;
-  /** Class C. */
+  /** Class B and C. */
   readonly alwaysListens: boolean;
 }
 
@@ -86,7 +86,7 @@ function accept(
     version11: session.version11 !== undefined,
   });
   // C58: only a downlink in a window of class A shows that the answers arrived.
-  const kept = session.answers.filter(({ sticky }) => !sticky || window === "RXC");
+  const kept = session.answers.filter(({ sticky }) => !sticky || !isOfClassA(window));
   const { fOpts: _, ...fields } = downlink;
   const macCommands = Buffer.from(commands).toString("hex");
   const { rssiDbm, snrDb } = reception;
@@ -109,9 +109,11 @@ function accept(
     accepted: true,
     acknowledged: downlink.ack && context.ackExpected,
     // TS001-1.0.4 4.3.1.4: FPending asks a device for an uplink that must open windows first; class C listens anyway.
-    answerSoon: downlink.confirmed || (downlink.fPending && !context.alwaysListens),
+    answerSoon: downlink.confirmed || (downlink.fPending && isOfClassA(window) && !context.alwaysListens),
   };
 }
+
+const isOfClassA = (window: WindowName): boolean => window === "RX1" || window === "RX2";
 
 /** The counter that the frame has used, and what it confirms or wants confirmed in LoRaWAN 1.1. */
 function counted(

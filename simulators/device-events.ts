@@ -61,6 +61,7 @@ export type DeviceEvent =
   | { readonly kind: "link-check"; readonly marginDb: number; readonly gatewayCount: number }
   | { readonly kind: "device-time"; readonly gpsTimeMs: number }
   | { readonly kind: "ping-slot-info" }
+  | { readonly kind: "class-b"; readonly isActive: boolean }
   | { readonly kind: "violation"; readonly violation: ViolationKind; readonly detail: string };
 
 export type DeviceListener = (event: DeviceEvent) => void;

@@ -13,6 +13,8 @@ export interface DeviceRadioOptions {
   readonly windowToleranceUs: number;
   /** Class C: what the device listens to between its windows. */
   continuous(): { readonly frequencyHz: number; readonly modulation: Modulation } | undefined;
+  /** Class B: whether a frame begins in a ping slot. */
+  pings?(transmission: Transmission): boolean;
   heard(reception: AirReception, window: WindowName): void;
 }
 
@@ -42,6 +44,8 @@ export class DeviceRadio implements Receiver {
   #windows: readonly DeviceWindow[] = [];
   /** When the windows of the last uplink open, but for those that were called off. */
   #openedUs: readonly number[] = [];
+  /** From the beginning of the last uplink until its windows are over. */
+  #busyUs: { readonly fromUs: number; untilUs: number } | undefined;
   #cancelUplink = (): void => {};
   #cancelClose = (): void => {};
 
@@ -62,6 +66,12 @@ export class DeviceRadio implements Receiver {
     if (window !== undefined) this.#options.heard(reception, window);
   }
 
+  /** How long the frame goes on that is being received now; 0 when there is none. */
+  receivingMs(): number {
+    const nowUs = this.#air.clock.monotonicUs();
+    return Math.max(0, (this.#air.incomingUntilUs(this, nowUs) ?? 0) - nowUs) / 1000;
+  }
+
   /** Microseconds that the frame takes; the windows are counted from its end. */
   transmit(uplink: RadioUplink): number {
     const { region } = this.#options;
@@ -72,6 +82,7 @@ export class DeviceRadio implements Receiver {
     const endUs = startUs + durationUs;
     const { phyPayload, frequencyHz, powerDbm, dataRate } = uplink;
     this.endWindows();
+    this.#busyUs = { fromUs: startUs, untilUs: Number.POSITIVE_INFINITY };
     this.#windows = windowsAfter(region, uplink.windows, { endUs, frequencyHz, dataRate });
     this.#openedUs = this.#windows.map(({ openUs }) => openUs);
     const frame = { phyPayload, frequencyHz, modulation, powerDbm, inverted: false, startUs, endUs };
@@ -86,6 +97,7 @@ export class DeviceRadio implements Receiver {
   /** A downlink has come: no further window opens. */
   endWindows(): void {
     this.#cancelClose();
+    this.#rest();
     this.#windows = [];
     this.#openedUs = this.#openedUs.filter(openUs => openUs <= this.#air.clock.monotonicUs());
   }
@@ -101,13 +113,25 @@ export class DeviceRadio implements Receiver {
       const busyUntilUs = this.#air.incomingUntilUs(this, timeUs);
       // A frame whose preamble was found is received to its end.
       if (busyUntilUs !== undefined) this.#closeAt(Math.max(timeUs, busyUntilUs) + 1, closed);
-      else closed();
+      else {
+        this.#rest();
+        closed();
+      }
     });
+  }
+
+  #rest(): void {
+    if (this.#busyUs?.untilUs === Number.POSITIVE_INFINITY) this.#busyUs.untilUs = this.#air.clock.monotonicUs();
   }
 
   #windowOf(transmission: Transmission): WindowName | undefined {
     const timed = windowOf(this.#windows, transmission, this.#options.windowToleranceUs);
     if (timed !== undefined) return timed.name;
+    if (this.#options.pings?.(transmission)) {
+      // TS001-1.0.4 9: uplinks and their windows go before ping slots.
+      const { fromUs, untilUs } = this.#busyUs ?? { fromUs: 0, untilUs: 0 };
+      if (transmission.startUs < fromUs || transmission.startUs >= untilUs) return "PING";
+    }
     const continuous = this.#options.continuous();
     if (!continuous || !sameChannel(continuous, transmission)) return undefined;
     // TS001-1.0.4 15: a window that opens in the middle of a frame goes before it.

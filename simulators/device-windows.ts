@@ -2,7 +2,7 @@ import type { JoinChannel, Region } from "../lorawan/region/region.ts";
 import { sameChannel, type Transmission } from "./air.ts";
 import { channelPlanOf, type RadioParameters } from "./device-state.ts";
 
-export type WindowName = "RX1" | "RX2" | "RXC";
+export type WindowName = "RX1" | "RX2" | "RXC" | "PING";
 
 export interface DeviceWindow {
   readonly name: "RX1" | "RX2";
@@ -44,6 +44,12 @@ export function windowsAfter(
     ...(rx1FrequencyHz === undefined ? [] : window("RX1", rx1OpenUs, rx1FrequencyHz, rx1DataRate)),
     ...window("RX2", rx1OpenUs + 1_000_000, parameters.rx2FrequencyHz, parameters.rx2DataRate),
   ];
+}
+
+/** Where a device of class C listens between its windows. */
+export function rx2Channel(region: Region, { rx2DataRate, rx2FrequencyHz }: WindowParameters) {
+  const modulation = region.downlinkDataRates[rx2DataRate];
+  return modulation && { frequencyHz: rx2FrequencyHz, modulation };
 }
 
 /** The window in which this downlink begins, or undefined when it begins in none. */

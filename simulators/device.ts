@@ -4,6 +4,8 @@ import type { Clock } from "../platform/clock.ts";
 import type { Air, AirReception } from "./air.ts";
 import { adrOfUplink } from "./device-adr.ts";
 import { channelFor } from "./device-channel.ts";
+import { type ClassBBehaviour, DeviceClassB } from "./device-class-b.ts";
+import { type ApplicationUplink, contentOf, type FrameContent } from "./device-content.ts";
 import { receiveDownlink } from "./device-downlink.ts";
 import type { DeviceEvent, DeviceListener } from "./device-events.ts";
 import { sealUplink } from "./device-frames.ts";
@@ -18,7 +20,7 @@ import {
   type RadioParameters,
   withDeviceMode,
 } from "./device-state.ts";
-import type { WindowName } from "./device-windows.ts";
+import { rx2Channel, type WindowName } from "./device-windows.ts";
 import type { JoinCredentials, SessionKeys } from "./frames.ts";
 import type { RejoinType } from "./frames11.ts";
 import type { Position } from "./propagation.ts";
@@ -36,6 +38,8 @@ export interface DeviceOptions {
   readonly listener?: DeviceListener;
   /** "A" by default. */
   readonly deviceClass?: "A" | "C";
+  /** It follows the beacon and listens in a ping slot every 0.96 s times 2^periodicity, once the network knows. */
+  readonly classB?: ClassBBehaviour;
   /** True by default. */
   readonly adr?: boolean;
   /** Of the first join attempt and of the session; the region's highest for ADR by default. */
@@ -56,13 +60,6 @@ export interface DeviceOptions {
   readonly state?: DeviceState;
 }
 
-export interface ApplicationUplink {
-  /** 1 to 223. */
-  readonly fPort: number;
-  readonly payload: Uint8Array;
-  readonly confirmed?: boolean;
-}
-
 interface PreparedUplink {
   readonly fCnt: number;
   readonly confirmed: boolean;
@@ -75,16 +72,15 @@ interface PreparedUplink {
 }
 
 const maxQueued = 16;
-const maxFOpts = 15;
-const none = new Uint8Array(0);
 
-/** An end device of class A or C; it speaks LoRaWAN 1.1 where its credentials have a NwkKey, and else 1.0.x. */
+/** An end device of class A, B or C; it speaks LoRaWAN 1.1 where its credentials have a NwkKey, and else 1.0.x. */
 export class Device {
   readonly devEui: string;
   readonly #options: DeviceOptions;
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #radio: DeviceRadio;
+  readonly #classB?: DeviceClassB;
   readonly #join: DeviceJoin;
   readonly #rejoin: DeviceRejoin;
   readonly #queue: ApplicationUplink[] = [];
@@ -102,14 +98,20 @@ export class Device {
     this.#options = options;
     this.#clock = air.clock;
     this.#random = createRandom(state?.randomState ?? options.seed);
+    const place = { id: credentials.devEui, position: options.position, region };
+    const toleranceUs = options.windowToleranceUs ?? 500;
     this.#radio = new DeviceRadio(air, {
-      id: credentials.devEui,
-      position: options.position,
-      region,
-      windowToleranceUs: options.windowToleranceUs ?? 500,
-      continuous: () => this.#continuousWindow(),
+      ...place,
+      windowToleranceUs: toleranceUs,
+      continuous: () =>
+        options.deviceClass === "C" && this.#session ? rx2Channel(region, this.#session.parameters) : undefined,
+      pings: transmission => this.#classB?.hasPingSlot(transmission) ?? false,
       heard: (reception, window) => this.#heard(reception, window),
     });
+    if (options.classB !== undefined) {
+      const own = { ...place, ...options.classB, toleranceUs, session: () => this.#session };
+      this.#classB = new DeviceClassB(air, { ...own, changed: isActive => this.#classBChanged(isActive) });
+    }
     const tools = { ...options, clock: air.clock, random: this.#random, radio: this.#radio };
     const joining = { ...tools, emit: (event: DeviceEvent) => this.#emit(event) };
     this.#join = new DeviceJoin(joining, { devNonce: state?.devNonce ?? 0, lastJoinNonce: state?.lastJoinNonce });
@@ -117,7 +119,7 @@ export class Device {
     this.#session = state?.session;
     if (this.#session === undefined && personalization !== undefined) {
       const parameters = defaultParameters(region, options.dataRate ?? region.maxAdrDataRate, options.channels);
-      this.#session = withDeviceMode(freshSession(personalization, parameters), options.deviceClass);
+      this.#session = this.#started(freshSession(personalization, parameters));
     }
   }
 
@@ -136,8 +138,9 @@ export class Device {
     this.#current = undefined;
     this.#session = undefined;
     this.#rejoin.stop();
+    this.#classB?.reset();
     this.#join.start(session => {
-      this.#session = withDeviceMode(session, this.#options.deviceClass);
+      this.#session = this.#started(session);
       this.#next();
     });
   }
@@ -182,19 +185,25 @@ export class Device {
     this.#cancelTimer();
     this.#join.stop();
     this.#rejoin.stop();
+    this.#classB?.stop();
     this.#radio.stop();
+  }
+
+  #classBChanged(isActive: boolean): void {
+    this.#emit({ kind: "class-b", isActive });
+    // The network learns it from the next uplink, which may be long in coming.
+    if (isActive) this.#promptDue = true;
+    this.#answerSoon();
+  }
+
+  /** A new session with what the device says first. */
+  #started(session: DeviceSession): DeviceSession {
+    const answers = (this.#classB?.announcements ?? []).map(bytes => ({ bytes, sticky: false }));
+    return withDeviceMode({ ...session, answers: [...session.answers, ...answers] }, this.#options.deviceClass);
   }
 
   #emit(event: DeviceEvent): void {
     this.#options.listener?.(event);
-  }
-
-  #continuousWindow() {
-    const { region, deviceClass } = this.#options;
-    const parameters = this.#session?.parameters;
-    if (deviceClass !== "C" || parameters === undefined) return undefined;
-    const modulation = region.downlinkDataRates[parameters.rx2DataRate];
-    return modulation && { frequencyHz: parameters.rx2FrequencyHz, modulation };
   }
 
   #after(delayMs: number, action: () => void): void {
@@ -253,7 +262,8 @@ export class Device {
       : { parameters: before.parameters, adrAckReq: false };
     const session = { ...before, parameters };
     const content = this.#contentOf(session);
-    const fields = { ...session, ...content, adr, adrAckReq, ack: session.ackOwed, fCnt: session.fCntUp };
+    const bits = { adr, adrAckReq, ack: session.ackOwed, classB: this.#classB?.isActive ?? false };
+    const fields = { ...session, ...content, ...bits, fCnt: session.fCntUp };
     const { confirmed, payload, fCnt } = fields;
     const port = fields.fPort === undefined ? {} : { fPort: fields.fPort };
     const seal = (dataRate: number, channel: number) => sealUplink(session, fields, dataRate, channel);
@@ -269,27 +279,11 @@ export class Device {
     this.#transmit(this.#current);
   }
 
-  /** Commands go into FOpts if they fit, else into a frame of their own on FPort 0 (C6). */
-  #contentOf(session: DeviceSession): { fOpts: Uint8Array; fPort?: number; payload: Uint8Array; confirmed: boolean } {
-    const indications = session.version11?.indications ?? [];
-    const parts = [...indications, ...session.answers.map(({ bytes }) => bytes)];
-    const commands = Uint8Array.from(Buffer.from(parts.join(""), "hex"));
-    const { dataRate, uplinkDwellTime } = session.parameters;
-    const limits = { direction: "up", dwellTime: uplinkDwellTime, repeater: false } as const;
-    const most = this.#options.region.maxPayload(dataRate, limits);
-    if (commands.length > maxFOpts) {
-      return { fOpts: none, fPort: 0, payload: commands.subarray(0, most), confirmed: false };
-    }
-    const first = this.#queue[0];
-    if (first === undefined) return { fOpts: commands, payload: none, confirmed: false };
-    if (first.payload.length + commands.length > most) {
-      if (first.payload.length <= most) return { fOpts: commands, payload: none, confirmed: false };
-      this.#queue.shift();
-      this.#emit({ kind: "uplink-dropped", reason: "too-long" });
-      return { fOpts: commands, payload: none, confirmed: false };
-    }
-    this.#queue.shift();
-    return { fOpts: commands, fPort: first.fPort, payload: first.payload, confirmed: first.confirmed ?? false };
+  #contentOf(session: DeviceSession): FrameContent {
+    const { queue, ...content } = contentOf(session, this.#queue[0], this.#options.region);
+    if (queue !== "kept") this.#queue.shift();
+    if (queue === "too-long") this.#emit({ kind: "uplink-dropped", reason: "too-long" });
+    return content;
   }
 
   #transmit(uplink: PreparedUplink): void {
@@ -301,6 +295,11 @@ export class Device {
     const { number, frequencyHz } = channelFor(region, parameters, dataRate, this.#random);
     const { fCnt, confirmed, payload } = uplink;
     const phyPayload = uplink.seal(dataRate, number);
+    const holdMs = this.#classB?.holdMs(this.#radio.receivingMs(), dataRate, phyPayload.length) ?? 0;
+    if (holdMs > 0) {
+      this.#after(holdMs, () => this.#transmit(uplink));
+      return;
+    }
     uplink.attempt += 1;
     const port = uplink.fPort === undefined ? {} : { fPort: uplink.fPort };
     const { attempt } = uplink;
@@ -356,7 +355,7 @@ export class Device {
     const { region, battery = 255, adr = true, deviceClass } = this.#options;
     const rejoined = this.#rejoin.heard(reception.transmission.phyPayload, window, session);
     if (rejoined !== undefined) {
-      this.#session = withDeviceMode(rejoined, deviceClass);
+      this.#session = this.#started(rejoined);
       this.#radio.endWindows();
       this.#next();
       return;
@@ -368,16 +367,19 @@ export class Device {
       adr,
       ackExpected,
       acknowledgeable: this.#current?.fCnt ?? session.fCntUp - 1,
-      alwaysListens: deviceClass === "C",
+      alwaysListens: deviceClass === "C" || (this.#classB?.isActive ?? false),
     });
     this.#session = outcome.session;
-    for (const event of outcome.events) this.#emit(event);
+    for (const event of outcome.events) {
+      this.#emit(event);
+      if (event.kind === "ping-slot-info") this.#classB?.agreed();
+    }
     if (!outcome.accepted) return;
     if (outcome.forcedRejoin) this.#rejoin.obey(outcome.forcedRejoin);
     if (outcome.answerSoon && (this.#options.promptAnswers ?? true)) this.#promptDue = true;
     const current = this.#current;
     if (current !== undefined && outcome.acknowledged) current.acknowledged = true;
-    if (current === undefined || (window === "RXC" && !outcome.acknowledged)) {
+    if (current === undefined || ((window === "RXC" || window === "PING") && !outcome.acknowledged)) {
       this.#answerSoon();
       return;
     }

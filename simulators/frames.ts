@@ -36,6 +36,8 @@ export interface UplinkFields extends Pick<SessionKeys, "nwkSKey" | "appSKey"> {
   readonly adr: boolean;
   readonly adrAckReq: boolean;
   readonly ack: boolean;
+  /** The ClassB bit; false when absent. */
+  readonly classB?: boolean;
   /** 32 bits. */
   readonly fCnt: number;
   readonly fOpts: Uint8Array;
@@ -121,7 +123,8 @@ export function encodeUplink(uplink: UplinkFields): Uint8Array {
     {
       MType: uplink.confirmed ? "Confirmed Data Up" : "Unconfirmed Data Up",
       DevAddr: hex(uplink.devAddr),
-      FCtrl: { ADR: uplink.adr, ADRACKReq: uplink.adrAckReq, ACK: uplink.ack },
+      // The bit that is FPending in a downlink.
+      FCtrl: { ADR: uplink.adr, ADRACKReq: uplink.adrAckReq, ACK: uplink.ack, FPending: uplink.classB ?? false },
       FCnt: u16(fCnt & 0xffff),
       FOpts: Buffer.from(uplink.fOpts),
       payload: Buffer.from(uplink.payload),

@@ -36,6 +36,8 @@ export interface Uplink11 {
   readonly adr: boolean;
   readonly adrAckReq: boolean;
   readonly ack: boolean;
+  /** The ClassB bit; false when absent. */
+  readonly classB?: boolean;
   /** Counter of the confirmed downlink that `ack` is for. */
   readonly confFCnt: number;
   readonly txDr: number;
@@ -45,9 +47,10 @@ export interface Uplink11 {
 /** TS001-1.1 4.3 and 4.4. */
 export function sealUplink(signer: Signer11, uplink: Uplink11): Uint8Array {
   const { devAddr, version11 } = signer;
-  const { fCnt, fPort, fOpts, ack } = uplink;
+  const { fCnt, fPort, fOpts, ack, classB = false } = uplink;
   const key = fPort === 0 ? signer.nwkSEncKey : signer.appSKey;
-  const fCtrl = (uplink.adr ? 0x80 : 0) | (uplink.adrAckReq ? 0x40 : 0) | (ack ? 0x20 : 0) | fOpts.length;
+  const adr = (uplink.adr ? 0x80 : 0) | (uplink.adrAckReq ? 0x40 : 0);
+  const fCtrl = adr | (ack ? 0x20 : 0) | (classB ? 0x10 : 0) | fOpts.length;
   const message = concat(
     Uint8Array.of(uplink.confirmed ? 0x80 : 0x40),
     reversed(devAddr),

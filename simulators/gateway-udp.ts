@@ -1,11 +1,21 @@
 import { gpsMsOf } from "../lorawan/gps-time.ts";
 import { airtimeUs } from "../lorawan/phy/airtime.ts";
+import type { Modulation } from "../lorawan/region/region.ts";
 import type { Air, AirReception, Receiver, Transmission } from "./air.ts";
+import { encodeBeacon } from "./beacon.ts";
 import type { DatagramPort } from "./datagram.ts";
 import { gatewayPacket, identifiers, modulationOfTxpk, parseServerPacket, rxpkOf, type Txpk } from "./gwmp.ts";
 import type { Position } from "./propagation.ts";
 
-export type TxError = "NONE" | "TOO_LATE" | "TOO_EARLY" | "COLLISION_PACKET" | "TX_FREQ" | "TX_POWER" | "GPS_UNLOCKED";
+export type TxError =
+  | "NONE"
+  | "TOO_LATE"
+  | "TOO_EARLY"
+  | "COLLISION_PACKET"
+  | "COLLISION_BEACON"
+  | "TX_FREQ"
+  | "TX_POWER"
+  | "GPS_UNLOCKED";
 
 export interface UdpGatewayOptions {
   readonly air: Air;
@@ -25,6 +35,8 @@ export interface UdpGatewayOptions {
   readonly statisticsMs?: number;
   /** Gives `tmms` and sends at GPS times; false by default. */
   readonly gps?: boolean;
+  /** The class B beacon that it sends while it has GPS time; none by default. */
+  readonly beacon?: BeaconOptions;
   /** Frequencies that it can send on; all by default. */
   readonly txRangeHz?: { readonly lowest: number; readonly highest: number };
   /** Uplink frequencies that it listens to; all by default. */
@@ -36,6 +48,12 @@ export type GatewayEvent =
   | { readonly kind: "heard"; readonly phyPayload: Uint8Array; readonly counterUs: number }
   | { readonly kind: "push-ack"; readonly latencyUs: number; readonly phyPayloads: readonly Uint8Array[] }
   | { readonly kind: "downlink"; readonly txpk: Txpk; readonly error: TxError };
+
+export interface BeaconOptions {
+  /** One after the other. */
+  readonly frequenciesHz: readonly number[];
+  readonly modulation: Modulation;
+}
 
 export interface UdpGatewayStatistics {
   readonly heard: number;
@@ -53,6 +71,8 @@ export interface UdpGateway {
   start(): void;
   /** Silent at once; what it was to send is not sent. Closes the port. */
   stop(): void;
+  /** GPS time is found, or lost. */
+  setGps(hasGpsTime: boolean): void;
   /** The counter as it is now, u32. */
   counterUs(): number;
   statistics(): UdpGatewayStatistics;
@@ -64,7 +84,10 @@ const marginUs = 1_000;
 const queueDelayUs = 40_000;
 const longestAdvanceUs = 512_000_000;
 const highestPowerDbm = 30;
+const beaconPowerDbm = 20;
 const wrap = 2 ** 32;
+const beaconPeriodMs = 128_000;
+const beaconReservedMs = 2_120;
 
 type Draft<Shape> = { -readonly [Key in keyof Shape]: Shape[Key] };
 
@@ -89,6 +112,9 @@ class Forwarder implements UdpGateway, Receiver {
   #leave = (): void => {};
   #token = 0;
   #running = false;
+  #gps: boolean;
+  /** What its GPS receiver adds to the air's clock to get to UTC, exact to the microsecond. */
+  readonly #utcAheadUs: number;
 
   constructor(options: UdpGatewayOptions) {
     this.gatewayId = options.gatewayId;
@@ -96,6 +122,8 @@ class Forwarder implements UdpGateway, Receiver {
     this.position = options.position;
     this.#options = options;
     this.#startUs = options.air.clock.monotonicUs();
+    this.#gps = options.gps ?? false;
+    this.#utcAheadUs = options.air.clock.nowMs() * 1000 - this.#startUs;
   }
 
   start(): void {
@@ -105,6 +133,7 @@ class Forwarder implements UdpGateway, Receiver {
     this.#every("keep-alive", this.#options.keepAliveMs ?? 10_000, () => {
       this.#options.port.send(gatewayPacket(identifiers.pullData, this.#nextToken(), this.gatewayId));
     });
+    if (this.#options.beacon) this.#awaitBeacon(this.#options.beacon);
     this.#every("statistics", this.#options.statisticsMs ?? 30_000, () => this.#push({ stat: this.#stat() }));
   }
 
@@ -118,6 +147,10 @@ class Forwarder implements UdpGateway, Receiver {
     this.#options.port.close();
   }
 
+  setGps(hasGpsTime: boolean): void {
+    this.#gps = hasGpsTime;
+  }
+
   counterUs(): number {
     return this.#counterAt(this.#options.air.clock.monotonicUs());
   }
@@ -126,18 +159,18 @@ class Forwarder implements UdpGateway, Receiver {
     return { ...this.#counts, errors: { ...this.#errors } };
   }
 
-  listens({ frequencyHz }: Transmission): boolean {
-    return this.#options.listensTo?.has(frequencyHz) ?? true;
+  listens({ frequencyHz, implicitHeader = false }: Transmission): boolean {
+    return !implicitHeader && (this.#options.listensTo?.has(frequencyHz) ?? true);
   }
 
   heard({ transmission, rssiDbm, snrDb }: AirReception): void {
-    const { air, gps, batchMs = 0, listener } = this.#options;
+    const { air, batchMs = 0, listener } = this.#options;
     const { phyPayload, frequencyHz, modulation } = transmission;
     const counterUs = this.#counterAt(transmission.endUs);
     const timeMs = air.clock.nowMs() - (air.clock.monotonicUs() - transmission.endUs) / 1000;
     this.#counts.heard += 1;
     const frame = { phyPayload, frequencyHz, modulation, rssiDbm, snrDb, counterUs, timeMs };
-    this.#batch.push({ rxpk: rxpkOf(gps ? { ...frame, gpsTimeMs: gpsMsOf(timeMs) } : frame), phyPayload });
+    this.#batch.push({ rxpk: rxpkOf(this.#gps ? { ...frame, gpsTimeMs: gpsMsOf(timeMs) } : frame), phyPayload });
     listener?.({ kind: "heard", phyPayload, counterUs });
     if (batchMs === 0) this.#flush();
     else if (!this.#timers.has("batch"))
@@ -145,6 +178,43 @@ class Forwarder implements UdpGateway, Receiver {
         "batch",
         air.clock.after(batchMs, () => this.#flush()),
       );
+  }
+
+  #gpsMsAt(timeUs: number): number {
+    return gpsMsOf((timeUs + this.#utcAheadUs) / 1000);
+  }
+
+  #awaitBeacon(beacon: BeaconOptions): void {
+    const { clock } = this.#options.air;
+    const waitMs = beaconPeriodMs - (this.#gpsMsAt(clock.monotonicUs()) % beaconPeriodMs);
+    this.#timers.set(
+      "beacon",
+      clock.after(waitMs, () => {
+        if (this.#gps) this.#sendBeacon(beacon, Math.round(this.#gpsMsAt(clock.monotonicUs()) / 1000));
+        this.#awaitBeacon(beacon);
+      }),
+    );
+  }
+
+  #sendBeacon({ frequenciesHz, modulation }: BeaconOptions, gpsSeconds: number): void {
+    const frequencyHz = frequenciesHz[(gpsSeconds / 128) % frequenciesHz.length];
+    if (frequencyHz === undefined) return;
+    const { air } = this.#options;
+    const startUs = air.clock.monotonicUs();
+    const phyPayload = encodeBeacon(modulation, gpsSeconds);
+    const endUs = startUs + airtimeUs(modulation, phyPayload.length, { crc: false });
+    const sender = { senderId: this.gatewayId, position: this.position, powerDbm: beaconPowerDbm };
+    const frame = { phyPayload, frequencyHz, modulation, startUs, endUs, inverted: false, implicitHeader: true };
+    air.transmit({ ...sender, ...frame });
+  }
+
+  /** The next beacon's time, in which nothing else may be on the air. */
+  #meetsBeacon(startUs: number, endUs: number): boolean {
+    if (!this.#options.beacon || !this.#gps) return false;
+    const startGpsMs = this.#gpsMsAt(startUs);
+    const endGpsMs = this.#gpsMsAt(endUs);
+    const isReserved = startGpsMs % beaconPeriodMs < beaconReservedMs;
+    return isReserved || Math.floor(startGpsMs / beaconPeriodMs) !== Math.floor(endGpsMs / beaconPeriodMs);
   }
 
   #every(name: string, periodMs: number, action: () => void): void {
@@ -243,6 +313,7 @@ class Forwarder implements UdpGateway, Receiver {
     const startUs = this.#startOf(txpk);
     if (typeof startUs === "string") return startUs;
     const endUs = startUs + airtimeUs(modulation, phyPayload.length, { crc: !(txpk.ncrc ?? false) });
+    if (this.#meetsBeacon(startUs, endUs)) return "COLLISION_BEACON";
     const apartUs = startDelayUs + queueDelayUs + marginUs;
     for (const other of this.#scheduled.keys()) {
       if (startUs < other.endUs + apartUs && other.startUs < endUs + apartUs) return "COLLISION_PACKET";
@@ -272,15 +343,15 @@ class Forwarder implements UdpGateway, Receiver {
   }
 
   #aheadUs(txpk: Txpk): number | undefined {
-    const { air, gps = false, driftPpm = 0 } = this.#options;
+    const { air, driftPpm = 0 } = this.#options;
     if (txpk.tmst !== undefined) {
       const difference = (txpk.tmst - this.counterUs() + wrap) % wrap;
       // The nearer way round: a counter just behind is late, not an hour ahead.
       const signed = difference < wrap / 2 ? difference : difference - wrap;
       return signed / (1 + driftPpm / 1e6);
     }
-    if (!gps || txpk.tmms === undefined) return undefined;
-    return (txpk.tmms - gpsMsOf(air.clock.nowMs())) * 1000;
+    if (!this.#gps || txpk.tmms === undefined) return undefined;
+    return (txpk.tmms - this.#gpsMsAt(air.clock.monotonicUs())) * 1000;
   }
 }
 
