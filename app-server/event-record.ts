@@ -22,7 +22,13 @@ const appSKeyKnowledge = {
   sessionKeyId: Type.Optional(text),
 };
 
-const base = { deduplicationId: text, time: text, devEui, applicationId };
+const base = {
+  deduplicationId: text,
+  time: text,
+  devEui,
+  applicationId,
+  deviceClass: Type.Optional(Type.Enum(["A", "B", "C"])),
+};
 
 const upSchema = Type.Object({
   kind: Type.Literal("up"),

@@ -1,6 +1,6 @@
 import type { ApplicationId, DevAddr, DevEui, DeviceProfileId, GatewayId, JoinEui, TenantId } from "../lorawan/ids.ts";
 import type { SqlTransaction } from "../platform/sql.ts";
-import type { AppSKeyKnowledge, KeyEnvelope } from "../platform/state/network-event.ts";
+import type { AppSKeyKnowledge, DeviceClass, KeyEnvelope } from "../platform/state/network-event.ts";
 import type { QueueItem } from "../platform/state/queue-item.ts";
 import type {
   CodecCase,
@@ -61,6 +61,8 @@ export interface SessionSummary {
   readonly devAddr: DevAddr;
   readonly macVersion: string;
   readonly region: string;
+  /** How it listens now. */
+  readonly deviceClass: DeviceClass;
   /** Next expected uplink counter and next downlink counters to use. */
   readonly fCntUp: number;
   readonly nFCntDown: number;
@@ -73,7 +75,9 @@ export interface SessionSummary {
   readonly rx2DataRate: number;
   readonly rx2FrequencyHz: number;
   readonly enabledChannels: readonly number[];
-  /** Most application bytes that a class A downlink can carry now. */
+  /** What the device has said with PingSlotInfoReq: a ping slot every 0.96 s times 2^n. */
+  readonly pingSlotPeriodicity?: number;
+  /** Most application bytes that the next downlink can carry. */
   readonly maxPayload: number;
   readonly lastUplinkAtMs?: number;
 }
@@ -93,6 +97,7 @@ export interface GatewaySummary {
   readonly remoteAddress: string;
   readonly pinnedAddress?: string;
   readonly roundTripMs?: number;
+  readonly gps?: { readonly hasTime: boolean };
   readonly location?: { readonly latitude: number; readonly longitude: number; readonly altitude: number };
   readonly counts: {
     readonly uplinks: number;

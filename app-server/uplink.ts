@@ -1,5 +1,11 @@
 import { cryptPayload } from "../lorawan/phy/security.ts";
-import type { AppSKeyKnowledge, LogCode, NetworkEvent, UplinkEvent } from "../platform/state/network-event.ts";
+import type {
+  AppSKeyKnowledge,
+  DeviceClass,
+  LogCode,
+  NetworkEvent,
+  UplinkEvent,
+} from "../platform/state/network-event.ts";
 import type {
   ApplicationEvent,
   ApplicationEventKind,
@@ -31,9 +37,10 @@ type Decoded =
  */
 export async function applicationEvents(
   event: NetworkEvent,
-  device: DirectoryDevice,
+  { info, ...known }: DirectoryDevice,
   tools: EventTools,
 ): Promise<readonly ApplicationEvent[]> {
+  const device = { ...known, info: event.deviceClass ? withClass(info, event.deviceClass) : info };
   switch (event.kind) {
     case "up":
       return uplinkEvents(event, device, tools);
@@ -167,6 +174,18 @@ function joinServerContext({ appSKey, sessionKeyId = "" }: AppSKeyKnowledge) {
   if (!appSKey) return { sessionKeyId };
   const aesKey = Buffer.from(appSKey.aesKey, "hex").toString("base64");
   return { sessionKeyId, appSKey: { kekLabel: appSKey.kekLabel ?? "", aesKey } };
+}
+
+const ofClass = new WeakMap<DeviceInfo, Map<DeviceClass, DeviceInfo>>();
+
+/** The same object for the same arguments. */
+function withClass(info: DeviceInfo, deviceClass: DeviceClass): DeviceInfo {
+  const deviceClassEnabled = `CLASS_${deviceClass}` as const;
+  if (info.deviceClassEnabled === deviceClassEnabled) return info;
+  const known = ofClass.get(info) ?? new Map<DeviceClass, DeviceInfo>();
+  const found = known.get(deviceClass) ?? { ...info, deviceClassEnabled };
+  ofClass.set(info, known.set(deviceClass, found));
+  return found;
 }
 
 const deviceInfoJson = new WeakMap<DeviceInfo, string>();

@@ -16,12 +16,13 @@ export function networkControl(server: NetworkServerControl, vault: AppSKeyVault
     async session(devEui) {
       const found = await server.session(devEui);
       if (!found) return undefined;
-      const { session, maxPayload } = found;
+      const { session, deviceClass, maxPayload } = found;
       const { current } = session.mac;
       return {
         devAddr: session.devAddr,
         macVersion: session.macVersion,
         region: session.region,
+        deviceClass,
         fCntUp: session.fCntUp,
         nFCntDown: session.nFCntDown,
         aFCntDown: session.aFCntDown,
@@ -33,6 +34,7 @@ export function networkControl(server: NetworkServerControl, vault: AppSKeyVault
         rx2DataRate: current.rx2DataRate,
         rx2FrequencyHz: current.rx2FrequencyHz,
         enabledChannels: current.enabledChannels,
+        ...(session.mac.pingSlotPeriodicity !== undefined && { pingSlotPeriodicity: session.mac.pingSlotPeriodicity }),
         maxPayload,
         ...(session.lastUplinkAtMs !== undefined && { lastUplinkAtMs: session.lastUplinkAtMs }),
       };

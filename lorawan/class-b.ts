@@ -14,6 +14,8 @@ export const beaconReservedMs = 2_120;
 export const beaconGuardMs = 3_000;
 export const pingSlotMs = 30;
 export const pingSlotsPerPeriod = 4096;
+/** TS001-1.0.4 10.1: a device goes on for so long without a beacon, and then goes back to class A. */
+export const beaconLessMs = 2 * 3_600_000;
 
 /** A moment at which a device listens. */
 export interface PingSlot {

@@ -8,6 +8,7 @@ import type { Alarms } from "./alarms.ts";
 import type { RegionConfig } from "./config.ts";
 import type { DeviceDocuments } from "./device-documents.ts";
 import type { ImmediateTransmitter } from "./downlink/immediate.ts";
+import type { PingTransmitter } from "./downlink/ping-slots.ts";
 import type { Transmitter } from "./downlink/transmit.ts";
 import type { FrameTrace } from "./frame-trace.ts";
 import type { AdrScripts, AppSKeyVault, Catalog, JoinServerClient } from "./ports.ts";
@@ -21,6 +22,7 @@ export interface NetworkContext extends DeviceDocuments {
   readonly adrScripts: AdrScripts;
   readonly transmitter: Transmitter;
   readonly immediate: ImmediateTransmitter;
+  readonly pings: PingTransmitter;
   /** How long a frame that this gateway heard is usually on its way here; 0 where nobody knows. */
   readonly usualWayMs: (gatewayId: GatewayId) => number;
   readonly alarms: Alarms;

@@ -2,10 +2,12 @@ import { UpchirpError } from "../lorawan/errors.ts";
 import type { DevAddr, DevEui, GatewayId } from "../lorawan/ids.ts";
 import type { Region } from "../lorawan/region/region.ts";
 import { isVersion11 } from "../lorawan/version.ts";
-import type { AppSKeyKnowledge, KeyEnvelope } from "../platform/state/network-event.ts";
+import type { AppSKeyKnowledge, DeviceClass, KeyEnvelope } from "../platform/state/network-event.ts";
 import type { NetworkContext } from "./context.ts";
 import { loadDevice, updateDevice } from "./device-documents.ts";
-import { classCWindow, isClassC } from "./downlink/pacing.ts";
+import { maxPingPayload } from "./downlink/class-b.ts";
+import { classCWindow } from "./downlink/class-c.ts";
+import { deviceClassOf } from "./downlink/device-class.ts";
 import { type ForceRejoinRequest, forceRejoin } from "./force-rejoin.ts";
 import type { GatewayStatus } from "./gateway/types.ts";
 import type { DeviceConfig, DeviceProfileConfig } from "./ports.ts";
@@ -32,6 +34,7 @@ export interface NetworkServerControl {
 /** A session without its keys. */
 export interface SessionView {
   readonly session: Omit<Session, "fNwkSIntKey" | "sNwkSIntKey" | "nwkSEncKey" | "appSKey">;
+  readonly deviceClass: DeviceClass;
   readonly maxPayload: number;
 }
 
@@ -60,7 +63,9 @@ export const createDeviceControl = (context: ControlContext): DeviceControl => (
     const found = await currentSession(context, devEui);
     if (!found) return undefined;
     const { fNwkSIntKey, sNwkSIntKey, nwkSEncKey, appSKey, ...session } = found;
-    return { session, maxPayload: maxPayloadOf(found, await context.catalog.device(devEui)) };
+    const device = await context.catalog.device(devEui);
+    const deviceClass = device ? deviceClassOf(found, device.profile) : "A";
+    return { session, deviceClass, maxPayload: maxPayloadOf(found, device) };
   },
   async downlinkSession(devEui) {
     const { active, joined } = (await loadDevice(context, devEui)).state;
@@ -141,9 +146,11 @@ async function currentSession(context: ControlContext, devEui: DevEui): Promise<
   return state.active ?? state.joined;
 }
 
-/** Most application bytes that the next downlink can carry: in class C, else in answer to an uplink like the last one. */
+/** Most application bytes that the next downlink can carry: in a ping slot, in class C, else in answer to an uplink like the last one. */
 function maxPayloadOf(session: Session, device: DeviceConfig | undefined): number {
-  if (device && isClassC(session, device.profile)) return classCWindow(session)?.maxPayload ?? 0;
+  const deviceClass = device ? deviceClassOf(session, device.profile) : "A";
+  if (deviceClass === "C") return classCWindow(session)?.maxPayload ?? 0;
+  if (device && deviceClass === "B") return maxPingPayload(session, device.profile);
   const region = regionOfSession(session);
   const { current } = session.mac;
   const uplinkDataRate = session.lastDataRate ?? current.dataRate;

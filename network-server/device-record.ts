@@ -84,6 +84,7 @@ const lastingNames = [
   "appSKey",
   "sessionKeyId",
   "joinEui",
+  "joinChannelHz",
 ] as const satisfies readonly (keyof LastingSession)[];
 
 /** Found by a member that sessions share with what they become, and with nothing else as long as the others are equal too. */
@@ -110,6 +111,7 @@ function livingLine(session: Session): string {
     awaitedAck: session.awaitedAck,
     heardBy: session.heardBy,
     pacing: session.pacing,
+    classB: session.classB,
     lastMic: session.lastMic,
     storeLosses: session.storeLosses,
     lastUplinkAtMs: session.lastUplinkAtMs,

@@ -3,6 +3,7 @@ import type { DataFrame } from "../lorawan/phy/frame.ts";
 import type {
   AckEvent,
   AppSKeyKnowledge,
+  DeviceClass,
   JoinEvent,
   LogCode,
   LogEvent,
@@ -21,6 +22,7 @@ export interface EventOrigin {
   readonly device: Pick<DeviceConfig, "devEui" | "applicationId">;
   readonly atMs: number;
   readonly deduplicationId: string;
+  readonly deviceClass?: DeviceClass;
 }
 
 const base = (origin: EventOrigin) => ({
@@ -28,6 +30,7 @@ const base = (origin: EventOrigin) => ({
   time: new Date(origin.atMs).toISOString(),
   devEui: origin.device.devEui,
   applicationId: origin.device.applicationId,
+  ...(origin.deviceClass && { deviceClass: origin.deviceClass }),
 });
 
 export function uplinkEvent(origin: EventOrigin, session: Session, frame: DataFrame, open: OpenUplink): UplinkEvent {

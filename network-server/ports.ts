@@ -50,6 +50,11 @@ export interface DeviceProfileConfig {
   readonly supportsClassB: boolean;
   readonly supportsClassC: boolean;
   readonly classBTimeoutSeconds: number;
+  /** What its devices use in class B until they or the network say otherwise: a ping slot every 0.96 s times 2^n, ... */
+  readonly pingSlotPeriodicity?: number;
+  /** ... at this data rate and frequency; the region's own where absent, and for 0 Hz. */
+  readonly pingSlotDataRate?: number;
+  readonly pingSlotFrequencyHz?: number;
   readonly classCTimeoutSeconds: number;
   /** `none` leaves the device alone, `script` asks `adrScript`. */
   readonly adrAlgorithm: "default" | "script" | "none";

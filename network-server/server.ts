@@ -16,6 +16,7 @@ import { createDeviceCache } from "./device-cache.ts";
 import { createLocalSender } from "./downlink/gateway-sender.ts";
 import { createImmediateTransmitter } from "./downlink/immediate.ts";
 import { createPeerSender } from "./downlink/peer-sender.ts";
+import { createPingTransmitter } from "./downlink/ping-slots.ts";
 import { createSchedule } from "./downlink/schedule.ts";
 import { createTransmitter } from "./downlink/transmit.ts";
 import { createFrameTrace } from "./frame-trace.ts";
@@ -84,6 +85,7 @@ export async function startNetworkServer(options: NetworkServerOptions): Promise
   const context = contextOf(options, work, {
     transmitter: createTransmitter({ sender }),
     immediate: createImmediateTransmitter({ sender, clock }),
+    pings: createPingTransmitter({ sender, clock }),
     usualWayMs: gatewayId => (gateways.roundTripMs(gatewayId) ?? 0) / 2,
   });
   const network = createNetwork(context, options.config.deduplicationWindowMs);
@@ -108,7 +110,7 @@ export async function startNetworkServer(options: NetworkServerOptions): Promise
 function contextOf(
   options: NetworkServerOptions,
   work: Background,
-  towardsGateways: Pick<NetworkContext, "transmitter" | "immediate" | "usualWayMs">,
+  towardsGateways: Pick<NetworkContext, "transmitter" | "immediate" | "pings" | "usualWayMs">,
 ): NetworkContext {
   const { config, catalog, store, joinServer, vault, adrScripts, peers, clock, log, metrics } = options;
   return {

@@ -94,6 +94,8 @@ const heardBy = Type.Object({
   gatewayId: Type.Unsafe<GatewayId>(Type.String()),
   snrDb: Type.Number(),
   rssiDbm: Type.Number(),
+  /** True: the gateway gave the GPS time of the uplink. */
+  hasGpsTime: Type.Optional(Type.Boolean()),
 });
 
 /** When downlinks that answer no uplink may go to a device. */
@@ -106,6 +108,15 @@ const pacing = Type.Object({
   failures: Type.Optional(Type.Integer()),
   /** Address of a session that waits for its first uplink although the device was heard on this one after that join. */
   heardSinceJoin: Type.Optional(devAddr),
+  /** Uplinks with their windows; absent once a frame has been sent since. */
+  uplink: Type.Optional(Type.Object({ fromMs: Type.Number(), untilMs: Type.Number() })),
+  /** End of a class B frame that gateways have: an answer that opens earlier would overtake it. */
+  onAirUntilMs: Type.Optional(Type.Number()),
+});
+
+const classB = Type.Object({
+  /** Since when no gateway in reach has had GPS time, which beacons need. */
+  withoutGpsSinceMs: Type.Optional(Type.Number()),
 });
 
 /** What a session is from its beginning to its end. */
@@ -126,6 +137,8 @@ const lastingFields = {
   sessionKeyId: Type.Optional(Type.String()),
   /** Of the join that made this session; absent after an activation by personalisation. */
   joinEui: Type.Optional(joinEui),
+  /** Uplink frequency of the channel that it joined on, where the ping slots depend on that (CN470). */
+  joinChannelHz: Type.Optional(Type.Integer()),
 };
 
 /** What each frame may change, beside the MAC layer. */
@@ -148,15 +161,17 @@ const livingFields = {
     Type.Object({
       queueItemId: Type.String(),
       fCntDown: Type.Integer(),
-      /** Class C: end of the frame on the air. An uplink that began before says nothing of it. */
+      /** Class B and C: end of the frame on the air. An uplink that began before says nothing of it. */
       endsAtMs: Type.Optional(Type.Number()),
-      /** Class C: not acknowledged by then, it is sent again or given up. */
+      /** Class B and C: not acknowledged by then, it is sent again or given up. */
       timeoutAtMs: Type.Optional(Type.Number()),
     }),
   ),
   /** Gateways that heard the last uplink, best first; downlinks that answer no uplink go through them. */
   heardBy: Type.Optional(Type.Array(heardBy)),
   pacing: Type.Optional(pacing),
+  /** Present after an uplink with the ClassB bit. */
+  classB: Type.Optional(classB),
   /** A MIC that was accepted last, so that a repeat of the same frame is told from a replay. */
   lastMic: Type.Optional(Type.String()),
   /** How many losses of the store its counters are past; none when absent. */

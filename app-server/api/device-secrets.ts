@@ -13,6 +13,7 @@ const Session = Type.Object({
   devAddr: DevAddrText,
   macVersion: Type.String(),
   region: Type.String(),
+  deviceClass: Type.Enum(["A", "B", "C"], { description: "How the device listens now." }),
   fCntUp: Type.Integer(),
   nFCntDown: Type.Integer(),
   aFCntDown: Type.Integer(),
@@ -24,12 +25,16 @@ const Session = Type.Object({
   rx2DataRate: Type.Integer(),
   rx2FrequencyHz: Type.Integer(),
   enabledChannels: listOf(Type.Integer()),
-  maxPayload: Type.Integer({ description: "Most application bytes that a class A downlink can carry now." }),
+  pingSlotPeriodicity: Type.Union([Type.Integer({ minimum: 0, maximum: 7 }), Type.Null()], {
+    description: "Class B, as the device said it: a ping slot every 0.96 s times 2^n; null before it did.",
+  }),
+  maxPayload: Type.Integer({ description: "Most application bytes that the next downlink can carry." }),
   lastUplinkAt: NullableTime,
 });
 
-const sessionAnswer = ({ lastUplinkAtMs, ...session }: SessionSummary) => ({
+const sessionAnswer = ({ lastUplinkAtMs, pingSlotPeriodicity, ...session }: SessionSummary) => ({
   ...session,
+  pingSlotPeriodicity: pingSlotPeriodicity ?? null,
   lastUplinkAt: nullableTimeOf(lastUplinkAtMs),
 });
 

@@ -96,6 +96,9 @@ const Status = Type.Object({
   pinnedAddress: NullableText,
   roundTripMs: Type.Union([Type.Number(), Type.Null()]),
   location: NullableLocation,
+  hasGpsTime: Type.Union([Type.Boolean(), Type.Null()], {
+    description: "Whether its last frame came with GPS time, which downlinks of class B need; null before any frame.",
+  }),
   counts: Type.Object({
     uplinks: Type.Integer(),
     downlinks: Type.Integer(),
@@ -114,6 +117,7 @@ const statusOf = (summary: GatewaySummary): Static<typeof Status> => ({
   pinnedAddress: summary.pinnedAddress ?? null,
   roundTripMs: summary.roundTripMs ?? null,
   location: summary.location ?? null,
+  hasGpsTime: summary.gps?.hasTime ?? null,
   counts: summary.counts,
   lastStatistics: summary.lastStatistics ?? {},
 });
@@ -127,6 +131,7 @@ const neverSeen = (gatewayId: string): Static<typeof Status> => ({
   pinnedAddress: null,
   roundTripMs: null,
   location: null,
+  hasGpsTime: null,
   counts: { uplinks: 0, downlinks: 0, downlinkFailures: 0, refused: 0 },
   lastStatistics: {},
 });

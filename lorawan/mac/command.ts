@@ -29,6 +29,8 @@ export interface CommandContext {
   readonly deviceStatusIntervalSeconds: number;
   /** What a device that was activated by personalisation was built with; absent for one that joined. */
   readonly builtWith?: MacParameters;
+  /** What the device's ping slots are as it was built, where that is not the region's own. */
+  readonly pingSlots?: Pick<MacParameters, "pingSlotFrequencyHz" | "pingSlotDataRate">;
 }
 
 export type CommandEvent =

@@ -1,3 +1,4 @@
+import type { Region } from "../region/region.ts";
 import { acceptedWith, networkInitiated, refused, refusedBits } from "./command.ts";
 import { flagByte, hasBit, type Message, readFrequency, unsigned, writeFrequency } from "./message.ts";
 
@@ -36,18 +37,34 @@ export const pingSlotChannelAns: Message<PingSlotChannelAns> = {
   },
 };
 
+interface PingSlotParameters {
+  readonly pingSlotFrequencyHz?: number;
+  readonly pingSlotDataRate?: number;
+}
+
+/** What a device's ping slots use: what it was told, else what it was built with, else the region's own, which is 0 Hz. */
+export const pingSlotChannelOf = (
+  current: PingSlotParameters,
+  region: Region,
+  builtWith: PingSlotParameters = {},
+): PingSlotChannelReq => ({
+  frequencyHz: current.pingSlotFrequencyHz ?? builtWith.pingSlotFrequencyHz ?? 0,
+  dataRate: current.pingSlotDataRate ?? builtWith.pingSlotDataRate ?? region.pingSlot.dataRate,
+});
+
 /** TS001-1.0.4 12.2: its answer, too, is repeated until a class A downlink arrives. */
 export const pingSlotChannel = networkInitiated({
   since: "1.0.0",
   request: pingSlotChannelReq,
   response: pingSlotChannelAns,
   sticky: true,
-  wanted: ({ current }, wanted, { region }) => {
-    const frequencyHz = wanted.pingSlotFrequencyHz ?? current.pingSlotFrequencyHz ?? 0;
-    const dataRate = wanted.pingSlotDataRate ?? current.pingSlotDataRate ?? region.pingSlot.dataRate;
-    const isInForce =
-      frequencyHz === (current.pingSlotFrequencyHz ?? 0) &&
-      dataRate === (current.pingSlotDataRate ?? region.pingSlot.dataRate);
+  wanted: ({ current }, wanted, { region, pingSlots }) => {
+    const present = pingSlotChannelOf(current, region, pingSlots);
+    const { frequencyHz, dataRate } = pingSlotChannelOf(wanted, region, {
+      pingSlotFrequencyHz: present.frequencyHz,
+      pingSlotDataRate: present.dataRate,
+    });
+    const isInForce = frequencyHz === present.frequencyHz && dataRate === present.dataRate;
     return isInForce ? [] : [{ frequencyHz, dataRate }];
   },
   accept: (state, { frequencyHz, dataRate }, answer) => {

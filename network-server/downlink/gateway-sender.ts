@@ -1,3 +1,4 @@
+import { gpsMsOf } from "../../lorawan/gps-time.ts";
 import type { GatewayId } from "../../lorawan/ids.ts";
 import { airtimeUs } from "../../lorawan/phy/airtime.ts";
 import { type Clock, sleep } from "../../platform/clock.ts";
@@ -28,6 +29,11 @@ export interface PromptFrame {
   readonly channel: Channel;
 }
 
+/** A frame for one gateway, to be sent in a ping slot. */
+export interface GpsTimedFrame extends PromptFrame {
+  readonly gpsTimeMs: number;
+}
+
 export type PromptResult =
   /** `endsInMs`: until the frame has left the air; not negative. */
   | { readonly kind: "sent"; readonly endsInMs: number }
@@ -39,8 +45,14 @@ export interface GatewaySender {
   reaches(gatewayId: GatewayId): boolean;
   /** How much of the gateway's near future is known to be taken, microseconds. */
   reservedUs(gatewayId: GatewayId): number;
+  /** Whether the gateway has GPS time; undefined where nobody here knows. */
+  hasGpsTime(gatewayId: GatewayId): boolean | undefined;
+  /** How long before its time a frame must be on its way to the gateway, as far as anyone here knows. */
+  leadMs(gatewayId: GatewayId): number;
   /** Never rejects. */
   sendTimed(frame: TimedFrame): Promise<TimedResult>;
+  /** Never rejects. */
+  sendAtGps(frame: GpsTimedFrame): Promise<TimedResult>;
   /** `stillDue` is asked after each wait, false takes the frame back. Rejects as `stillDue` does. */
   sendPrompt(frame: PromptFrame, stillDue: () => Promise<boolean>): Promise<PromptResult>;
 }
@@ -104,6 +116,32 @@ export function createLocalSender(options: LocalSenderOptions): LocalSender {
     return outcome;
   }
 
+  async function sendAtGps(frame: GpsTimedFrame): Promise<TimedResult> {
+    const { gatewayId, channel, phyPayload, gpsTimeMs } = frame;
+    if (transport.hasGpsTime?.(gatewayId) === false) return { kind: "failed", reason: "GPS_UNLOCKED" };
+    const nowUs = clock.monotonicUs();
+    const aheadMs = gpsTimeMs - gpsMsOf(clock.nowMs());
+    if (aheadMs < neededLeadMs(gatewayId)) {
+      metrics.downlinksNotScheduled.inc({ reason: "TOO_LATE" });
+      return { kind: "failed", reason: "TOO_LATE" };
+    }
+    const durationUs = airtimeUs(channel.modulation, phyPayload.length, { crc: false });
+    const slot = { startUs: nowUs + aheadMs * 1000, durationUs };
+    const { subBand } = channel;
+    const claimed = schedule.claim({ gatewayId, slot, priority: "class-c", ...(subBand && { subBand }) }, nowUs);
+    if (claimed.kind === "refused") return { kind: "failed", reason: claimed.reason };
+    metrics.downlinkLead.observe(aheadMs / 1000);
+    const outcome = await transport.transmit(transmissionOf(frame, { kind: "at-gps-time", gpsTimeMs }));
+    countAttempt(outcome.kind === "sent" ? "sent" : outcome.reason);
+    if (outcome.kind === "sent") {
+      metrics.downlinkAirtime.inc({ sub_band: subBandName(channel) }, durationUs / 1e6);
+      return { kind: "sent" };
+    }
+    // The gateway may be sending all the same.
+    if (outcome.reason !== "NO_TX_ACK") claimed.release();
+    return outcome;
+  }
+
   /** Waits for the transmitter for `waitMs` at most, with its time taken meanwhile. */
   async function prompt(
     frame: PromptFrame,
@@ -126,7 +164,7 @@ export function createLocalSender(options: LocalSenderOptions): LocalSender {
         return { kind: "withdrawn" };
       }
     }
-    const outcome = await transport.transmit(promptTransmission(frame));
+    const outcome = await transport.transmit(transmissionOf(frame, { kind: "immediately" }));
     countAttempt(outcome.kind === "sent" ? "sent" : outcome.reason);
     const endsInMs = Math.max(0, (startUs + durationUs - clock.monotonicUs()) / 1000);
     if (outcome.kind === "sent") {
@@ -142,7 +180,10 @@ export function createLocalSender(options: LocalSenderOptions): LocalSender {
   return {
     reaches: gatewayId => transport.reaches(gatewayId),
     reservedUs: gatewayId => schedule.reservedUs(gatewayId, clock.monotonicUs()),
+    hasGpsTime: gatewayId => transport.hasGpsTime?.(gatewayId),
+    leadMs: neededLeadMs,
     sendTimed,
+    sendAtGps,
     tryPrompt: frame => prompt(frame, 0, async () => true),
     async sendPrompt(frame, stillDue) {
       const result = await prompt(frame, longestWaitMs, stillDue);
@@ -173,11 +214,14 @@ const timedTransmission = (
   answerTo: reception,
 });
 
-const promptTransmission = ({ downlinkId, gatewayId, phyPayload, channel }: PromptFrame): Transmission => ({
+const transmissionOf = (
+  { downlinkId, gatewayId, phyPayload, channel }: PromptFrame,
+  timing: Transmission["timing"],
+): Transmission => ({
   downlinkId,
   gatewayId,
   phyPayload,
-  timing: { kind: "immediately" },
+  timing,
   frequencyHz: channel.frequencyHz,
   modulation: channel.modulation,
   eirpDbm: channel.eirpDbm,

@@ -1,20 +1,22 @@
+import { beaconLessMs } from "../../lorawan/class-b.ts";
 import type { DevEui } from "../../lorawan/ids.ts";
-import { isVersion11 } from "../../lorawan/version.ts";
 import type { QueueEntry } from "../../platform/state/store.ts";
 import type { NetworkContext } from "../context.ts";
 import { commitDevice, loadDevice } from "../device-documents.ts";
-import { ackEvent, droppedEvent, type EventOrigin, logEvent } from "../events.ts";
+import { originOf } from "../event-origin.ts";
+import { ackEvent, droppedEvent, logEvent } from "../events.ts";
 import type { DeviceConfig } from "../ports.ts";
 import type { LoadedDevice, Session } from "../session.ts";
 import { openAppSKey } from "../session-keys.ts";
+import { deviceClassOf, mayListen } from "./device-class.ts";
 import { sendInitiated } from "./initiated-send.ts";
-import { ackTimes, nextTurn, type Turn, underWayMs } from "./pacing.ts";
+import { ackTimes, inPingSlot, nextTurn, type Target, type Turn, underWayMs } from "./pacing.ts";
 import { type DownlinkDemand, type PlannedDownlink, planDownlink } from "./plan.ts";
 import { decodeQueueItem, isSpent } from "./queue.ts";
 import { retryDelayMs } from "./retry-delay.ts";
 import { sentItem } from "./send.ts";
 
-/** Downlinks that answer no uplink: to devices that listen all the time (TS001-1.0.4 15, C51). */
+/** Downlinks that answer no uplink: in ping slots (TS001-1.0.4 11), and to devices that listen all the time (15, C51). */
 export interface InitiatedDownlinks {
   /** Sends what waits for the device if its time has come; else sees to it that the device is looked at again. */
   serve(devEui: DevEui): Promise<void>;
@@ -47,7 +49,7 @@ export function createInitiatedDownlinks(context: NetworkContext): InitiatedDown
 
   /** Most enqueues are for class A devices; their documents need not be read. */
   async function enqueued(devEui: DevEui): Promise<void> {
-    if (!canBeClassC(await context.catalog.device(devEui))) return;
+    if (!mayListen(await context.catalog.device(devEui))) return;
     const { peers, clock } = context;
     if (!peers.isShared || (await peers.claim(`initiated:${devEui}`, claimHoldsMs)) === peers.instance) {
       return serve(devEui);
@@ -67,12 +69,10 @@ export function createInitiatedDownlinks(context: NetworkContext): InitiatedDown
       stopped = true;
       unsubscribe();
       context.alarms.stop();
+      context.pings.stop();
     },
   };
 }
-
-const canBeClassC = (device: DeviceConfig | undefined): device is DeviceConfig =>
-  device !== undefined && !device.disabled && (device.profile.supportsClassC || isVersion11(device.profile.macVersion));
 
 async function step(
   context: NetworkContext,
@@ -81,9 +81,10 @@ async function step(
 ): Promise<"again" | "done"> {
   const loaded = await loadDevice(context, devEui);
   // It was removed or disabled while something waited, and must not come up in every sweep.
-  if (!canBeClassC(device)) return sleepUntil(context, loaded, undefined);
+  if (!mayListen(device)) return sleepUntil(context, loaded, undefined);
   const queue = await context.store.queue(device.devEui);
-  const turn = nextTurn(loaded.state, queue, device.profile, context.clock.nowMs());
+  const leadMs = context.pings.leadMs(loaded.state.active?.heardBy ?? []);
+  const turn = nextTurn(loaded.state, queue, device.profile, context.clock.nowMs(), leadMs);
   switch (turn.kind) {
     case "nothing":
       return sleepUntil(context, loaded, undefined);
@@ -128,7 +129,7 @@ async function timeOut(
   await commitDevice(context, loaded, {
     state: { ...loaded.state, active: session },
     ...(isOver && {
-      events: [ackEvent(originOf(context, device), awaitedAck.queueItemId, false, awaitedAck.fCntDown)],
+      events: [ackEvent(originOf(context, device, active), awaitedAck.queueItemId, false, awaitedAck.fCntDown)],
       queue: [{ kind: "remove", id: awaitedAck.queueItemId }],
     }),
   });
@@ -140,36 +141,37 @@ async function send(
   device: DeviceConfig,
   loaded: LoadedDevice,
   queue: readonly QueueEntry[],
-  { session, window }: Extract<Turn, { kind: "send" }>,
+  { session, target }: Extract<Turn, { kind: "send" }>,
 ): Promise<"again" | "done"> {
   const nowMs = context.clock.nowMs();
+  const window = target.deviceClass === "B" ? target.ping.window : target.window;
   const appSKey = openAppSKey(context.vault, session);
   const plan = planDownlink(session, demandOf(device), queue, [window], appSKey, nowMs);
   if (plan.changes.length > 0) {
     await commitDevice(context, loaded, {
       state: loaded.state,
-      events: plan.dropped.map(dropped => droppedEvent(originOf(context, device), dropped)),
+      events: plan.dropped.map(dropped => droppedEvent(originOf(context, device, session), dropped)),
       queue: plan.changes,
     });
     return "again";
   }
   const { downlink } = plan;
   if (!downlink) return sleepUntil(context, loaded, undefined);
-  if (!session.heardBy?.some(({ gatewayId }) => context.immediate.reaches(gatewayId))) {
-    return unreachable(context, device, loaded, session);
-  }
-  const planned = { ...downlink, session: sessionAfter(session, device, downlink, nowMs) };
+  const canUse = (link: HeardBy): boolean =>
+    target.deviceClass === "B" ? context.pings.canUse(link) : context.immediate.reaches(link.gatewayId);
+  if (!session.heardBy?.some(canUse)) return unreachable(context, device, loaded, session);
+  const planned = { ...downlink, session: sessionAfter(session, device, downlink, target, nowMs) };
   // C16: the counter is durable before the frame leaves.
   const committed = await commitDevice(context, loaded, {
     state: { ...loaded.state, active: planned.session },
-    queue: sentItem(planned, nowMs),
+    queue: sentItem(planned, target.deviceClass === "B" ? target.ping.startsAtMs : nowMs),
   });
   if (!committed) return "again";
-  sendInitiated(context, device, planned, window);
+  sendInitiated(context, device, planned, target);
   return "done";
 }
 
-/** TS001-1.0.4 15: a class C downlink carries no MAC commands; they travel with class A downlinks alone. */
+/** TS001-1.0.4 15: such a downlink carries no MAC commands; they travel with class A downlinks alone. */
 const demandOf = ({ profile }: DeviceConfig): DownlinkDemand => ({
   ack: false,
   answerNeeded: false,
@@ -179,24 +181,33 @@ const demandOf = ({ profile }: DeviceConfig): DownlinkDemand => ({
   confFCnt: 0,
 });
 
-/** While the frame is under way; its outcome makes the times precise. */
-function sessionAfter(before: Session, device: DeviceConfig, downlink: PlannedDownlink, nowMs: number): Session {
+/** While the frame is under way. The end of a ping slot's is known; of another its outcome makes the times precise. */
+function sessionAfter(
+  { pacing }: Session,
+  { profile }: DeviceConfig,
+  { session, item, fCntDown, phyPayload }: PlannedDownlink,
+  target: Target,
+  nowMs: number,
+): Session {
   const untilMs = nowMs + underWayMs;
-  const { item, fCntDown } = downlink;
-  const times = ackTimes(untilMs, device.profile);
-  return {
-    ...downlink.session,
-    pacing: { ...before.pacing, quietUntilMs: untilMs, wakeAtMs: item?.confirmed ? times.timeoutAtMs : untilMs },
+  const times = ackTimes(untilMs, profile, target.deviceClass);
+  const { uplink: _, ...rest } = pacing ?? {};
+  const planned = {
+    ...session,
+    pacing: { ...rest, quietUntilMs: untilMs, wakeAtMs: item?.confirmed ? times.timeoutAtMs : untilMs },
     ...(item?.confirmed && {
       awaitedAck: { queueItemId: item.id, fCntDown, ...times },
       confFCntDown: fCntDown & 0xffff,
     }),
   };
+  return target.deviceClass === "B" ? inPingSlot(planned, target.ping, phyPayload.length, profile, true) : planned;
 }
+
+type HeardBy = NonNullable<Session["heardBy"]>[number];
 
 /**
  * Tried again later, without the use of a counter. Another process may reach what this one does not, so it is reported
- * only once it lasts.
+ * only once it lasts. A device of class B that can have heard no beacon for two hours is taken for one of class A (C50).
  */
 async function unreachable(
   context: NetworkContext,
@@ -204,13 +215,24 @@ async function unreachable(
   loaded: LoadedDevice,
   session: Session,
 ): Promise<"again" | "done"> {
+  const nowMs = context.clock.nowMs();
+  const inClassB = deviceClassOf(session, device.profile) === "B";
+  const { withoutGpsSinceMs = nowMs } = session.classB ?? {};
+  if (inClassB && nowMs - withoutGpsSinceMs >= beaconLessMs) return backToClassA(context, device, loaded, session);
   const failures = (session.pacing?.failures ?? 0) + 1;
-  const wakeAtMs = context.clock.nowMs() + retryDelayMs(failures, longestAwayMs);
-  const text = "No gateway that heard the device can be reached for a downlink";
+  const wakeAtMs = nowMs + retryDelayMs(failures, longestAwayMs);
+  const text = inClassB
+    ? "No gateway that heard the device has GPS time, which downlinks of class B need, and can be reached"
+    : "No gateway that heard the device can be reached for a downlink";
+  const later = {
+    ...session,
+    ...(inClassB && { classB: { withoutGpsSinceMs } }),
+    pacing: { ...session.pacing, failures, wakeAtMs },
+  };
   const committed = await commitDevice(context, loaded, {
-    state: { ...loaded.state, active: { ...session, pacing: { ...session.pacing, failures, wakeAtMs } } },
+    state: { ...loaded.state, active: later },
     ...(failures === reportedFailure && {
-      events: [logEvent(originOf(context, device), "ERROR", "DOWNLINK_GATEWAY", text)],
+      events: [logEvent(originOf(context, device, session), "ERROR", "DOWNLINK_GATEWAY", text)],
     }),
   });
   if (!committed) return "again";
@@ -218,8 +240,17 @@ async function unreachable(
   return "done";
 }
 
-const originOf = (context: NetworkContext, device: DeviceConfig): EventOrigin => ({
-  device,
-  atMs: context.clock.nowMs(),
-  deduplicationId: context.newUuid(),
-});
+/** TS001-1.0.4 10.1: without a beacon the device has gone back by itself; the bit of its next uplink says how it listens. */
+async function backToClassA(
+  context: NetworkContext,
+  device: DeviceConfig,
+  loaded: LoadedDevice,
+  { classB: _, pacing: __, ...session }: Session,
+): Promise<"again"> {
+  const text = "No gateway in reach has had GPS time for two hours: downlinks wait for the device's next uplink";
+  await commitDevice(context, loaded, {
+    state: { ...loaded.state, active: session },
+    events: [logEvent(originOf(context, device, session), "WARNING", "DOWNLINK_GATEWAY", text)],
+  });
+  return "again";
+}

@@ -1,24 +1,17 @@
+import { beaconPeriodMs } from "../../lorawan/class-b.ts";
 import { airtimeUs } from "../../lorawan/phy/airtime.ts";
-import { isVersion11 } from "../../lorawan/version.ts";
+import type { DeviceClass } from "../../platform/state/network-event.ts";
 import type { QueueEntry } from "../../platform/state/store.ts";
 import type { DeviceProfileConfig } from "../ports.ts";
-import { type DeviceState, regionOfSession, type Session } from "../session.ts";
+import type { DeviceState, Session } from "../session.ts";
 import type { OpenUplink } from "../session-record.ts";
+import { isChangingPingSlots, type PingWindow, pingWindowAfter } from "./class-b.ts";
+import { classCWindow, isChangingRx2 } from "./class-c.ts";
+import { deviceClassOf } from "./device-class.ts";
 import { longestTryMs } from "./immediate.ts";
 import type { PlannedDownlink } from "./plan.ts";
 import { decodeQueueItem } from "./queue.ts";
-import { dataWindows, type ReceiveWindow } from "./windows.ts";
-
-/** TS001-1.0.4 15: the profile says it. TS001-1.1 5.13: the device says it with DeviceModeInd. */
-export const isClassC = (session: Session, profile: DeviceProfileConfig): boolean =>
-  isVersion11(session.macVersion) ? session.mac.deviceClass === "C" : profile.supportsClassC;
-
-/** What a class C device listens to whenever it neither sends nor has RX1 open: the parameters of RX2 (C51). */
-export function classCWindow(session: Session): ReceiveWindow | undefined {
-  const { current } = session.mac;
-  const uplink = { frequencyHz: current.rx2FrequencyHz, dataRate: current.dataRate };
-  return dataWindows(regionOfSession(session), current, uplink).find(window => window.name === "RX2");
-}
+import type { ReceiveWindow } from "./windows.ts";
 
 /** After this long without an outcome a frame's process died, and the frame is taken for lost. */
 export const underWayMs = Math.max(longestTryMs + 5_000, 25_000);
@@ -28,11 +21,15 @@ const gapMs = 300;
 const windowMarginMs = 300;
 /** A time further ahead comes from a clock that was set back since. */
 const longestQuietMs = 60_000;
+/** The same for a frame that waits for its ping slot: two slots are less than two beacon periods apart. */
+const longestAheadMs = 2 * beaconPeriodMs;
 /** Between two looks at an answer of class A whose outcome is not there when its windows are over. */
 const outcomeWaitMs = 2_000;
 const mostGateways = 4;
 
 export interface UplinkTraces {
+  /** When the device began to send it. */
+  readonly startedAtMs: number;
   readonly receivedAtMs: number;
   /** Copies that came in time; none when the uplink was late altogether. */
   readonly receptions: OpenUplink["receptions"];
@@ -45,17 +42,22 @@ export interface UplinkTraces {
   readonly hasQueue: boolean;
 }
 
-/** The session with what class C must know of an uplink that has just been answered: who heard it, and when its windows are over. */
+/** The session with what class B and C must know of an uplink that has just been answered: who heard it, and when its windows are over. */
 export function afterUplink(session: Session, traces: UplinkTraces): Session {
-  if (!isClassC(session, traces.profile)) return withoutTraces(session);
+  if (deviceClassOf(session, traces.profile) === "A") return withoutTraces(session);
   const { receptions, joined, downlink } = traces;
-  const quietUntilMs = windowsEndMs(session, traces.receivedAtMs, downlink);
+  const { onAirUntilMs = 0 } = session.pacing ?? {};
+  const isOnAir = traces.receivedAtMs < onAirUntilMs;
+  const endMs = windowsEndMs(session, traces.receivedAtMs, downlink);
+  const quietUntilMs = isOnAir ? Math.max(endMs, afterFrameMs(onAirUntilMs)) : endMs;
   const heardBy = receptions.length > 0 ? strongest(receptions) : session.heardBy;
   return {
     ...session,
     ...(heardBy && { heardBy }),
     pacing: {
       quietUntilMs,
+      uplink: sinceFrame(session, traces.startedAtMs, endMs),
+      ...(isOnAir && { onAirUntilMs }),
       ...(traces.hasQueue && { wakeAtMs: quietUntilMs }),
       ...(joined && { heardSinceJoin: joined.devAddr }),
     },
@@ -63,13 +65,25 @@ export function afterUplink(session: Session, traces: UplinkTraces): Session {
 }
 
 function withoutTraces(session: Session): Session {
-  if (session.pacing === undefined && session.heardBy === undefined) return session;
-  const { pacing: _, heardBy: __, ...rest } = session;
+  if (session.pacing === undefined && session.heardBy === undefined && session.classB === undefined) return session;
+  const { pacing: _, heardBy: __, classB: ___, ...rest } = session;
   return rest;
 }
 
+/** A repeat of the last uplink opens windows again, which the device is left alone in (C51). */
+export function afterRepeat(
+  session: Session,
+  { startedAtMs, receivedAtMs }: Pick<UplinkTraces, "startedAtMs" | "receivedAtMs">,
+  answer: PlannedDownlink | undefined,
+): Session {
+  if (!session.pacing) return session;
+  const endMs = windowsEndMs(session, receivedAtMs, answer);
+  const uplink = sinceFrame(session, startedAtMs, endMs);
+  return { ...session, pacing: { ...session.pacing, quietUntilMs: endMs, uplink } };
+}
+
 /** When the windows after an uplink are over, the frame that may come in one of them included. */
-export function windowsEndMs(session: Session, receivedAtMs: number, downlink: PlannedDownlink | undefined): number {
+function windowsEndMs(session: Session, receivedAtMs: number, downlink: PlannedDownlink | undefined): number {
   const lastOpensUs = (session.mac.current.rx1DelaySeconds + 1) * 1_000_000;
   const frames = (downlink?.windows ?? []).map(
     window => window.delayUs + airtimeUs(window.modulation, downlink?.phyPayload.length ?? 0, { crc: false }),
@@ -77,19 +91,70 @@ export function windowsEndMs(session: Session, receivedAtMs: number, downlink: P
   return receivedAtMs + Math.ceil(Math.max(lastOpensUs, ...frames) / 1000) + windowMarginMs;
 }
 
-export const ackTimes = (endsAtMs: number, profile: DeviceProfileConfig) => ({
+/**
+ * The windows after an uplink that an answer may go in: a class B frame that a gateway already has carries an earlier
+ * counter, so that nothing may leave before it (C20).
+ */
+export function windowsInOrder(
+  { pacing }: Session,
+  windows: readonly ReceiveWindow[],
+  receivedAtMs: number,
+): readonly ReceiveWindow[] {
+  const onAirUntilMs = pacing?.onAirUntilMs ?? 0;
+  const isNear = onAirUntilMs < receivedAtMs + longestQuietMs;
+  return isNear
+    ? windows.filter(({ delayUs }) => receivedAtMs + delayUs / 1000 - windowMarginMs >= onAirUntilMs)
+    : windows;
+}
+
+export const ackTimes = (endsAtMs: number, profile: DeviceProfileConfig, deviceClass: DeviceClass) => ({
   endsAtMs,
-  timeoutAtMs: endsAtMs + profile.classCTimeoutSeconds * 1000,
+  timeoutAtMs: endsAtMs + 1000 * (deviceClass === "B" ? profile.classBTimeoutSeconds : profile.classCTimeoutSeconds),
 });
+
+/** The session while a frame of so many bytes waits for this ping slot; `isHandedOver` once gateways may have it. */
+export function inPingSlot(
+  session: Session,
+  ping: PingWindow,
+  bytes: number,
+  profile: DeviceProfileConfig,
+  isHandedOver: boolean,
+): Session {
+  const endsAtMs = ping.startsAtMs + Math.ceil(airtimeUs(ping.window.modulation, bytes, { crc: false }) / 1000);
+  const times = ackTimes(endsAtMs, profile, "B");
+  const { awaitedAck, pacing } = session;
+  const { onAirUntilMs: _, ...rest } = pacing ?? {};
+  return {
+    ...session,
+    ...(awaitedAck && { awaitedAck: { ...awaitedAck, ...times } }),
+    pacing: {
+      ...rest,
+      quietUntilMs: afterFrameMs(endsAtMs),
+      ...(isHandedOver && { onAirUntilMs: endsAtMs }),
+      wakeAtMs: awaitedAck ? times.timeoutAtMs : endsAtMs + underWayMs,
+    },
+  };
+}
 
 /** When the next frame may follow one that ends then. */
 export const afterFrameMs = (endsAtMs: number): number => endsAtMs + gapMs;
+
+/** Whether a device could not hear a frame in a ping slot, because it sent an uplink meanwhile or had its windows open. */
+export const isMissed = ({ pacing }: Session, startsAtMs: number, endsAtMs: number): boolean =>
+  pacing?.uplink !== undefined && pacing.uplink.fromMs < endsAtMs && startsAtMs < pacing.uplink.untilMs;
+
+/** What is known of uplinks since a frame was sent last, with one more. */
+const sinceFrame = ({ pacing }: Session, fromMs: number, untilMs: number) => ({
+  fromMs: Math.min(fromMs, pacing?.uplink?.fromMs ?? fromMs),
+  untilMs,
+});
 
 function strongest(receptions: OpenUplink["receptions"]): NonNullable<Session["heardBy"]> {
   const best = new Map<string, NonNullable<Session["heardBy"]>[number]>();
   for (const { rxInfo, snrDb } of receptions) {
     const known = best.get(rxInfo.gatewayId);
-    const link = { gatewayId: rxInfo.gatewayId, snrDb, rssiDbm: rxInfo.rssi ?? 0 };
+    const hasGpsTime = rxInfo.timeSinceGpsEpoch !== undefined;
+    const link = { gatewayId: rxInfo.gatewayId, snrDb, rssiDbm: rxInfo.rssi ?? 0, ...(hasGpsTime && { hasGpsTime }) };
     if (!known || snrDb > known.snrDb) best.set(rxInfo.gatewayId, link);
   }
   return [...best.values()]
@@ -97,7 +162,7 @@ function strongest(receptions: OpenUplink["receptions"]): NonNullable<Session["h
     .slice(0, mostGateways);
 }
 
-/** What of a class C device's queue an answer to its uplink may carry. */
+/** What of the queue of a class B or C device an answer to its uplink may carry. */
 export interface AnswerableQueue {
   readonly queue: readonly QueueEntry[];
   /** Something waits that the answer must not carry. */
@@ -114,34 +179,39 @@ export function answerableQueue(session: Session, queue: readonly QueueEntry[], 
   return confirmedAt < 0 ? { queue, moreWaits: false } : { queue: queue.slice(0, confirmedAt), moreWaits: true };
 }
 
-/** True for an unconfirmed item that was sent not long ago: it leaves the queue with the outcome. */
+/** True for an unconfirmed item that was sent not long ago, or is to be in a ping slot: it leaves the queue with the outcome. */
 function isUnderWay(queue: readonly QueueEntry[], nowMs: number): boolean {
   const first = queue[0] && decodeQueueItem(queue[0].value);
   if (!first?.sent || first.confirmed) return false;
-  return first.sent.atMs <= nowMs && nowMs < first.sent.atMs + underWayMs;
+  return first.sent.atMs <= nowMs + longestAheadMs && nowMs < first.sent.atMs + underWayMs;
 }
 
-const rxParamSetupReq = "05";
-
-/** RXParamSetupReq is on its way: until the device has answered it, nobody knows where it listens. */
-const isChangingRx2 = ({ mac }: Session): boolean => mac.pending.some(command => command.startsWith(rxParamSetupReq));
-
-/** What a class C device needs next. */
+/** What a device of class B or C needs next. */
 export type Turn =
   | { readonly kind: "nothing" }
   | { readonly kind: "wait"; readonly untilMs: number }
   | { readonly kind: "timed-out" }
-  | { readonly kind: "send"; readonly session: Session; readonly window: ReceiveWindow };
+  | { readonly kind: "send"; readonly session: Session; readonly target: Target };
 
-/** Pure. */
+/** Where a frame goes that answers no uplink. */
+export type Target =
+  | { readonly deviceClass: "B"; readonly ping: PingWindow }
+  | { readonly deviceClass: "C"; readonly window: ReceiveWindow };
+
+/**
+ * Pure.
+ * @param leadMs how long before its ping slot a frame is handed to a gateway; those in less than half of it are let pass.
+ */
 export function nextTurn(
   { active, joined, open }: DeviceState,
   queue: readonly QueueEntry[],
   profile: DeviceProfileConfig,
   nowMs: number,
+  leadMs: number,
 ): Turn {
+  const deviceClass = active ? deviceClassOf(active, profile) : "A";
   // An uplink that waits for more copies takes the item itself, and looks at what is left.
-  if (!active || open || !isClassC(active, profile)) return { kind: "nothing" };
+  if (!active || open || deviceClass === "A") return { kind: "nothing" };
   const { awaitedAck, pacing, heardBy } = active;
   if (awaitedAck) {
     const untilMs = awaitedAck.timeoutAtMs;
@@ -152,10 +222,22 @@ export function nextTurn(
   if (queue.length === 0 || !heardBy?.length) return { kind: "nothing" };
   // The device has joined again, as far as anyone knows: its first uplink will say under which keys it listens (C31).
   if (joined && pacing?.heardSinceJoin !== joined.devAddr) return { kind: "nothing" };
-  if (isChangingRx2(active)) return { kind: "nothing" };
   const quietUntilMs = pacing?.quietUntilMs ?? 0;
   if (nowMs < quietUntilMs && quietUntilMs < nowMs + longestQuietMs) return { kind: "wait", untilMs: quietUntilMs };
   if (isUnderWay(queue, nowMs)) return { kind: "wait", untilMs: nowMs + outcomeWaitMs };
-  const window = classCWindow(active);
-  return window ? { kind: "send", session: active, window } : { kind: "nothing" };
+  return deviceClass === "B" ? turnOfClassB(active, profile, nowMs, leadMs) : turnOfClassC(active);
+}
+
+function turnOfClassC(session: Session): Turn {
+  const window = isChangingRx2(session) ? undefined : classCWindow(session);
+  return window ? { kind: "send", session, target: { deviceClass: "C", window } } : { kind: "nothing" };
+}
+
+function turnOfClassB(session: Session, profile: DeviceProfileConfig, nowMs: number, leadMs: number): Turn {
+  const ping = isChangingPingSlots(session) ? undefined : pingWindowAfter(session, profile, nowMs + leadMs / 2);
+  if (!ping) return { kind: "nothing" };
+  const handOverAtMs = ping.startsAtMs - leadMs;
+  return nowMs < handOverAtMs
+    ? { kind: "wait", untilMs: handOverAtMs }
+    : { kind: "send", session, target: { deviceClass: "B", ping } };
 }

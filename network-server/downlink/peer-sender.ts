@@ -1,5 +1,6 @@
 import Type, { type Static, type TSchema } from "typebox";
 import { Compile } from "typebox/compile";
+import { gpsMsOf } from "../../lorawan/gps-time.ts";
 import type { GatewayId } from "../../lorawan/ids.ts";
 import { type Clock, sleep } from "../../platform/clock.ts";
 import type { Peers } from "../../platform/peers/peers.ts";
@@ -10,6 +11,7 @@ import type { DownlinkPriority } from "./duty-cycle.ts";
 import {
   type Channel,
   type GatewaySender,
+  type GpsTimedFrame,
   type LocalSender,
   longestWaitMs,
   type PromptFrame,
@@ -26,7 +28,7 @@ export interface PeerSenderOptions {
   readonly clock: Clock;
 }
 
-const topics = { timed: "send-timed", prompt: "send-prompt" };
+const topics = { timed: "send-timed", prompt: "send-prompt", gps: "send-at-gps" };
 
 /** A gateway answers within 2 s of the frame's time, and both ways between the servers take time. */
 const longestAnswerMs = 3_000;
@@ -41,14 +43,14 @@ const timedRecord = parserOf(
     reception: receptionRecord,
   }),
 );
-const promptRecord = parserOf(
-  Type.Object({
-    downlinkId: Type.Integer(),
-    phyPayload: base64,
-    gatewayId: Type.Unsafe<GatewayId>(Type.String()),
-    channel: Type.Unsafe<Channel>(Type.Object({ frequencyHz: Type.Number() })),
-  }),
-);
+const promptFields = {
+  downlinkId: Type.Integer(),
+  phyPayload: base64,
+  gatewayId: Type.Unsafe<GatewayId>(Type.String()),
+  channel: Type.Unsafe<Channel>(Type.Object({ frequencyHz: Type.Number() })),
+};
+const promptRecord = parserOf(Type.Object(promptFields));
+const gpsRecord = parserOf(Type.Object({ ...promptFields, gpsTimeMs: Type.Number() }));
 const resultRecord = parserOf(
   Type.Union([
     Type.Object({ kind: Type.Literal("sent"), endsInMs: Type.Optional(Type.Number()) }),
@@ -86,8 +88,13 @@ export function createPeerSender({
       reception: toReceptionRecord(reception, peers.instance),
     };
     const startsInMs = (reception.receivedAtUs + window.delayUs - clock.monotonicUs()) / 1000;
-    const result = await ask(instance, topics.timed, question, Math.max(0, startsInMs) + longestAnswerMs);
-    return result.kind === "sent" || result.kind === "failed" ? result : { kind: "failed", reason: "INTERNAL_ERROR" };
+    return timedResult(await ask(instance, topics.timed, question, Math.max(0, startsInMs) + longestAnswerMs));
+  }
+
+  async function sendAtGps(instance: string, frame: GpsTimedFrame): Promise<TimedResult> {
+    const question = { ...frame, phyPayload: Buffer.from(frame.phyPayload).toString("base64") };
+    const startsInMs = frame.gpsTimeMs - gpsMsOf(clock.nowMs());
+    return timedResult(await ask(instance, topics.gps, question, Math.max(0, startsInMs) + longestAnswerMs));
   }
 
   async function sendPrompt(
@@ -115,6 +122,10 @@ export function createPeerSender({
       const heard = fromReceptionRecord(reception, peers.instance, clock);
       return JSON.stringify(await local.sendTimed({ ...rest, phyPayload: bytesOf(phyPayload), reception: heard }));
     }),
+    peers.onAsked(topics.gps, async text => {
+      const { phyPayload, ...rest } = gpsRecord(text);
+      return JSON.stringify(await local.sendAtGps({ ...rest, phyPayload: bytesOf(phyPayload) }));
+    }),
     peers.onAsked(topics.prompt, async text => {
       const { phyPayload, ...rest } = promptRecord(text);
       return JSON.stringify(await local.tryPrompt({ ...rest, phyPayload: bytesOf(phyPayload) }));
@@ -124,6 +135,12 @@ export function createPeerSender({
   return {
     reaches: gatewayId => places.elsewhere(gatewayId) !== undefined || local.reaches(gatewayId),
     reservedUs: gatewayId => (places.elsewhere(gatewayId) === undefined ? local.reservedUs(gatewayId) : 0),
+    hasGpsTime: gatewayId => (places.elsewhere(gatewayId) === undefined ? local.hasGpsTime(gatewayId) : undefined),
+    leadMs: gatewayId => (places.elsewhere(gatewayId) === undefined ? local.leadMs(gatewayId) : 0),
+    sendAtGps(frame) {
+      const instance = places.elsewhere(frame.gatewayId);
+      return instance === undefined ? local.sendAtGps(frame) : sendAtGps(instance, frame);
+    },
     sendTimed(frame) {
       const instance = places.elsewhere(frame.reception.gatewayId);
       return instance === undefined ? local.sendTimed(frame) : sendTimed(instance, frame);
@@ -137,6 +154,9 @@ export function createPeerSender({
     },
   };
 }
+
+const timedResult = (result: Result): TimedResult =>
+  result.kind === "sent" || result.kind === "failed" ? result : { kind: "failed", reason: "INTERNAL_ERROR" };
 
 const bytesOf = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, "base64"));
 

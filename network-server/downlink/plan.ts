@@ -92,7 +92,7 @@ export function planDownlink(
 }
 
 /** MHDR, FHDR without FOpts, FPort and MIC: what a frame has beyond N bytes of FOpts and FRMPayload. */
-const frameOverhead = 1 + 7 + 1 + 4;
+export const frameOverhead = 1 + 7 + 1 + 4;
 
 interface Content {
   readonly fOpts: Uint8Array;

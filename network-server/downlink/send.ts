@@ -2,6 +2,7 @@ import type { NetworkEvent } from "../../platform/state/network-event.ts";
 import type { QueueChange } from "../../platform/state/store.ts";
 import type { NetworkContext } from "../context.ts";
 import { updateDevice } from "../device-documents.ts";
+import { originOf } from "../event-origin.ts";
 import { logEvent, txAckEvent } from "../events.ts";
 import type { Reception } from "../gateway/types.ts";
 import type { DeviceConfig } from "../ports.ts";
@@ -51,7 +52,7 @@ async function settle(
 ): Promise<void> {
   const { item, fCntDown } = downlink;
   if (!item && outcome.kind === "sent") return;
-  const origin = { device, atMs: context.clock.nowMs(), deduplicationId: context.newUuid() };
+  const origin = originOf(context, device, downlink.session);
   const event: NetworkEvent =
     outcome.kind === "sent"
       ? txAckEvent(origin, downlinkId, item?.id, fCntDown, outcome)

@@ -1,10 +1,10 @@
 import type { MacParameters } from "../../lorawan/mac/state.ts";
 import type { JoinChannel, Modulation, Region, SubBand } from "../../lorawan/region/region.ts";
 
-/** A time and a channel in which a class A device listens after an uplink. */
+/** A time and a channel in which a device listens: of class A after an uplink, of class B in a ping slot too. */
 export interface ReceiveWindow {
-  readonly name: "RX1" | "RX2";
-  /** From the end of the uplink. */
+  readonly name: "RX1" | "RX2" | "ping slot";
+  /** From the end of the uplink; 0 for a ping slot, which has a time of its own. */
   readonly delayUs: number;
   readonly frequencyHz: number;
   readonly modulation: Modulation;

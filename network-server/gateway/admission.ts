@@ -13,3 +13,11 @@ export interface PendingAdmission {
   readonly kind: "pending";
   readonly decided: Promise<Admission>;
 }
+
+export const refusalCounters: Readonly<Record<RefusalReason, string>> = {
+  unknown: "unknown_gateway",
+  disabled: "disabled_gateway",
+  source: "wrong_source",
+  rate: "rate_limit",
+  lookup: "lookup_failed",
+};

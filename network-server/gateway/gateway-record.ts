@@ -25,6 +25,7 @@ export interface GatewayRecord {
   pinnedAddress: string | undefined;
   returnPath: GatewayStatus["returnPath"];
   location: GatewayStatus["location"];
+  gps: GatewayStatus["gps"];
   roundTripsMs: number[];
   /** Median of the above. */
   roundTripMs: number | undefined;
@@ -56,6 +57,7 @@ export function newRecord(gatewayId: GatewayId, source: SourceAddress, nowMs: nu
     pinnedAddress: undefined,
     returnPath: undefined,
     location: undefined,
+    gps: undefined,
     roundTripsMs: [],
     roundTripMs: undefined,
     uplinks: 0,
@@ -97,6 +99,7 @@ export function statusOf(record: GatewayRecord, online: boolean): GatewayStatus 
     ...(record.returnPath === undefined ? {} : { returnPath: record.returnPath }),
     ...(roundTripMs === undefined ? {} : { roundTripMs }),
     ...(location === undefined ? {} : { location }),
+    ...(record.gps === undefined ? {} : { gps: record.gps }),
     counts: {
       uplinks: record.uplinks,
       downlinks: record.downlinks,
@@ -127,6 +130,7 @@ const statusSchema = Type.Object({
   ),
   roundTripMs: Type.Optional(Type.Number()),
   location: Type.Optional(Type.Object({ latitude: Type.Number(), longitude: Type.Number(), altitude: Type.Number() })),
+  gps: Type.Optional(Type.Object({ hasTime: Type.Boolean(), atMs: Type.Number() })),
   counts: Type.Object({ uplinks: count, downlinks: count, downlinkFailures: count, refused: count }),
   lastStatistics: Type.Optional(Type.Record(Type.String(), Type.Union([Type.String(), Type.Number()]))),
 });
@@ -158,6 +162,7 @@ export function restoredRecord(status: GatewayStatus, nowUs: number): GatewayRec
     pinnedAddress: status.pinnedAddress,
     returnPath: status.returnPath,
     location: status.location,
+    gps: status.gps,
     roundTripsMs: status.roundTripMs === undefined ? [] : [status.roundTripMs],
     roundTripMs: status.roundTripMs,
     ...status.counts,

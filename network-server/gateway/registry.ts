@@ -3,7 +3,7 @@ import type { Clock } from "../../platform/clock.ts";
 import type { Log } from "../../platform/log.ts";
 import type { Metrics } from "../../platform/metrics.ts";
 import type { Catalog, GatewayConfig } from "../ports.ts";
-import type { Admission, PendingAdmission, RefusalReason } from "./admission.ts";
+import { type Admission, type PendingAdmission, type RefusalReason, refusalCounters } from "./admission.ts";
 import { addRoundTrip, type GatewayRecord, newRecord, restoredRecord, statusOf } from "./gateway-record.ts";
 import { createNewestMap, type NewestMap } from "./newest-map.ts";
 import { onlineTimeoutMs } from "./online.ts";
@@ -27,6 +27,8 @@ export interface GatewayRegistry {
   recordUplinks(gatewayId: GatewayId, uplinks: number): void;
   recordDownlink(gatewayId: GatewayId, sent: boolean): void;
   recordRoundTrip(gatewayId: GatewayId, milliseconds: number): void;
+  /** Whether the gateway gave GPS time with what it heard, or would have needed it and refused. */
+  recordGpsTime(gatewayId: GatewayId, hasTime: boolean): void;
   /** Median of those recorded last. */
   roundTripMs(gatewayId: GatewayId): number | undefined;
   recordStatistics(
@@ -72,14 +74,6 @@ interface Lookup {
   /** Undefined: no answer could be had. */
   answered: Promise<GatewayConfig | null | undefined>;
 }
-
-const refusalCounters: Readonly<Record<RefusalReason, string>> = {
-  unknown: "unknown_gateway",
-  disabled: "disabled_gateway",
-  source: "wrong_source",
-  rate: "rate_limit",
-  lookup: "lookup_failed",
-};
 
 class Registry implements GatewayRegistry {
   readonly #options: GatewayRegistryOptions;
@@ -160,6 +154,11 @@ class Registry implements GatewayRegistry {
   recordDownlink(gatewayId: GatewayId, sent: boolean): void {
     const record = this.#touched(gatewayId);
     if (record) record[sent ? "downlinks" : "downlinkFailures"] += 1;
+  }
+
+  recordGpsTime(gatewayId: GatewayId, hasTime: boolean): void {
+    const record = this.#touched(gatewayId);
+    if (record) record.gps = { hasTime, atMs: this.#options.clock.nowMs() };
   }
 
   recordRoundTrip(gatewayId: GatewayId, milliseconds: number): void {

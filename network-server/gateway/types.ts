@@ -82,6 +82,8 @@ export interface GatewayTransport {
   transmit(transmission: Transmission): Promise<TransmissionOutcome>;
   /** How long before its time a downlink must leave here to reach this gateway in time; absent where nobody knows. */
   leadMs?(gatewayId: GatewayId): number;
+  /** Whether the gateway has GPS time (C47), by the last frame that it heard or refused; undefined before either. */
+  hasGpsTime?(gatewayId: GatewayId): boolean | undefined;
 }
 
 /** The state the server keeps of each gateway, known or not; JSON in the state store. */
@@ -108,6 +110,8 @@ export interface GatewayStatus {
   /** Median of recent PULL_RESP to TX_ACK times. */
   readonly roundTripMs?: number;
   readonly location?: { readonly latitude: number; readonly longitude: number; readonly altitude: number };
+  /** Whether it had GPS time when it showed that last, and when that was. */
+  readonly gps?: { readonly hasTime: boolean; readonly atMs: number };
   /** Totals since the first packet. */
   readonly counts: {
     readonly uplinks: number;

@@ -15,6 +15,7 @@ import type { Region } from "../../lorawan/region/region.ts";
 import { isVersion11 } from "../../lorawan/version.ts";
 import { type AdrDecision, type AdrInput, adrHistoryLength } from "../adr/adr.ts";
 import type { RegionConfig } from "../config.ts";
+import { withClassBit } from "../downlink/class-b.ts";
 import { linkMarginDb } from "../link-margin.ts";
 import type { DeviceProfileConfig } from "../ports.ts";
 import { personalisedMacState } from "../region-config.ts";
@@ -73,7 +74,7 @@ export function readUplink(
   const adr = adrRecordAfter(session, frame, facts, mac);
   return {
     session: {
-      ...withAdrSince(session, adr.since),
+      ...withAdrSince(withClassBit(session, frame.classB && profile.supportsClassB), adr.since),
       mac,
       adrHistory: adr.history,
       lastUplinkAtMs: facts.receivedAtMs,
@@ -102,7 +103,7 @@ export function applyUplink(
   region: Region,
   regionConfig: RegionConfig,
 ): AppliedUplink {
-  const wanted = networkWishes(read.session, adrDecision, region, regionConfig, channelIndex, read.announcesClassB);
+  const wanted = networkWishes(read, adrDecision, region, regionConfig, channelIndex);
   const requests = requestsFor(read.session.mac, wanted, read.macContext);
   return { ...read, requests, ...(adrDecision && { adrDecision }) };
 }
@@ -126,9 +127,15 @@ function macContextOf(
       endGpsTimeMs: facts.gpsTimeMs ?? gpsMsOf(facts.endedAtMs),
     },
     deviceStatusIntervalSeconds: profile.deviceStatusIntervalSeconds,
+    pingSlots: pingSlotsOf(profile),
     ...(isPersonalised11(session) && { builtWith: personalisedMacState(region, profile).current }),
   };
 }
+
+const pingSlotsOf = ({ pingSlotFrequencyHz, pingSlotDataRate }: DeviceProfileConfig) => ({
+  ...(pingSlotFrequencyHz !== undefined && { pingSlotFrequencyHz }),
+  ...(pingSlotDataRate !== undefined && { pingSlotDataRate }),
+});
 
 /** TS001-1.1 5.1 and 5.10: ResetInd is for devices that never joined, RekeyInd for the others. */
 const isPersonalised11 = (session: Session): boolean =>

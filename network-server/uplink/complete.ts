@@ -9,7 +9,8 @@ import type { QueueChange } from "../../platform/state/store.ts";
 import { decideAdr } from "../adr/decide.ts";
 import type { NetworkContext } from "../context.ts";
 import { commitDevice, loadDevice } from "../device-documents.ts";
-import { afterUplink, answerableQueue, isClassC } from "../downlink/pacing.ts";
+import { deviceClassOf } from "../downlink/device-class.ts";
+import { afterUplink, answerableQueue, windowsInOrder } from "../downlink/pacing.ts";
 import { type DownlinkPlan, planDownlink } from "../downlink/plan.ts";
 import { sendPlanned, sentItem } from "../downlink/send.ts";
 import { dataWindows } from "../downlink/windows.ts";
@@ -85,20 +86,27 @@ async function complete(
   const read = readUplink(active, frame, facts, region, regionConfig, device.profile);
   const adrDecision = await decideAdr(context.adrScripts, device, read.session, read.adrInput);
   const applied = applyUplink(read, adrDecision, facts, region, regionConfig);
-  const origin: EventOrigin = { device, atMs: open.receivedAtMs, deduplicationId: open.deduplicationId };
+  const startedAtMs = open.receivedAtMs - airtimeMsOf(open, region);
+  const origin: EventOrigin = {
+    device,
+    atMs: open.receivedAtMs,
+    deduplicationId: open.deduplicationId,
+    deviceClass: deviceClassOf(applied.session, device.profile),
+  };
   const acknowledged = judgeAck(
     applied.session,
     frame,
     await context.store.queue(device.devEui),
     device.profile.confirmedDownlinkRetries,
     () => ({ ...origin, deduplicationId: context.newUuid() }),
-    open.receivedAtMs - airtimeMsOf(open, region),
+    startedAtMs,
   );
   const plan = isAnswerable(receptions) ? planAnswer(context, acknowledged, frame, applied, heard, device) : noAnswer;
   return {
     applied,
     plan,
     session: afterUplink(sessionAfter(acknowledged.session, plan, context.clock.nowMs()), {
+      startedAtMs,
       receivedAtMs: open.receivedAtMs,
       receptions: receptions.some(isLate) ? receptions.filter(copy => !isLate(copy)).map(summaryOf) : heard.receptions,
       downlink: plan.downlink,
@@ -161,8 +169,12 @@ function planAnswer(
   const isSilent = !frame.confirmed && !answerNeeded && answers.length === 0 && requests.length === 0;
   if (isSilent && queue.length === 0) return noAnswer;
   const nowMs = context.clock.nowMs();
-  const inClassC = isClassC(session, device.profile);
-  const answerable = inClassC ? answerableQueue(session, queue, nowMs) : { queue, moreWaits: false };
+  const listens = deviceClassOf(session, device.profile) !== "A";
+  const answerable = listens ? answerableQueue(session, queue, nowMs) : { queue, moreWaits: false };
+  const windows = dataWindows(regionOfSession(session), session.mac.current, {
+    frequencyHz: heard.txInfo.frequency,
+    dataRate: heard.dataRate,
+  });
   return planDownlink(
     session,
     {
@@ -175,10 +187,7 @@ function planAnswer(
       moreWaits: answerable.moreWaits,
     },
     answerable.queue,
-    dataWindows(regionOfSession(session), session.mac.current, {
-      frequencyHz: heard.txInfo.frequency,
-      dataRate: heard.dataRate,
-    }),
+    windowsInOrder(session, windows, heard.receivedAtMs),
     openAppSKey(context.vault, session),
     nowMs,
   );

@@ -4,6 +4,7 @@ import type { DataFrame } from "../../lorawan/phy/frame.ts";
 import { createSerial } from "../../platform/serial.ts";
 import type { NetworkContext } from "../context.ts";
 import { commitDevice, loadByDevAddr, loadDevice } from "../device-documents.ts";
+import { originOf } from "../event-origin.ts";
 import { logEvent } from "../events.ts";
 import type { FrameFacts } from "../frame-trace.ts";
 import type { Reception } from "../gateway/types.ts";
@@ -256,7 +257,7 @@ const hexOf = (bytes: Uint8Array): string =>
 
 const counterResetEvent = (context: NetworkContext, device: DeviceConfig, session: Session, fCnt: number) =>
   logEvent(
-    { device, atMs: context.clock.nowMs(), deduplicationId: context.newUuid() },
+    originOf(context, device, session),
     "WARNING",
     "UPLINK_F_CNT_RESET",
     "The device began again at a lower frame counter, as its settings allow",
@@ -271,7 +272,7 @@ async function report(
   verdict: Extract<Verdict<Known>, { kind: "replay" | "counter-reset" }>,
 ): Promise<"done" | "conflict"> {
   const { loaded, config } = verdict.device;
-  const origin = { device: config, atMs: context.clock.nowMs(), deduplicationId: context.newUuid() };
+  const origin = originOf(context, config, loaded.state.active ?? loaded.state.joined);
   const details = { dev_addr: frame.devAddr, f_cnt: String(verdict.fCnt) };
   const event =
     verdict.kind === "replay"

@@ -21,6 +21,8 @@ export interface Assignment {
   readonly devAddr: DevAddr;
   readonly region: RegionName;
   readonly regionConfigId: string;
+  /** Where the device's ping slots depend on it. */
+  readonly joinChannelHz?: number;
   /** As the device has it once it has read the Join-Accept (C30). */
   readonly mac: MacState;
 }

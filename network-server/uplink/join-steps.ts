@@ -9,7 +9,8 @@ import type { NetworkContext } from "../context.ts";
 import { updateDevice } from "../device-documents.ts";
 import { answerFacts } from "../downlink/transmit.ts";
 import type { ReceiveWindow } from "../downlink/windows.ts";
-import { type EventOrigin, joinEvent, logEvent } from "../events.ts";
+import { originOf } from "../event-origin.ts";
+import { joinEvent, logEvent } from "../events.ts";
 import type { Reception } from "../gateway/types.ts";
 import type { DeviceConfig } from "../ports.ts";
 import type { NetworkParameters } from "../region-config.ts";
@@ -139,12 +140,6 @@ function joinAcceptOf({ PHYPayload }: JoinServerAnswer): Uint8Array | undefined 
   return !(frame instanceof FrameError) && frame.kind === "join-accept" ? phyPayload : undefined;
 }
 
-export const originOf = (context: NetworkContext, device: DeviceConfig): EventOrigin => ({
-  device,
-  atMs: context.clock.nowMs(),
-  deduplicationId: context.newUuid(),
-});
-
 /** Tells the device's owner why it does not get in. */
 export async function explain(
   context: NetworkContext,
@@ -160,7 +155,7 @@ export async function explain(
 
 /** The new keys beside the old session, which lives until the first uplink under them (C31). */
 export async function keepJoined(context: NetworkContext, device: DeviceConfig, session: Session): Promise<void> {
-  const event = joinEvent(originOf(context, device), session);
+  const event = joinEvent(originOf(context, device, session), session);
   await updateDevice(context, device.devEui, ({ state }) => ({
     state: { ...state, ...(state.active && { active: withoutOrder(state.active) }), joined: session },
     events: [event],

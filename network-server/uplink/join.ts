@@ -89,6 +89,7 @@ export function createJoins(context: NetworkContext, guard: JoinGuard) {
         devAddr,
         region: radio.region.name,
         regionConfigId: radio.regionConfigId,
+        ...(radio.region.pingSlot.frequenciesHz.length === 0 && { joinChannelHz: radio.channel.uplinkFrequencyHz }),
         mac: start.mac,
       },
     });

@@ -158,7 +158,14 @@ function planRejoin(
       DevAddr: devAddr,
       ...after.settings,
     },
-    assignment: { joinEui, devAddr, region: profile.region, regionConfigId: config.id, mac: after.mac },
+    assignment: {
+      joinEui,
+      devAddr,
+      region: profile.region,
+      regionConfigId: config.id,
+      ...(session?.joinChannelHz !== undefined && { joinChannelHz: session.joinChannelHz }),
+      mac: after.mac,
+    },
     windows: windowsOf(region, session, heard),
   };
 }

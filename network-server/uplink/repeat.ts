@@ -1,6 +1,7 @@
+import { airtimeUs } from "../../lorawan/phy/airtime.ts";
 import type { NetworkContext } from "../context.ts";
 import { updateDevice } from "../device-documents.ts";
-import { windowsEndMs } from "../downlink/pacing.ts";
+import { afterRepeat, windowsInOrder } from "../downlink/pacing.ts";
 import { type PlannedDownlink, planDownlink } from "../downlink/plan.ts";
 import { sendPlanned } from "../downlink/send.ts";
 import { dataWindows } from "../downlink/windows.ts";
@@ -37,7 +38,8 @@ export async function acknowledgeRepeat(
     const region = regionOfSession(session);
     const dataRate = first && region.dataRateOf(first.modulation, "up");
     if (!first || dataRate === undefined) return undefined;
-    const windows = dataWindows(region, session.mac.current, { frequencyHz: first.frequencyHz, dataRate });
+    const heard = { frequencyHz: first.frequencyHz, dataRate };
+    const windows = windowsInOrder(session, dataWindows(region, session.mac.current, heard), first.receivedAtMs);
     const adr = device.profile.adrAlgorithm !== "none";
     const content = { ack: true, answerNeeded: true, answers: [], requests: [], moreWaits };
     const demand = { ...content, adr, confFCnt: fCnt & 0xffff };
@@ -45,7 +47,7 @@ export async function acknowledgeRepeat(
   }
 }
 
-/** A repeat that is not answered opens windows all the same, which a class C device is left alone in (C51). */
+/** A repeat that is not answered opens windows all the same, which a device of class B or C is left alone in (C51). */
 export async function noteRepeat(context: NetworkContext, device: DeviceConfig, first: Reception): Promise<void> {
   if (isLate(first)) return;
   await updateDevice(context, device.devEui, ({ state }) =>
@@ -54,9 +56,8 @@ export async function noteRepeat(context: NetworkContext, device: DeviceConfig, 
 }
 
 function leftAlone(session: Session, repeat: Reception | undefined, answer: PlannedDownlink | undefined): Session {
-  if (!session.pacing || !repeat) return session;
-  return {
-    ...session,
-    pacing: { ...session.pacing, quietUntilMs: windowsEndMs(session, repeat.receivedAtMs, answer) },
-  };
+  if (!repeat) return session;
+  const { receivedAtMs, modulation, phyPayload } = repeat;
+  const startedAtMs = receivedAtMs - airtimeUs(modulation, phyPayload.length, { crc: true }) / 1000;
+  return afterRepeat(session, { startedAtMs, receivedAtMs }, answer);
 }

@@ -1,3 +1,4 @@
+import type { MacContext } from "../../lorawan/mac/engine.ts";
 import type { MacState, WantedMacParameters } from "../../lorawan/mac/state.ts";
 import type { Region } from "../../lorawan/region/region.ts";
 import { isVersion11 } from "../../lorawan/version.ts";
@@ -12,19 +13,24 @@ import { wishes11 } from "../wishes11.ts";
 const known = new WeakMap<RegionConfig, Map<string, WantedMacParameters>>();
 const maxKnown = 4096;
 
+/** What of an uplink that has been read the wishes depend on. */
+interface Announced {
+  readonly session: Pick<Session, "mac" | "macVersion">;
+  readonly announcesClassB: boolean;
+  readonly macContext: Pick<MacContext, "pingSlots">;
+}
+
 /**
  * What the operator's configuration and ADR want of a device. The same wishes are the same object, so that the MAC layer
  * sees at a glance what it has answered before.
  * @param channelIndex number of the channel that the uplink came on.
- * @param isClassB the device has announced class B.
  */
 export function networkWishes(
-  { mac, macVersion }: Pick<Session, "mac" | "macVersion">,
+  { session: { mac, macVersion }, announcesClassB: isClassB, macContext: { pingSlots } }: Announced,
   adrDecision: AdrDecision | undefined,
   region: Region,
   regionConfig: RegionConfig,
   channelIndex: number,
-  isClassB: boolean,
 ): WantedMacParameters {
   // The profile may have moved to another region, and the device has not joined there yet.
   const isHere = regionConfig.region === region.name;
@@ -32,7 +38,9 @@ export function networkWishes(
   const rx2Hz = ownRx2Hz(region, mac.current.rx2FrequencyHz);
   const { dataRate, txPowerIndex, nbTrans } = adrDecision?.wanted ?? {};
   const is11 = isVersion11(macVersion);
-  const key = `${region.revision} ${isHere} ${heardOn} ${rx2Hz} ${is11} ${isClassB} ${dataRate} ${txPowerIndex} ${nbTrans}`;
+  // What a device was built with is no wish, but whether a wish is met depends on it.
+  const built = isClassB && pingSlots ? `${pingSlots.pingSlotFrequencyHz} ${pingSlots.pingSlotDataRate}` : "";
+  const key = `${built} ${region.revision} ${isHere} ${heardOn} ${rx2Hz} ${is11} ${isClassB} ${dataRate} ${txPowerIndex} ${nbTrans}`;
   const ofConfig = known.get(regionConfig) ?? new Map<string, WantedMacParameters>();
   known.set(regionConfig, ofConfig);
   const found = ofConfig.get(key);

@@ -59,7 +59,7 @@ export interface UplinkFrameRecord extends FrameBase {
 /** One try to send a frame through one gateway. */
 export interface FrameAttempt {
   readonly gatewayId: GatewayId;
-  /** `RX1`, `RX2`, or `immediately` for a device that listens all the time. */
+  /** `RX1`, `RX2`, `ping slot`, or `immediately` for a device that listens all the time. */
   readonly window: string;
   /** `OK`, or the code with which the gateway or the server's own timeline declined. */
   readonly status: string;

@@ -7,12 +7,17 @@ import type { ApplicationId, DevAddr, DevEui, GatewayId } from "../../lorawan/id
  */
 export type NetworkEvent = UplinkEvent | JoinEvent | AckEvent | TxAckEvent | LogEvent | StatusEvent;
 
+/** How a device listens: after its uplinks, in ping slots too, or all the time. */
+export type DeviceClass = "A" | "B" | "C";
+
 interface EventBase {
   /** UUID, the same for every delivery of this event. */
   readonly deduplicationId: string;
   readonly time: string;
   readonly devEui: DevEui;
   readonly applicationId: ApplicationId;
+  /** How the device listened then, where that is known. */
+  readonly deviceClass?: DeviceClass;
 }
 
 /** What the network server knows of a session's AppSKey. With neither it is known to the device and its Join Server alone. */

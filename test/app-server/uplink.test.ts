@@ -110,6 +110,18 @@ describe("events in the contract's JSON", () => {
     });
   });
 
+  test("with the class that the device had then, if that is known", async () => {
+    const record = { kind: "join", ...base, devAddr, regionConfigId: "eu868" } as const;
+    const device = directoryDevice();
+    const classes: unknown[] = [];
+    for (const deviceClass of ["C", "B", "A", undefined, "B"] as const) {
+      const json = await jsonOf({ ...record, ...(deviceClass && { deviceClass }) }, device);
+      classes.push(json);
+    }
+    const named = ["CLASS_C", "CLASS_B", "CLASS_A", documentedDeviceInfo.deviceClassEnabled, "CLASS_B"];
+    expect(classes).toMatchObject(named.map(deviceClassEnabled => ({ deviceInfo: { deviceClassEnabled } })));
+  });
+
   test("ack", async () => {
     const queueItemId = "62c4dbae-1d3c-4d3d-9a39-0b2e6e0a4c61";
     expect(await jsonOf({ kind: "ack", ...base, queueItemId, acknowledged: false, fCntDown: 0 })).toEqual({

@@ -54,6 +54,7 @@ const summaryOf = (activation: Activation): SessionSummary => ({
   devAddr: activation.devAddr,
   macVersion: "1.0.4",
   region: "EU868",
+  deviceClass: "A",
   fCntUp: activation.fCntUp,
   nFCntDown: activation.nFCntDown,
   aFCntDown: activation.aFCntDown,

@@ -5,6 +5,7 @@ import type { Log } from "../../../platform/log.ts";
 import type { Metrics } from "../../../platform/metrics.ts";
 import type { RxInfo } from "../../../platform/state/network-event.ts";
 import type { Admission } from "../admission.ts";
+import { hasGpsTime } from "../gps.ts";
 import { onlineTimeoutMs } from "../online.ts";
 import type { GatewayRegistry } from "../registry.ts";
 import { formatSource, type SourceAddress } from "../source-rule.ts";
@@ -97,9 +98,17 @@ class SemtechUdp implements UdpTransport {
     return forwarderLeadMs + (this.#options.gateways.roundTripMs(gatewayId) ?? 0);
   }
 
+  hasGpsTime(gatewayId: GatewayId): boolean | undefined {
+    return hasGpsTime(this.#options.gateways.status(gatewayId), this.#options.clock.nowMs());
+  }
+
   async transmit(transmission: Transmission): Promise<TransmissionOutcome> {
     const outcome = await this.#send(transmission);
-    this.#options.gateways.recordDownlink(transmission.gatewayId, outcome.kind === "sent");
+    const { gateways } = this.#options;
+    gateways.recordDownlink(transmission.gatewayId, outcome.kind === "sent");
+    if (outcome.kind === "failed" && outcome.reason === "GPS_UNLOCKED") {
+      gateways.recordGpsTime(transmission.gatewayId, false);
+    }
     return outcome;
   }
 
@@ -185,6 +194,7 @@ class SemtechUdp implements UdpTransport {
     if (data.rxpks.length === 0) return;
     const location = rxLocationOf(gateways.location(gatewayId));
     let uplinks = 0;
+    let showsGpsTime = false;
     for (const [index, rxpk] of data.rxpks.entries()) {
       const outcome = receptionsOf(rxpk, {
         gatewayId,
@@ -201,10 +211,12 @@ class SemtechUdp implements UdpTransport {
       if (outcome.refusedSignals > 0) metrics.receptionsRefused.inc({ reason: "bad_number" }, outcome.refusedSignals);
       if (outcome.sizeMismatch) metrics.gatewayOddities.inc({ kind: "size_mismatch" });
       uplinks += 1;
+      showsGpsTime = outcome.receptions.some(({ gpsTimeMs }) => gpsTimeMs !== undefined);
       metrics.receptions.inc(outcome.receptions.length);
       for (const reception of outcome.receptions) events.reception(reception);
     }
     gateways.recordUplinks(gatewayId, uplinks);
+    if (uplinks > 0) gateways.recordGpsTime(gatewayId, showsGpsTime);
   }
 
   #txAck({ gatewayId, token, body }: GatewayPacket): void {

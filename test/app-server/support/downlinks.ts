@@ -11,6 +11,7 @@ export const session = (maxPayload: number): SessionSummary => ({
   devAddr,
   macVersion: "1.0.4",
   region: "EU868",
+  deviceClass: "A",
   fCntUp: 1,
   nFCntDown: 1,
   aFCntDown: 1,

@@ -1,11 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { parseDevAddr, parseDeviceProfileId, parseGatewayId } from "../../../lorawan/ids.ts";
 import { decodeDeviceState, encodeDeviceState } from "../../../network-server/device-record.ts";
+import { classCWindow, isClassC } from "../../../network-server/downlink/class-c.ts";
 import {
   afterUplink,
   answerableQueue,
-  classCWindow,
-  isClassC,
   nextTurn,
   type UplinkTraces,
   underWayMs,
@@ -43,7 +42,7 @@ const item = (id: string, changes: Partial<QueueItem> = {}) => ({
 const sent = (atMs: number) => ({ sent: { fCntDown: 1, atMs, attempts: 1 } });
 const heard = (changes: Partial<Session> = {}): Session => someSession({ heardBy, ...changes });
 const turn = (active: Session, queue = [item("a")], joined?: Session) =>
-  nextTurn({ active, ...(joined && { joined }) }, queue, classCProfile, nowMs);
+  nextTurn({ active, ...(joined && { joined }) }, queue, classCProfile, nowMs, 1_000);
 
 describe("who is of class C", () => {
   test("1.0.x: whose profile says so; 1.1: who said so with DeviceModeInd", () => {
@@ -120,7 +119,7 @@ describe("the next turn", () => {
       txInfo: { frequency: 868_100_000, modulation: { fsk: { datarate: 50_000 } } },
       receptions: [],
     };
-    expect(nextTurn({ active: heard(), open }, [item("a")], classCProfile, nowMs)).toEqual({ kind: "nothing" });
+    expect(nextTurn({ active: heard(), open }, [item("a")], classCProfile, nowMs, 1_000)).toEqual({ kind: "nothing" });
   });
 });
 
@@ -150,6 +149,7 @@ describe("after an uplink", () => {
     snrDb,
   });
   const traces: UplinkTraces = {
+    startedAtMs: nowMs - 60,
     receivedAtMs: nowMs,
     receptions: [reception("1", 3), reception("2", 7), reception("1", 5)],
     downlink: undefined,

@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
 import { parseGatewayId } from "../../../lorawan/ids.ts";
 import { airtimeUs } from "../../../lorawan/phy/airtime.ts";
+import { classCWindow } from "../../../network-server/downlink/class-c.ts";
 import { createLocalSender } from "../../../network-server/downlink/gateway-sender.ts";
 import { createImmediateTransmitter, type ImmediateOrder } from "../../../network-server/downlink/immediate.ts";
-import { classCWindow } from "../../../network-server/downlink/pacing.ts";
 import { createSchedule } from "../../../network-server/downlink/schedule.ts";
 import type { GatewayTransport, Transmission, TransmissionFailure } from "../../../network-server/gateway/types.ts";
 import { createMetrics } from "../../../platform/metrics.ts";

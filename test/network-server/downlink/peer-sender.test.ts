@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { parseGatewayId } from "../../../lorawan/ids.ts";
 import { regionOf } from "../../../lorawan/region/regions.ts";
 import type {
+  GpsTimedFrame,
   LocalSender,
   PromptFrame,
   TimedFrame,
@@ -33,11 +34,21 @@ function bench() {
     gone: other => gone.push(other),
     close: async () => {},
   });
-  const asked: { timed: TimedFrame[]; prompt: PromptFrame[] } = { timed: [], prompt: [] };
+  const asked: { timed: TimedFrame[]; gps: GpsTimedFrame[]; prompt: PromptFrame[] } = {
+    timed: [],
+    gps: [],
+    prompt: [],
+  };
   const answers = { timed: async (): Promise<TimedResult> => ({ kind: "sent" }), prompt: [] as object[] };
   const local: LocalSender = {
     reaches: () => false,
     reservedUs: () => 0,
+    hasGpsTime: () => undefined,
+    leadMs: () => 45,
+    async sendAtGps(frame) {
+      asked.gps.push(frame);
+      return answers.timed();
+    },
     async sendTimed(frame) {
       asked.timed.push(frame);
       return answers.timed();
@@ -90,6 +101,14 @@ test("a server that is gone has sent nothing, and is not asked again for its oth
   const { kind } = await sender.sendPrompt(prompt, async () => true);
   expect(kind).toBe("failed");
   expect(gone).toEqual([two.instance, two.instance]);
+});
+
+test("C47 a frame for a ping slot is sent by the server that has the gateway, which alone knows of its GPS time", async () => {
+  const { asked, sender, prompt } = bench();
+  const frame = { ...prompt, gpsTimeMs: 1_400_000_000_000 };
+  expect(sender.hasGpsTime(gatewayId)).toBeUndefined();
+  expect(await sender.sendAtGps(frame)).toEqual({ kind: "sent" });
+  expect(asked.gps).toEqual([frame]);
 });
 
 test("C41 a server that does not answer may have sent it", async () => {

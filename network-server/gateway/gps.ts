@@ -1,0 +1,8 @@
+import type { GatewayStatus } from "./types.ts";
+
+/** A gateway may hear a single device, which reports once a day. One that has lost its fix refuses the frame. */
+const knownForMs = 25 * 3_600_000;
+
+/** Whether a gateway has GPS time (C47); undefined where it has never shown either. */
+export const hasGpsTime = (status: Pick<GatewayStatus, "gps"> | undefined, nowMs: number): boolean | undefined =>
+  status?.gps && status.gps.hasTime && nowMs < status.gps.atMs + knownForMs;
