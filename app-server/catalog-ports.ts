@@ -153,6 +153,10 @@ export interface NewDeviceProfile extends CodecSettings {
   readonly supportsClassC: boolean;
   readonly classBTimeoutSeconds: number;
   readonly classCTimeoutSeconds: number;
+  /** What its devices use in class B until they or the network say otherwise; null: what they say, and the region's own. */
+  readonly classBPingSlotPeriodicity: number | null;
+  readonly classBPingSlotDataRate: number | null;
+  readonly classBPingSlotFrequencyHz: number | null;
   readonly adrAlgorithm: (typeof adrAlgorithms)[number];
   /** Source of the algorithm `script`. */
   readonly adrScript: string;

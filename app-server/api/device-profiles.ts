@@ -10,7 +10,7 @@ import { CodecCases, checkCases } from "./codec-schemas.ts";
 import type { Api, ApiDependencies } from "./dependencies.ts";
 import { ifMatch } from "./etag.ts";
 import { listFilter, pageRequest, TenantListQuery } from "./listing.ts";
-import { checkMac, Mac } from "./mac-wishes.ts";
+import { checkFrequency, checkMac, Mac } from "./mac-wishes.ts";
 import { found, notFound, Refusal } from "./refusal.ts";
 import { change, Description, Int32, Name, NoContent, pageOf, strict, TagMap, Time, Uuid } from "./schemas.ts";
 
@@ -34,8 +34,19 @@ const optional = {
   supportsOtaa: Type.Boolean(),
   supportsClassB: Type.Boolean(),
   supportsClassC: Type.Boolean(),
-  classBTimeoutSeconds: Int32(1),
-  classCTimeoutSeconds: Int32(1),
+  classBTimeoutSeconds: Int32(1, { description: "Wait for the answer to a confirmed downlink of class B." }),
+  classCTimeoutSeconds: Int32(1, { description: "Wait for the answer to a confirmed downlink of class C." }),
+  classBPingSlotPeriodicity: Type.Union([Type.Integer({ minimum: 0, maximum: 7 }), Type.Null()], {
+    description:
+      "Class B devices have a ping slot every 0.96 s times 2^n until they say otherwise; null: they will say.",
+  }),
+  classBPingSlotDataRate: Type.Union([Type.Integer({ minimum: 0, maximum: 15 }), Type.Null()], {
+    description: "Of ping slots, as devices are built; null: the region's own.",
+  }),
+  classBPingSlotFrequencyHz: Type.Union([Type.Integer({ minimum: 0, maximum: 2_600_000_000 }), Type.Null()], {
+    description:
+      "Of ping slots, as devices are built; 0 or null: the region's own, which hops where there are several.",
+  }),
   adrAlgorithm: Type.Enum([...adrAlgorithms], {
     description: "default: Upchirp's own; script: that of adrScript; none: devices are left alone.",
   }),
@@ -71,6 +82,9 @@ export const deviceProfileDefaults = {
   supportsClassC: false,
   classBTimeoutSeconds: 8,
   classCTimeoutSeconds: 8,
+  classBPingSlotPeriodicity: null,
+  classBPingSlotDataRate: null,
+  classBPingSlotFrequencyHz: null,
   adrAlgorithm: "default",
   adrScript: "",
   adrMinDataRate: null,
@@ -125,12 +139,20 @@ function checkAdrLimits(change: AdrLimits, before: AdrLimits = {}): void {
 
 type AdrChoice = Partial<Pick<NewDeviceProfile, "adrAlgorithm" | "adrScript">>;
 
+type Frequencies = Partial<Pick<NewDeviceProfile, "mac" | "classBPingSlotFrequencyHz">>;
+
+/** Throws Refusal. */
+function checkFrequencies({ mac, classBPingSlotFrequencyHz }: Frequencies): void {
+  checkMac(mac);
+  checkFrequency(classBPingSlotFrequencyHz, "/body/classBPingSlotFrequencyHz");
+}
+
 /** What the schema cannot say of a whole profile. Throws Refusal. */
 export function checkDeviceProfile(
-  profile: AdrLimits & AdrChoice & Partial<Pick<NewDeviceProfile, "mac" | "codecCases">>,
+  profile: AdrLimits & AdrChoice & Frequencies & Partial<Pick<NewDeviceProfile, "codecCases">>,
 ): void {
   checkCases(profile.codecCases ?? []);
-  checkMac(profile.mac);
+  checkFrequencies(profile);
   checkAdrLimits(profile);
   checkAdrScript(profile);
 }
@@ -201,7 +223,7 @@ export function deviceProfileRoutes(api: Api, deps: ApiDependencies): void {
     },
     async request => {
       const id = parseDeviceProfileId(request.params.deviceProfileId);
-      checkMac(request.body.mac);
+      checkFrequencies(request.body);
       checkCases(request.body.codecCases ?? []);
       const isForced = request.query.force === true || !touchesCodec(request.body);
       const tried = isForced ? undefined : found(await deviceProfiles.get(id), "device profile");

@@ -41,11 +41,16 @@ export const Mac = Type.Object(
 export function checkMac(mac: MacWishes | undefined): void {
   const { rx2FrequencyHz, pingSlotFrequencyHz, beaconFrequencyHz } = mac ?? {};
   for (const [name, frequencyHz] of Object.entries({ rx2FrequencyHz, pingSlotFrequencyHz, beaconFrequencyHz })) {
-    if (frequencyHz === undefined || frequencyHz === 0 || isWireFrequency(frequencyHz)) continue;
-    throw new Refusal(
-      "invalid_value",
-      "A frequency is a multiple of 100 Hz below 1.6777216 GHz, or a multiple of 200 Hz from 2.4 GHz on.",
-      `/body/mac/${name}`,
-    );
+    checkFrequency(frequencyHz, `/body/mac/${name}`);
   }
+}
+
+/** Throws Refusal for a frequency that no MAC command can carry; 0 and nothing are the region's own. */
+export function checkFrequency(frequencyHz: number | null | undefined, path: string): void {
+  if (!frequencyHz || isWireFrequency(frequencyHz)) return;
+  throw new Refusal(
+    "invalid_value",
+    "A frequency is a multiple of 100 Hz below 1.6777216 GHz, or a multiple of 200 Hz from 2.4 GHz on.",
+    path,
+  );
 }

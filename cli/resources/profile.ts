@@ -23,11 +23,11 @@ const count = (name: string, path: string, least: number, most: number, descript
   parse: integerBetween(least, most),
 });
 
-const adrLimit = (name: string, path: string, description: string): Field => ({
+const countOrNone = (name: string, path: string, most: number, description: string): Field => ({
   flags: `--${name} <n>`,
-  description,
+  description: `${description}; or none`,
   path,
-  parse: text => (text === "none" ? text : integerBetween(0, 15)(text)),
+  parse: text => (text === "none" ? text : integerBetween(0, most)(text)),
   nullWord: "none",
 });
 
@@ -80,6 +80,19 @@ const fields: readonly Field[] = [
   flagField("class-c", "supportsClassC", "devices support class C"),
   count("class-b-timeout", "classBTimeoutSeconds", 1, manySeconds, "seconds to wait for an answer in class B"),
   count("class-c-timeout", "classCTimeoutSeconds", 1, manySeconds, "seconds to wait for an answer in class C"),
+  countOrNone(
+    "class-b-ping-slot-periodicity",
+    "classBPingSlotPeriodicity",
+    7,
+    "class B: a ping slot every 0.96 s times 2^n until a device says otherwise",
+  ),
+  countOrNone("class-b-ping-slot-data-rate", "classBPingSlotDataRate", 15, "class B: data rate of ping slots"),
+  countOrNone(
+    "class-b-ping-slot-frequency",
+    "classBPingSlotFrequencyHz",
+    2_600_000_000,
+    "class B: frequency of ping slots in Hz",
+  ),
   {
     flags: "--adr <algorithm>",
     description: "adaptive data rate",
@@ -92,8 +105,8 @@ const fields: readonly Field[] = [
     path: "adrScript",
     isFile: true,
   },
-  adrLimit("adr-min-data-rate", "adrMinDataRate", "slowest data rate that ADR asks for; or none"),
-  adrLimit("adr-max-data-rate", "adrMaxDataRate", "fastest data rate that ADR asks for; or none"),
+  countOrNone("adr-min-data-rate", "adrMinDataRate", 15, "slowest data rate that ADR asks for"),
+  countOrNone("adr-max-data-rate", "adrMaxDataRate", 15, "fastest data rate that ADR asks for"),
   macField('radio parameters in place of the region configuration\'s, like {"rx1DelaySeconds":5}'),
   count("uplink-interval", "expectedUplinkIntervalSeconds", 1, manySeconds, "seconds between uplinks, as expected"),
   count(

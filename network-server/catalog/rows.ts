@@ -48,6 +48,9 @@ const DeviceRow = Type.Object({
   supportsClassC: Type.Boolean(),
   classBTimeoutSeconds: Type.Integer(),
   classCTimeoutSeconds: Type.Integer(),
+  pingSlotPeriodicity: nullable(Type.Integer()),
+  pingSlotDataRate: nullable(Type.Integer()),
+  pingSlotFrequencyHz: nullable(Type.Integer()),
   adrAlgorithm: Type.Enum(["default", "script", "none"]),
   adrScript: nullable(Type.String()),
   adrMinDataRate: nullable(Type.Integer()),
@@ -70,6 +73,8 @@ const deviceQuery = `
     p.regional_parameters as "regionalParameters", p.supports_otaa as "supportsOtaa",
     p.supports_class_b as "supportsClassB", p.supports_class_c as "supportsClassC",
     p.class_b_timeout_s as "classBTimeoutSeconds", p.class_c_timeout_s as "classCTimeoutSeconds",
+    p.class_b_ping_slot_periodicity as "pingSlotPeriodicity", p.class_b_ping_slot_data_rate as "pingSlotDataRate",
+    p.class_b_ping_slot_frequency_hz as "pingSlotFrequencyHz",
     p.adr_algorithm as "adrAlgorithm", case p.adr_algorithm when 'script' then p.adr_script end as "adrScript",
     p.adr_min_data_rate as "adrMinDataRate",
     p.adr_max_data_rate as "adrMaxDataRate", p.mac as "profileMac", p.expected_uplink_interval_s as "expectedUplinkIntervalSeconds",
@@ -105,6 +110,7 @@ function deviceOf(row: Static<typeof DeviceRow>): DeviceConfig {
 function profileOf(row: Static<typeof DeviceRow>): DeviceProfileConfig {
   const { rx1DelaySeconds, rx1DrOffset, rx2DataRate, rx2FrequencyHz, regionConfigId } = row;
   const { adrScript, adrMinDataRate, adrMaxDataRate } = row;
+  const { pingSlotPeriodicity, pingSlotDataRate, pingSlotFrequencyHz } = row;
   return {
     id: parseDeviceProfileId(row.profileId),
     region: row.region,
@@ -116,6 +122,9 @@ function profileOf(row: Static<typeof DeviceRow>): DeviceProfileConfig {
     supportsClassC: row.supportsClassC,
     classBTimeoutSeconds: row.classBTimeoutSeconds,
     classCTimeoutSeconds: row.classCTimeoutSeconds,
+    ...(pingSlotPeriodicity === null ? {} : { pingSlotPeriodicity }),
+    ...(pingSlotDataRate === null ? {} : { pingSlotDataRate }),
+    ...(pingSlotFrequencyHz === null ? {} : { pingSlotFrequencyHz }),
     adrAlgorithm: row.adrAlgorithm,
     ...(adrScript === null ? {} : { adrScript }),
     ...(adrMinDataRate === null ? {} : { adrMinDataRate }),

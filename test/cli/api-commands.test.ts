@@ -288,6 +288,20 @@ describe("names", () => {
     expect(errors).toContain("needs an adrScript");
   });
 
+  test("how devices are in class B is said, and left to them again", async () => {
+    await done(`profile create --name pings --region EU868 --class-b --class-b-timeout 5
+      --class-b-ping-slot-periodicity 4 --class-b-ping-slot-data-rate 3 --class-b-ping-slot-frequency 868300000`);
+    expect(await json("profile show pings")).toMatchObject({
+      supportsClassB: true,
+      classBTimeoutSeconds: 5,
+      classBPingSlotPeriodicity: 4,
+      classBPingSlotDataRate: 3,
+      classBPingSlotFrequencyHz: 868_300_000,
+    });
+    await done("profile update pings --class-b-ping-slot-periodicity none");
+    expect(await json("profile show pings")).toMatchObject({ classBPingSlotPeriodicity: null });
+  });
+
   test("radio parameters and ADR limits are set, and limits taken away", async () => {
     await done(`profile create --name tuned --region EU868 --adr-min-data-rate 1 --adr-max-data-rate 4
       --mac {"rx1DelaySeconds":5}`);

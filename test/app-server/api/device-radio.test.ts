@@ -55,6 +55,19 @@ test("device profiles have ADR limits that leave a data rate, whichever of them 
   expect(open.json()).toMatchObject({ adrMinDataRate: 3, adrMaxDataRate: null });
 });
 
+test("device profiles say how devices are in class B, or leave it to them", async () => {
+  const created = await add("/api/device-profiles", { tenantId, name: "pings", region: "EU868" });
+  const path = `/api/device-profiles/${created}`;
+  const untold = { classBPingSlotPeriodicity: null, classBPingSlotDataRate: null, classBPingSlotFrequencyHz: null };
+  expect((await api.call("GET", path)).json()).toMatchObject(untold);
+  const told = { classBPingSlotPeriodicity: 4, classBPingSlotDataRate: 3, classBPingSlotFrequencyHz: 868_300_000 };
+  expect((await api.call("PATCH", path, told)).json()).toMatchObject(told);
+  expect((await api.call("PATCH", path, untold)).json()).toMatchObject(untold);
+  expect((await api.call("PATCH", path, { classBPingSlotPeriodicity: 8 })).statusCode).toBe(400);
+  const odd = await api.call("PATCH", path, { classBPingSlotFrequencyHz: 868_300_050 });
+  expect(odd.json()).toMatchObject({ status: 422, errors: [{ path: "/body/classBPingSlotFrequencyHz" }] });
+});
+
 describe("radio parameters of a profile or device", () => {
   const mac = {
     rx1DelaySeconds: 15,
