@@ -2,6 +2,7 @@ import { UpchirpError } from "../lorawan/errors.ts";
 import type { ApplicationId, DevEui, DeviceProfileId, GatewayId, JoinEui, TenantId, UserId } from "../lorawan/ids.ts";
 import type { RegionName } from "../lorawan/region/region.ts";
 import type { MacVersion, RegionalParametersRevision } from "../lorawan/version.ts";
+import type { ClassBSettings } from "./class-b-settings.ts";
 import type { CodecSettings } from "./codec-ports.ts";
 import type { IdempotencyKeys } from "./idempotency-ports.ts";
 import type { MqttCredentialStore } from "./mqtt-credential-ports.ts";
@@ -140,7 +141,7 @@ export interface MacWishes {
   readonly beaconFrequencyHz?: number;
 }
 
-export interface NewDeviceProfile extends CodecSettings {
+export interface NewDeviceProfile extends ClassBSettings, CodecSettings {
   readonly tenantId: TenantId;
   readonly name: string;
   readonly description: string;
@@ -149,14 +150,8 @@ export interface NewDeviceProfile extends CodecSettings {
   readonly macVersion: MacVersion;
   readonly regionalParameters: RegionalParametersRevision;
   readonly supportsOtaa: boolean;
-  readonly supportsClassB: boolean;
   readonly supportsClassC: boolean;
-  readonly classBTimeoutSeconds: number;
   readonly classCTimeoutSeconds: number;
-  /** What its devices use in class B until they or the network say otherwise; null: what they say, and the region's own. */
-  readonly classBPingSlotPeriodicity: number | null;
-  readonly classBPingSlotDataRate: number | null;
-  readonly classBPingSlotFrequencyHz: number | null;
   readonly adrAlgorithm: (typeof adrAlgorithms)[number];
   /** Source of the algorithm `script`. */
   readonly adrScript: string;

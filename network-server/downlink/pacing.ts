@@ -139,9 +139,18 @@ export function inPingSlot(
 /** When the next frame may follow one that ends then. */
 export const afterFrameMs = (endsAtMs: number): number => endsAtMs + gapMs;
 
-/** Whether a device could not hear a frame in a ping slot, because it sent an uplink meanwhile or had its windows open. */
-export const isMissed = ({ pacing }: Session, startsAtMs: number, endsAtMs: number): boolean =>
-  pacing?.uplink !== undefined && pacing.uplink.fromMs < endsAtMs && startsAtMs < pacing.uplink.untilMs;
+/** What the server may be wrong about when an uplink began. */
+const uplinkMarginMs = 50;
+
+/**
+ * Whether a device could not hear a frame in a ping slot, because it was sending an uplink or had its windows open. An uplink
+ * seems to begin later than it did, by its way to the server; one that begins with the frame's end has waited for that.
+ */
+export function isMissed({ pacing }: Session, startsAtMs: number, endsAtMs: number): boolean {
+  if (!pacing?.uplink) return false;
+  const marginMs = Math.min(uplinkMarginMs, (endsAtMs - startsAtMs) / 2);
+  return pacing.uplink.fromMs < endsAtMs - marginMs && startsAtMs < pacing.uplink.untilMs;
+}
 
 /** What is known of uplinks since a frame was sent last, with one more. */
 const sinceFrame = ({ pacing }: Session, fromMs: number, untilMs: number) => ({

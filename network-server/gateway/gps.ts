@@ -4,5 +4,8 @@ import type { GatewayStatus } from "./types.ts";
 const knownForMs = 25 * 3_600_000;
 
 /** Whether a gateway has GPS time (C47); undefined where it has never shown either. */
-export const hasGpsTime = (status: Pick<GatewayStatus, "gps"> | undefined, nowMs: number): boolean | undefined =>
-  status?.gps && status.gps.hasTime && nowMs < status.gps.atMs + knownForMs;
+export function hasGpsTime(status: Pick<GatewayStatus, "gps"> | undefined, nowMs: number): boolean | undefined {
+  const gps = status?.gps;
+  if (!gps) return undefined;
+  return gps.hasTime && nowMs < gps.atMs + knownForMs;
+}

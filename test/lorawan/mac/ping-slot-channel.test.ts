@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { pingSlotChannelAns, pingSlotChannelReq } from "../../../lorawan/mac/ping-slot-channel.ts";
-import { asked, exchanged, heard, stateOf } from "./session.ts";
+import { asked, contextOf, exchanged, heard, stateOf } from "./session.ts";
 import { checkVectors } from "./vectors.ts";
 
 checkVectors(pingSlotChannelReq, fields => ({
@@ -30,4 +30,15 @@ test.each(["1100", "1101", "1102"])("C63 a refusal by %s changes nothing", answe
   const { state, events } = exchanged(stateOf(), wanted, answer);
   expect(state.current).toEqual(stateOf().current);
   expect(events).toMatchObject([{ kind: "refused", name: "PingSlotChannelReq" }]);
+});
+
+test("C63 what a device was built with is not asked for, and stays as it is beside what is", () => {
+  const built = contextOf({ pingSlots: wanted });
+  expect(asked(stateOf(), wanted, built)).toEqual([]);
+  expect(asked(stateOf(), { pingSlotDataRate: 3 }, built)).toEqual(["1128768403"]);
+  // 0 Hz gives the region's own back.
+  expect(asked(stateOf(), { pingSlotFrequencyHz: 0 }, built)).toEqual(["1100000005"]);
+  expect(asked(stateOf({ pingSlotFrequencyHz: 0, pingSlotDataRate: 5 }), { pingSlotFrequencyHz: 0 }, built)).toEqual(
+    [],
+  );
 });
