@@ -33,6 +33,7 @@ export function decodeProfile(row: Row): DecodedProfile {
   const abp = parametersOf(row, "abp_params", "abp_");
   const classB = parametersOf(row, "class_b_params", "class_b_");
   const classC = parametersOf(row, "class_c_params", "class_c_");
+  const hasPingSlots = bool(row, "supports_class_b") && member(classB, "ping_slot_freq") > 0;
   const codec = codecOf(row);
   const [adrMinDataRate, adrMaxDataRate] = dataRatesOf(row);
   const profile: ProfileWithoutTenant = {
@@ -48,11 +49,15 @@ export function decodeProfile(row: Row): DecodedProfile {
     supportsClassC: bool(row, "supports_class_c"),
     classBTimeoutSeconds: member(classB, "timeout") || 8,
     classCTimeoutSeconds: member(classC, "timeout") || 8,
+    // Devices say it, and what they have said is carried with their sessions; versions differ in what the number means.
+    classBPingSlotPeriodicity: null,
+    classBPingSlotDataRate: hasPingSlots ? member(classB, "ping_slot_dr") : null,
+    classBPingSlotFrequencyHz: hasPingSlots ? member(classB, "ping_slot_freq") : null,
     adrAlgorithm: "default",
     adrScript: "",
     adrMinDataRate,
     adrMaxDataRate,
-    mac: wishesOf(row, classB),
+    mac: wishesOf(row),
     expectedUplinkIntervalSeconds: Math.max(1, integer(row, "uplink_interval") || 3600),
     deviceStatusIntervalSeconds: requestsADay > 0 ? Math.max(1, Math.round(secondsADay / requestsADay)) : 0,
     flushQueueOnActivate: has(row, "flush_queue_on_activate") && bool(row, "flush_queue_on_activate"),
@@ -126,14 +131,9 @@ function dataRatesOf(row: Row): readonly [least: number | null, most: number | n
   return rates.length === 0 ? [null, null] : [Math.min(...rates), Math.max(...rates)];
 }
 
-function wishesOf(row: Row, classB: JsonObject): CarriedProfile["mac"] {
+function wishesOf(row: Row): CarriedProfile["mac"] {
   const rx1DelaySeconds = has(row, "rx1_delay") ? integer(row, "rx1_delay") : 0;
-  const pingSlotFrequencyHz = member(classB, "ping_slot_freq");
-  return {
-    ...(rx1DelaySeconds > 0 && { rx1DelaySeconds }),
-    ...(bool(row, "supports_class_b") &&
-      pingSlotFrequencyHz > 0 && { pingSlotFrequencyHz, pingSlotDataRate: member(classB, "ping_slot_dr") }),
-  };
+  return rx1DelaySeconds > 0 ? { rx1DelaySeconds } : {};
 }
 
 function notesOf(row: Row, region: RegionName): readonly NoteTopic[] {

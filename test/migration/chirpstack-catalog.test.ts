@@ -57,6 +57,13 @@ describe.each(["4.6", "4.19"] as const)("ChirpStack %s", generation => {
       abpRx2DataRate: 0,
       abpRx2FrequencyHz: 869_525_000,
     });
+    expect(await deviceProfiles.get(parseDeviceProfileId(profileIds.version104))).toMatchObject({
+      supportsClassB: true,
+      classBTimeoutSeconds: 5,
+      classBPingSlotDataRate: 2,
+      classBPingSlotFrequencyHz: 868_300_000,
+      mac: {},
+    });
     expect(await gateways.get(parseGatewayId(gatewayId))).toMatchObject({
       name: "roof",
       location: { latitude: 46.9, longitude: 7.4, altitude: 550 },

@@ -81,7 +81,14 @@ function profileRows(generation: Generation): readonly FixtureRow[] {
       ...(older ? { class_c_timeout: 12 } : { class_c_params: { timeout: 12 } }),
     }),
     profile(profileIds.version11, "1.1", { mac_version: "1.1.0" }),
-    profile(profileIds.version104, "1.0.4", { mac_version: "1.0.4", reg_params_revision: "RP002-1.0.3" }),
+    profile(profileIds.version104, "1.0.4", {
+      mac_version: "1.0.4",
+      reg_params_revision: "RP002-1.0.3",
+      supports_class_b: true,
+      ...(older
+        ? { class_b_timeout: 5, class_b_ping_slot_dr: 2, class_b_ping_slot_freq: 868_300_000 }
+        : { class_b_params: { timeout: 5, ping_slot_periodicity: 3, ping_slot_dr: 2, ping_slot_freq: 868_300_000 } }),
+    }),
   ];
 }
 
