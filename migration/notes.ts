@@ -22,7 +22,7 @@ export const noteTexts = {
   },
   "class-b": {
     what: "devices in class B",
-    advice: "this version does not serve class B; they go on in class A",
+    advice: "their downlinks wait for the next uplink of each; from then on they go in ping slots again",
   },
   "firmware-updates": {
     what: "firmware updates (FUOTA) under way",
