@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { Client, type Entry, ResultCodeError } from "ldapts";
 import { readPem } from "../../platform/pem-file.ts";
 import type { DirectoryConfig, GroupRight } from "../config.ts";
@@ -36,6 +37,8 @@ export function createPasswordDirectory(config: DirectoryConfig, groups: readonl
   // Servers of one directory have different addresses, and the same names in it.
   const issuer = `ldap:///${encodeURI(baseDn)}`;
 
+  const nobodyDn = `cn=nobody-${randomUUID()},${baseDn}`;
+
   const groupsOf = async (client: Client, dn: string): Promise<readonly string[]> => {
     const { groupBaseDn = baseDn, groupFilter, groupAttribute } = config;
     const filter = filled(groupFilter, "dn", dn);
@@ -69,9 +72,10 @@ export function createPasswordDirectory(config: DirectoryConfig, groups: readonl
     if (startTls) await client.startTLS({ ...tls, host });
     if (bindDn !== undefined) await client.bind(bindDn, bindPassword ?? "");
     const person = await find(client, login);
-    if (person === undefined) return undefined;
-    const rights = rightsOf(await groupsOf(client, person.dn), groups);
-    if (!(await isPassword(client, person.dn, password))) return undefined;
+    // Who is not there is asked for like who is, so that the time it takes does not tell them apart.
+    const dn = person?.dn ?? nobodyDn;
+    const rights = rightsOf(await groupsOf(client, dn), groups);
+    if (!(await isPassword(client, dn, password)) || person === undefined) return undefined;
     const { subject, email } = person;
     return { issuer, subject, ...(email !== undefined && { email }), ...rights };
   };

@@ -1,3 +1,5 @@
+import { once } from "node:events";
+import { connect, createServer } from "node:net";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Tenant } from "../../../app-server/catalog-ports.ts";
@@ -80,6 +82,32 @@ describe.skipIf(whyNoLdap !== undefined)(`a login by LDAP${whyNoLdap === undefin
     expect(await meOf(await logIn("bob", "another horse"))).toMatchObject({ isAdministrator: true });
     await ldap.remove("cn=ops");
     expect(await meOf(await logIn("bob", "another horse"))).toMatchObject({ isAdministrator: false });
+  });
+
+  test("asks the directory as much about who is not there as about a wrong password", async () => {
+    let requests = 0;
+    let ended = Promise.resolve();
+    const between = createServer(socket => {
+      ended = once(socket, "close").then(() => {});
+      const server = connect(Number(new URL(ldap.url).port), "127.0.0.1");
+      socket.on("data", () => {
+        requests += 1;
+      });
+      socket.pipe(server).pipe(socket);
+    });
+    between.listen(0, "127.0.0.1");
+    await once(between, "listening");
+    const address = between.address();
+    const port = typeof address === "object" && address !== null ? address.port : 0;
+    const directory = createPasswordDirectory({ ...config, url: `ldap://127.0.0.1:${port}` }, groups);
+    const requestsFor = async (login: string): Promise<number> => {
+      const before = requests;
+      expect(await directory.verify(login, "wrong")).toBeUndefined();
+      await ended;
+      return requests - before;
+    };
+    expect(await requestsFor("nobody")).toBe(await requestsFor("ada"));
+    between.close();
   });
 
   test("is refused for a wrong password, an empty one, and who is not there", async () => {
