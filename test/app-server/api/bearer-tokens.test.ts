@@ -144,7 +144,13 @@ describe("a bearer token of another issuer", () => {
     const tokens = createTokenVerifier({ config, groups, clock });
     published = undefined;
     await expect(tokens.verify(await sign(first))).rejects.toMatchObject({ code: "identity_provider_unavailable" });
+    const before = fetches;
+    for (let n = 0; n < 5; n += 1) {
+      await expect(tokens.verify(await sign(first))).rejects.toMatchObject({ code: "identity_provider_unavailable" });
+    }
+    expect(fetches - before).toBe(0);
     published = [first];
+    await clock.advance(5000);
     expect(await tokens.verify(await sign(first))).toMatchObject({ subject: "service-1" });
   });
 
