@@ -54,6 +54,12 @@ const groupRight = Type.Object({
       { description: "Role that it gives there." },
     ),
   ),
+  applicationIds: Type.Optional(
+    Type.Array(Type.String({ pattern: "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$" }), {
+      minItems: 1,
+      description: "Ids of the applications that a device-manager or viewer is limited to.",
+    }),
+  ),
 });
 
 const openId = Type.Object({
@@ -211,7 +217,10 @@ export const appServerFaults = ({ login: { groups, ldap } }: AppServerConfig): r
 ];
 
 const groupFaults = (groups: readonly GroupRight[]): readonly string[] =>
-  groups.flatMap(({ group, administrator, tenantId, role }, index) => {
+  groups.flatMap(({ group, administrator, tenantId, role, applicationIds }, index) => {
+    if (applicationIds !== undefined && role !== "device-manager" && role !== "viewer") {
+      return [`appServer.login.groups[${index}] (${group}): only a device-manager or viewer has applicationIds`];
+    }
     if ((tenantId === undefined) === (role === undefined) && (administrator || role !== undefined)) return [];
     return [
       `appServer.login.groups[${index}] (${group}): give administrator, or tenantId and role, which belong together`,

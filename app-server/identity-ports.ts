@@ -1,4 +1,4 @@
-import type { TenantId } from "../lorawan/ids.ts";
+import type { TenantId, UserId } from "../lorawan/ids.ts";
 import type { Grant, User } from "./catalog-ports.ts";
 
 /** What the groups that somebody is in elsewhere mean here. */
@@ -18,8 +18,26 @@ export interface ExternalIdentity extends ExternalRights {
 }
 
 export type OpenIdOutcome =
-  | { readonly kind: "signed-in"; readonly identity: ExternalIdentity; readonly returnTo: string }
+  | {
+      readonly kind: "signed-in";
+      readonly identity: ExternalIdentity;
+      /** What the provider calls its own login, if it does. */
+      readonly session?: string;
+      readonly returnTo: string;
+    }
   /** For the log: it names what did not fit, and holds nothing secret. */
+  | { readonly kind: "refused"; readonly reason: string };
+
+/** Logins that a provider has ended: that of a session of its own, or all of a subject. */
+export interface EndedLogins {
+  readonly issuer: string;
+  readonly subject?: string;
+  readonly session?: string;
+}
+
+export type LogoutOutcome =
+  | ({ readonly kind: "ended" } & EndedLogins)
+  /** For the log. */
   | { readonly kind: "refused"; readonly reason: string };
 
 /** An OpenID Connect provider. Methods reject with UpchirpError `identity_provider_unavailable`. */
@@ -30,6 +48,8 @@ export interface OpenIdProvider {
   finish(sealed: string, query: string): Promise<OpenIdOutcome>;
   /** Where a browser ends its login at the provider, if it can. */
   endSessionUrl(): Promise<string | undefined>;
+  /** What a logout token (OpenID Connect Back-Channel Logout 1.0, 2.4) says, once. */
+  checkLogout(token: string): Promise<LogoutOutcome>;
 }
 
 /** Checks bearer tokens of another issuer. Rejects with UpchirpError `identity_provider_unavailable`. */
@@ -57,10 +77,27 @@ export interface SignInPolicy {
   readonly linkByEmail: boolean;
 }
 
+/** How a user can log in. */
+export interface LoginWays {
+  readonly hasPassword: boolean;
+  readonly hasSecondFactor: boolean;
+  readonly identities: readonly { readonly issuer: string; readonly subject: string }[];
+}
+
 export interface ExternalUsers {
   /**
    * The active user of this identity, with the rights that the provider gives now; what was granted here stays. Undefined
    * where the policy gives it none.
    */
   signIn(identity: ExternalIdentity, policy: SignInPolicy): Promise<User | undefined>;
+  /** The login with this token follows one at the provider, and ends with it. */
+  follow(loginToken: string, issuer: string, session: string | undefined): Promise<void>;
+  /** How many were ended. */
+  endLogins(ended: EndedLogins): Promise<number>;
+  ways(userIds: readonly UserId[]): Promise<ReadonlyMap<UserId, LoginWays>>;
+  /**
+   * Forgets the user's identities with what they gave, and ends the user's logins. Throws CatalogConflict
+   * `last_administrator`.
+   */
+  unlink(userId: UserId): Promise<void>;
 }

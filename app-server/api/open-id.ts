@@ -89,7 +89,8 @@ function callbackRoute(api: Api, deps: ApiDependencies): void {
       }
       const user = await externalUsers.signIn(outcome.identity, identity.policy);
       if (user === undefined) throw new Refusal("unauthenticated", "You are logged in there, and no user here.");
-      await startSession(request, reply, user, deps);
+      const { token } = await startSession(request, reply, user, deps);
+      await externalUsers.follow(token, outcome.identity.issuer, outcome.session);
       // Known to the audit log from here on.
       request.principal = await userPrincipal(user, repositories);
       return redirect(reply, outcome.returnTo);

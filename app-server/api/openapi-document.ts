@@ -91,7 +91,9 @@ function responsesOf(method: string, operation: Operation, names: Names): Respon
 
 function bodyOf(body: Operation["requestBody"], example: unknown): Pick<Operation, "requestBody"> {
   if (body === undefined || "$ref" in body || example === undefined) return {};
-  return { requestBody: { ...body, content: { [json]: { ...body.content[json], example } } } };
+  // One kind alone: JSON, but where another standard has it otherwise.
+  const [type = json] = Object.keys(body.content);
+  return { requestBody: { ...body, content: { [type]: { ...body.content[type], example } } } };
 }
 
 /** Bodies that are read as they come have no schema among the routes'. */

@@ -18,6 +18,13 @@ const logins: Readonly<Record<string, Operation>> = {
   "GET /api/login/oidc": { operationId: "beginOpenIdLogin" },
   "GET /api/login/oidc/logout": { operationId: "endOpenIdLogin" },
   "GET /api/login/oidc/callback": { operationId: "finishOpenIdLogin" },
+  "POST /api/login/oidc/back-channel-logout": {
+    operationId: "endLoginsOfProvider",
+    example: { logout_token: "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJodHRwczovL2xvZ2luLmV4YW1wbGUuY29tIn0.c2lnbmF0dXJl" },
+  },
+  "GET /api/login/ways": { operationId: "getLoginPage" },
+  "GET /api/users/login-ways": { operationId: "listLoginWays" },
+  "DELETE /api/users/{userId}/identities": { operationId: "unlinkIdentities" },
   "POST /api/logout": { operationId: "logout" },
   "GET /api/me": { operationId: "getMe" },
   "PUT /api/me/password": {

@@ -1,4 +1,4 @@
-import { parseTenantId, type TenantId } from "../../lorawan/ids.ts";
+import { type ApplicationId, parseApplicationId, parseTenantId, type TenantId } from "../../lorawan/ids.ts";
 import { type Grant, tenantRoles } from "../catalog-ports.ts";
 import type { GroupRight } from "../config.ts";
 import type { ExternalIdentity, ExternalRights } from "../identity-ports.ts";
@@ -16,16 +16,24 @@ function claim(claims: Claims, name: string): unknown {
   return value;
 }
 
-/** What these groups mean. Of several roles in a tenant the most powerful holds. */
+/** The limits of two grants of one role: what either reaches. */
+const eitherLimit = (left: Grant["applicationIds"], right: Grant["applicationIds"]): Grant["applicationIds"] =>
+  left === null || right === null ? null : [...new Set<ApplicationId>([...left, ...right])];
+
+/** What these groups mean. Of several roles in a tenant the most powerful holds, with the limits of its own groups. */
 export function rightsOf(groups: readonly string[], meaning: readonly GroupRight[]): ExternalRights {
   const meant = meaning.filter(({ group }) => groups.includes(group));
   const grants = new Map<TenantId, Grant>();
-  for (const { tenantId: text, role } of meant) {
+  for (const { tenantId: text, role, applicationIds: ids } of meant) {
     if (text === undefined || role === undefined) continue;
     const tenantId = parseTenantId(text);
-    const before = grants.get(tenantId)?.role;
-    const isMore = before === undefined || tenantRoles.indexOf(role) < tenantRoles.indexOf(before);
-    if (isMore) grants.set(tenantId, { role, applicationIds: null });
+    const before = grants.get(tenantId);
+    const applicationIds = ids?.map(id => parseApplicationId(id)) ?? null;
+    if (before === undefined || tenantRoles.indexOf(role) < tenantRoles.indexOf(before.role)) {
+      grants.set(tenantId, { role, applicationIds });
+    } else if (role === before.role) {
+      grants.set(tenantId, { role, applicationIds: eitherLimit(applicationIds, before.applicationIds) });
+    }
   }
   return { isAdministrator: meant.some(({ administrator }) => administrator), grants };
 }

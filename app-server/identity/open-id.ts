@@ -6,6 +6,7 @@ import type { Clock } from "../../platform/clock.ts";
 import type { GroupRight, OpenIdConfig } from "../config.ts";
 import type { OpenIdOutcome, OpenIdProvider } from "../identity-ports.ts";
 import { identityOf } from "./claims.ts";
+import { createLogoutTokens } from "./logout-tokens.ts";
 import { IdentityProviderUnavailable, reasonOf } from "./unavailable.ts";
 
 export interface OpenIdOptions {
@@ -41,6 +42,7 @@ const codeOf = (error: unknown): string =>
 export function createOpenIdProvider({ config, groups, key, clock }: OpenIdOptions): OpenIdProvider {
   const { issuer, clientId, clientSecret, scopes, groupsClaim, publicUrl } = config;
   const redirectUrl = new URL("/api/login/oidc/callback", publicUrl);
+  const checkLogoutToken = createLogoutTokens({ issuer, clientId, clock });
   let known: { readonly untilMs: number; readonly provider: Promise<client.Configuration> } | undefined;
 
   const unavailable = (error: unknown) => new IdentityProviderUnavailable(issuer, codeOf(error));
@@ -110,7 +112,9 @@ export function createOpenIdProvider({ config, groups, key, clock }: OpenIdOptio
           more === undefined ? {} : await client.fetchUserInfo(provider, tokens.access_token, claims.sub);
         const identity = identityOf({ ...userInfo, ...claims }, { issuer, groupsClaim, groups });
         if (identity === undefined) return { kind: "refused", reason: "no subject" };
-        return { kind: "signed-in", identity, returnTo: begun.returnTo };
+        const { sid } = claims;
+        const session = typeof sid === "string" ? { session: sid } : {};
+        return { kind: "signed-in", identity, ...session, returnTo: begun.returnTo };
       } catch (error) {
         const reason = codeOf(error);
         if (providerFaults.test(reason)) throw unavailable(error);
@@ -122,6 +126,13 @@ export function createOpenIdProvider({ config, groups, key, clock }: OpenIdOptio
       const provider = await discovered();
       if (provider.serverMetadata().end_session_endpoint === undefined) return undefined;
       return client.buildEndSessionUrl(provider, { post_logout_redirect_uri: publicUrl }).href;
+    },
+
+    async checkLogout(token) {
+      const { jwks_uri: keys } = (await discovered()).serverMetadata();
+      return keys === undefined
+        ? { kind: "refused", reason: "the provider has no keys" }
+        : checkLogoutToken(token, keys);
     },
   };
 }

@@ -40,7 +40,7 @@ const emailTaken = "There is already a user with this email.";
 /** Held while administrators are counted, so that two of them cannot remove each other at once. */
 const administratorLock = 0x75706372;
 
-const requireOtherAdministrator: RowCheck<User> = async ({ id }, transaction) => {
+export const requireOtherAdministrator: RowCheck<User> = async ({ id }, transaction) => {
   await transaction.run("select pg_advisory_xact_lock($1)", [administratorLock]);
   const others = "select 1 from users where is_admin and is_active and id <> $1 limit 1";
   const user = "select 1 from users where is_admin and is_active and id = $1";

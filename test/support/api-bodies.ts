@@ -6,6 +6,7 @@ export function bodyOf(
   { tenantId, applicationId, deviceProfileId }: Readonly<Record<string, string>>,
 ): Readonly<Record<string, unknown>> | undefined {
   const bodies: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
+    "POST /api/login/oidc/back-channel-logout": { logout_token: "x.y.z" },
     "POST /api/login": { email: "someone@example.org", password: "wrong" },
     "PUT /api/me/password": { currentPassword: "wrong", newPassword: "long enough" },
     "POST /api/me/second-factor": { currentPassword: "wrong" },

@@ -32,6 +32,8 @@ const table: readonly (readonly [string, readonly ApiKeyRole[], 404 | 403 | "own
   ["POST /api/me/second-factor/confirmation", [], 403],
   ["POST /api/me/second-factor/removal", [], 403],
   ["DELETE /api/users/{userId}/second-factor", administrator, 403],
+  ["GET /api/users/login-ways", administrator, 403],
+  ["DELETE /api/users/{userId}/identities", administrator, 403],
   ["GET /api/users", administrator, 403],
   ["POST /api/users", administrator, 403],
   ["GET /api/users/{userId}", administrator, 403],
@@ -234,7 +236,14 @@ test("the table of rights has every route of the OpenAPI document", async () => 
   const routes = Object.entries(document.paths).flatMap(([path, methods]) =>
     Object.keys(methods).map(method => `${method.toUpperCase()} ${path}`),
   );
-  const open = ["POST /api/login", "GET /api/login/oidc", "GET /api/login/oidc/callback", "GET /api/login/oidc/logout"];
+  const open = [
+    "POST /api/login",
+    "GET /api/login/ways",
+    "GET /api/login/oidc",
+    "GET /api/login/oidc/callback",
+    "GET /api/login/oidc/logout",
+    "POST /api/login/oidc/back-channel-logout",
+  ];
   const known = [...table.map(([route]) => route), ...open];
   expect(routes.toSorted()).toEqual(known.toSorted());
 });

@@ -13,11 +13,10 @@ const Operation = Type.Object({
   ),
   requestBody: Type.Optional(
     Type.Object({
-      content: Type.Object({
-        "application/json": Type.Object({
-          schema: Type.Object({ properties: Type.Record(Type.String(), Type.Unknown()) }),
-        }),
-      }),
+      content: Type.Record(
+        Type.String(),
+        Type.Object({ schema: Type.Object({ properties: Type.Record(Type.String(), Type.Unknown()) }) }),
+      ),
     }),
   ),
 });
@@ -158,12 +157,14 @@ function expectSound({ status, type, body }: Answer, what: string): void {
   expect(JSON.parse(body)).toMatchObject({ status, code: expect.stringMatching(/^[a-z0-9_]+$/) });
 }
 
+const bodySchemaOf = ({ operation: { requestBody } }: Route) => Object.values(requestBody?.content ?? {})[0]?.schema;
+
 function* hostileRequests(route: Route): Generator<string> {
-  const { content } = route.operation.requestBody ?? {};
-  if (content === undefined) return;
+  const schema = bodySchemaOf(route);
+  if (schema === undefined) return;
   yield* hostileBodies;
   const base = bodyOf(`${route.method} ${route.path}`, ids) ?? {};
-  for (const name of Object.keys(content["application/json"].schema.properties)) {
+  for (const name of Object.keys(schema.properties)) {
     const { [name]: _replaced, ...rest } = base;
     const members = Object.entries(rest).map(([member, value]) => `${JSON.stringify(member)}:${JSON.stringify(value)}`);
     for (const value of hostileValues) yield `{${[...members, `${JSON.stringify(name)}:${value}`].join(",")}}`;

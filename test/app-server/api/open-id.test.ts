@@ -12,6 +12,8 @@ let provider: TestOpenIdProvider;
 let api: TestApi;
 let tenant: Tenant;
 const groups: GroupRight[] = [];
+const waterId = "17c82e96-be03-4f38-aef3-f83d48582d97";
+const heatId = "27c82e96-be03-4f38-aef3-f83d48582d97";
 const key = randomBytes(32);
 const policy = { createUsers: true, linkByEmail: false };
 
@@ -32,6 +34,8 @@ beforeAll(async () => {
     { group: "ops", administrator: true },
     { group: "field", administrator: false, tenantId: tenant.id, role: "device-manager" },
     { group: "field", administrator: false, tenantId: tenant.id, role: "viewer" },
+    { group: "water", administrator: false, tenantId: tenant.id, role: "viewer", applicationIds: [waterId] },
+    { group: "heat", administrator: false, tenantId: tenant.id, role: "viewer", applicationIds: [heatId] },
   );
 });
 afterAll(async () => {
@@ -107,6 +111,15 @@ describe("a login at an OpenID Connect provider", () => {
       isAdministrator: false,
       memberships: [],
     });
+  });
+
+  test("is limited to the applications of its groups, unless a more powerful group is not", async () => {
+    const memberships = async (groups: readonly string[]) =>
+      ((await meOf(await logIn("limited", { groups }))) as { memberships: object[] }).memberships;
+    expect(await memberships(["water"])).toMatchObject([{ role: "viewer", applicationIds: [waterId] }]);
+    const [both] = await memberships(["heat", "water"]);
+    expect(both).toMatchObject({ role: "viewer", applicationIds: expect.arrayContaining([waterId, heatId]) });
+    expect(await memberships(["water", "field"])).toMatchObject([{ role: "device-manager", applicationIds: null }]);
   });
 
   test("leaves alone what was granted here", async () => {
