@@ -204,6 +204,8 @@ export interface TestApi {
   readonly feed: FakeFeed;
   readonly frames: FrameFeed;
   readonly deps: ApiDependencies;
+  /** Every route as `GET /api/devices/{devEui}`, whatever the document says; without the pages that show that. */
+  readonly routes: readonly string[];
   /** Everything that was logged, at any level. */
   readonly logged: string[];
   /** Calls as the administrator unless other headers are given. */
@@ -264,6 +266,12 @@ export async function startTestApi(
   const loggerInstance: FastifyBaseLogger = log;
   // As the server has it: addresses of requests may hold what is secret.
   const app = fastify({ loggerInstance, logController: new LogController({ disableRequestLogging: true }) });
+  const routes: string[] = [];
+  app.addHook("onRoute", ({ method, url }) => {
+    const path = url.replace(/:(\w+)/g, "{$1}");
+    if (/^\/api\/(docs|openapi\.json)/.test(path)) return;
+    for (const name of [method].flat()) if (name !== "HEAD") routes.push(`${name} ${path}`);
+  });
   await app.register(createApi(deps));
   await app.ready();
   const keyFor = async (role: ApiKeyRole, tenantId: TenantId | null) => {
@@ -286,6 +294,7 @@ export async function startTestApi(
     feed,
     frames,
     deps,
+    routes,
     logged,
     call,
     keyFor,

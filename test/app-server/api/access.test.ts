@@ -1,15 +1,16 @@
 import fastify from "fastify";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { addRules } from "../../../app-server/api/api.ts";
-import { type ApiKeyRole, apiKeyRoles } from "../../../app-server/catalog-ports.ts";
+import { type ApiKeyRole, apiKeyRoles, type NewApiKey } from "../../../app-server/catalog-ports.ts";
 import type { NewImport } from "../../../app-server/import-ports.ts";
 import { parseDevEui, parseGatewayId, type TenantId } from "../../../lorawan/ids.ts";
 import { type Method, startTestApi, type TestApi } from "../../support/api.ts";
 import { bodyOf } from "../../support/api-bodies.ts";
 import { addTenantWithDevice, type TenantWithDevice } from "../../support/catalog.ts";
 
-type Caller = ApiKeyRole | "foreign admin" | "nobody";
-const callers: readonly Caller[] = [...apiKeyRoles, "foreign admin", "nobody"];
+/** Besides roles: an admin's key for reading only, an expired one, a device manager of another application alone. */
+type Caller = ApiKeyRole | "foreign admin" | "nobody" | "read-only" | "expired" | "elsewhere";
+const callers: readonly Caller[] = [...apiKeyRoles, "foreign admin", "nobody", "read-only", "expired", "elsewhere"];
 
 const everyone: readonly ApiKeyRole[] = apiKeyRoles;
 const devices: readonly ApiKeyRole[] = ["administrator", "admin", "device-manager"];
@@ -133,7 +134,20 @@ beforeAll(async () => {
     ),
   );
   const foreign = await api.keyFor("admin", theirs.tenant.id);
-  headers = new Map<Caller, Readonly<Record<string, string>>>([...own, ["foreign admin", foreign], ["nobody", {}]]);
+  const tenantId = ours.tenant.id;
+  const { id } = await api.repositories.applications.create({ tenantId, name: "elsewhere", description: "", tags: {} });
+  const keyOf = async (role: ApiKeyRole, more: Partial<NewApiKey>) => {
+    const key = { tenantId, name: "special", role, expiresAt: null, ...more };
+    return { authorization: `Bearer ${(await api.repositories.apiKeys.create(key)).token}` };
+  };
+  headers = new Map<Caller, Readonly<Record<string, string>>>([
+    ...own,
+    ["foreign admin", foreign],
+    ["nobody", {}],
+    ["read-only", await keyOf("admin", { isReadOnly: true })],
+    ["expired", await keyOf("admin", { expiresAt: "2020-01-01T00:00:00Z" })],
+    ["elsewhere", await keyOf("device-manager", { applicationIds: [id] })],
+  ]);
 });
 afterAll(() => api.end());
 
@@ -219,11 +233,27 @@ const reachedTheHandler = (status: number, detail: string): boolean =>
   (status === 400 && detail.includes("/querystring/tenantId")) ||
   /no such (user|MQTT login|downlink|session|second factor)/.test(detail);
 
+/** What a device manager of another application gets: what is not theirs is not there, and all else is as it is for others. */
+function expectedElsewhere(route: string, allowed: readonly ApiKeyRole[]): readonly (number | "reached")[] {
+  if (/\{(applicationId|devEui|gatewayId)\}/.test(route)) return [404];
+  if (!allowed.includes("device-manager")) return route.includes("{apiKeyId}") ? [404] : [403];
+  // Profiles are for all applications; what is new would be in the tenant or in an application that is not theirs.
+  if (route.startsWith("GET ") || !/tenants|applications|profiles|devices|gateways/.test(route)) return ["reached"];
+  return [403, 404];
+}
+
 describe.each(table)("%s", (route, allowed, foreign) => {
   test.each(callers)("as %s", async caller => {
     ids = await freshIds();
     const { status, detail } = await statusOf(route, caller);
-    if (caller === "nobody") expect(status).toBe(401);
+    if (caller === "nobody" || caller === "expired") expect(status).toBe(401);
+    else if (caller === "elsewhere") {
+      expect(expectedElsewhere(route, allowed), detail).toContain(
+        reachedTheHandler(status, detail) ? "reached" : status,
+      );
+    } else if (caller === "read-only" && route.startsWith("GET ") && allowed.includes("admin")) {
+      expect(reachedTheHandler(status, detail), detail).toBe(true);
+    } else if (caller === "read-only") expect(status, detail).toBe(403);
     else if (caller === "foreign admin" && foreign !== "own") expect(status, detail).toBe(foreign);
     else if (caller === "foreign admin" || allowed.includes(caller)) {
       expect(reachedTheHandler(status, detail), detail).toBe(true);
@@ -246,6 +276,7 @@ test("the table of rights has every route of the OpenAPI document", async () => 
   ];
   const known = [...table.map(([route]) => route), ...open];
   expect(routes.toSorted()).toEqual(known.toSorted());
+  expect(api.routes.toSorted(), "a route that the document does not show").toEqual(known.toSorted());
 });
 
 test("a route that does not declare a right stops the start", async () => {
