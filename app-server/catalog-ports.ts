@@ -289,7 +289,7 @@ export interface ApiKeys {
   list(filter: Omit<ListFilter, "tags">, page: PageRequest): Promise<Page<ApiKey>>;
   get(id: string): Promise<ApiKey | undefined>;
   /** The token is only here; its hash is what is kept. */
-  create(key: NewApiKey): Promise<{ readonly apiKey: ApiKey; readonly token: string }>;
+  create(key: NewApiKey, tokenOf?: (id: string) => string): Promise<{ apiKey: ApiKey; token: string }>;
   remove(id: string): Promise<boolean>;
   /** The key of a token that has not expired; notes the use. */
   find(token: string): Promise<ApiKey | undefined>;

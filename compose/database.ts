@@ -5,6 +5,7 @@ import { createRepositories } from "../app-server/storage/repositories.ts";
 import { createRootKeyStore } from "../join-server/device-keys.ts";
 import { prepareDataFolder } from "../platform/data-folder.ts";
 import { startEmbeddedPostgres } from "../platform/embedded-postgres.ts";
+import { deriveKey } from "../platform/key-file.ts";
 import { migrate } from "../platform/migrate.ts";
 import { createPostgres } from "../platform/postgres.ts";
 import type { Sql } from "../platform/sql.ts";
@@ -67,7 +68,9 @@ export async function prepareCatalog(
   { clock }: Pick<Surroundings, "clock">,
 ): Promise<FirstAdministrator | undefined> {
   const administrator = await firstStart(sql, { administratorEmail: config.appServer.administratorEmail });
-  await ensureLocalToken(createRepositories(sql, clock).apiKeys, localTokenFile(config.dataFolder));
+  const { apiKeys } = createRepositories(sql, clock);
+  const secret = deriveKey(masterKeysOf(config).current, "command line", 32);
+  await ensureLocalToken({ apiKeys, clock, secret, path: localTokenFile(config.dataFolder) });
   return administrator;
 }
 

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import Type, { type Static } from "typebox";
 import { parseApplicationId, parseTenantId } from "../../lorawan/ids.ts";
 import type { Clock } from "../../platform/clock.ts";
@@ -25,6 +26,7 @@ const selected = `api_keys.id, tenant_id as "tenantId", name, role, is_read_only
   application_ids as "applicationIds", requests_per_minute as "requestsPerMinute", ${createdAt} as "createdAt",
   ${rfc3339("expires_at")} as "expiresAt", ${rfc3339("last_used_at")} as "lastUsedAt"`;
 const columns: Columns = {
+  id: { name: "id" },
   tenantId: { name: "tenant_id" },
   name: { name: "name" },
   role: { name: "role" },
@@ -58,9 +60,10 @@ export function createApiKeys(sql: Sql, clock: Clock): ApiKeys {
     list: ({ tenants, search }, page) =>
       table.list([inTenants(tenants, "tenant_id"), named(search, "api_keys.name")], page),
     get: table.get,
-    async create(key) {
-      const token = newToken(apiKeyPrefix);
-      return { apiKey: await table.add({ ...key, tokenHash: hashToken(token) }), token };
+    async create(key, tokenOf = () => newToken(apiKeyPrefix)) {
+      const id = randomUUID();
+      const token = tokenOf(id);
+      return { apiKey: await table.add({ ...key, id, tokenHash: hashToken(token) }), token };
     },
     remove: id => table.remove(id),
     async find(token) {
