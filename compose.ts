@@ -64,7 +64,7 @@ export async function startInstallation(
     ...roleFaults(config, roles),
   ]);
   prepareDataFolder(config.dataFolder);
-  const { masterKeys, appSKeyKek, vault, networkVault, auditKeys, secondFactorKeys, loginKey } =
+  const { masterKeys, appSKeyKek, vault, networkVault, auditKeys, secondFactorKeys, integrationKeys, loginKey } =
     installationKeys(config);
   const metrics = createMetrics();
   metrics.watchProcess();
@@ -204,6 +204,7 @@ export async function startInstallation(
         vault,
         auditKeys,
         secondFactorKeys,
+        integrationKeys,
         mqttFolder: join(config.dataFolder, "mqtt"),
         loginKey,
         http: http().app,

@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import Type, { type Static } from "typebox";
 
 const embedded = Type.Object(
@@ -188,6 +189,16 @@ export const appServerConfigSchema = Type.Object({
     },
     { default: {} },
   ),
+  integrations: Type.Object(
+    {
+      allowedNetworks: Type.Array(Type.String({ pattern: "^[0-9a-fA-F.:]+/\\d{1,3}$" }), {
+        default: [],
+        description:
+          "Networks like 10.0.0.0/8 that users' integrations may reach beside public addresses; whoever may make integrations reaches every server there.",
+      }),
+    },
+    { default: {} },
+  ),
   mqtt: Type.Object(
     {
       qos: Type.Union([Type.Literal(0), Type.Literal(1)], { default: 1, description: "Quality of service of events." }),
@@ -207,7 +218,8 @@ export type BearerTokenConfig = Readonly<Static<typeof bearerTokens>>;
 export type DirectoryConfig = Readonly<Static<typeof directory>>;
 
 /** What the schema cannot say; one line for each fault. */
-export const appServerFaults = ({ login: { groups, ldap } }: AppServerConfig): readonly string[] => [
+export const appServerFaults = ({ login: { groups, ldap }, integrations }: AppServerConfig): readonly string[] => [
+  ...networkFaults(integrations.allowedNetworks),
   ...groupFaults(groups),
   ...(ldap === undefined ||
   ldap.startTls ||
@@ -215,6 +227,14 @@ export const appServerFaults = ({ login: { groups, ldap } }: AppServerConfig): r
     ? []
     : ["appServer.login.ldap.url: passwords would cross the network in the clear; use ldaps:// or startTls"]),
 ];
+
+const networkFaults = (networks: readonly string[]): readonly string[] =>
+  networks.flatMap((network, index) => {
+    const [address = "", bits] = network.split("/");
+    const version = isIP(address);
+    if (version !== 0 && Number(bits) <= (version === 4 ? 32 : 128)) return [];
+    return [`appServer.integrations.allowedNetworks[${index}]: a network is written like 10.0.0.0/8 or fd00::/8`];
+  });
 
 const groupFaults = (groups: readonly GroupRight[]): readonly string[] =>
   groups.flatMap(({ group, administrator, tenantId, role, applicationIds }, index) => {

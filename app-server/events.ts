@@ -1,5 +1,5 @@
 import type { Clock } from "../platform/clock.ts";
-import type { Leases } from "../platform/leases/leases.ts";
+import type { LeaseHolder, Leases } from "../platform/leases/leases.ts";
 import type { Log } from "../platform/log.ts";
 import type { Metrics } from "../platform/metrics.ts";
 import { createEventDecoder } from "./event-entry.ts";
@@ -16,6 +16,8 @@ export interface EventConsumerOptions extends EventTools {
   readonly leases: Leases;
   readonly directory: DeviceDirectory;
   readonly sinks: readonly EventSink[];
+  /** Whoever else works on the partitions that this process holds; told after the sinks are done with one. */
+  readonly follower?: LeaseHolder;
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics;
@@ -84,7 +86,10 @@ class Consumer implements EventConsumer {
     this.#unsubscribe = store.onEvents(partition => this.#partitions.get(partition)?.wake());
     const opened: Promise<void>[] = [];
     await leases.start({
-      acquired: partition => void opened.push(this.#open(partition, partitionOptions)),
+      acquired: partition => {
+        this.#options.follower?.acquired(partition);
+        opened.push(this.#open(partition, partitionOptions));
+      },
       released: async partition => {
         this.#opening.delete(partition);
         if (this.#closing) return;
@@ -93,11 +98,13 @@ class Consumer implements EventConsumer {
           ?.release()
           .catch(error => this.#reportSave(error));
         this.#partitions.delete(partition);
+        await this.#options.follower?.released(partition);
       },
       lost: partition => {
         this.#opening.delete(partition);
         this.#partitions.get(partition)?.close();
         this.#partitions.delete(partition);
+        this.#options.follower?.lost(partition);
       },
     });
     await Promise.all(opened);
@@ -140,7 +147,13 @@ class Consumer implements EventConsumer {
   #sinkOutlet(sink: EventSink): Outlet {
     const { metrics } = this.#options;
     const dispatcher = this.#dispatcher(sink, ({ kind }) => metrics.events.inc({ kind }));
-    return { consumerName: `sink:${sink.name}`, submit: delivery => dispatcher.submit(delivery) };
+    return {
+      consumerName: `sink:${sink.name}`,
+      submit: delivery => {
+        if (sink.isIdle) delivery.lane.finished(delivery);
+        else dispatcher.submit(delivery);
+      },
+    };
   }
 
   /** Live streams need what comes from now on: no position is saved, and without a listener nothing is even decoded. */

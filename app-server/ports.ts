@@ -269,6 +269,8 @@ export interface ApplicationEvent {
 /** Where events go. Resolves when the sink has taken responsibility for the event. */
 export interface EventSink {
   readonly name: string;
+  /** True while it wants nothing at all: events pass it by without being made for it. */
+  readonly isIdle?: boolean;
   deliver(event: ApplicationEvent): Promise<void>;
 }
 

@@ -16,18 +16,25 @@ import { createCodecSandbox } from "./codec/sandbox.ts";
 import { createApplicationCommands } from "./commands.ts";
 import type { AppServerConfig } from "./config.ts";
 import { serveConsole } from "./console-files.ts";
+import { createDelivery } from "./delivery/engine.ts";
 import { createDownlinkQueue } from "./downlink.ts";
 import { createEventConsumer } from "./events.ts";
 import { identityProviders } from "./identity/providers.ts";
 import { type EmbeddedBroker, startEmbeddedBroker } from "./integration/embedded-broker.ts";
 import { createMqttIntegration, type MqttIntegration } from "./integration/mqtt.ts";
+import { createOutbound } from "./integration/outbound.ts";
+import { sinkKinds } from "./integration/sinks/registry.ts";
+import { createSinks } from "./integration/sinks.ts";
 import type { ApplicationCommands, AppSKeyVault, MqttCredentials, NetworkControl, RootKeys } from "./ports.ts";
 import { createSharedFeed } from "./shared-feed.ts";
 import { createAuditLog } from "./storage/audit-log.ts";
 import { createBulkCatalog } from "./storage/bulk.ts";
+import { createDeliveryDesk } from "./storage/delivery-desk.ts";
+import { createDeliveryQueue } from "./storage/delivery-queue.ts";
 import { openDirectory } from "./storage/directory.ts";
 import { createExternalUsers } from "./storage/external-users.ts";
 import { createImports } from "./storage/imports.ts";
+import { createIntegrationCatalog, createIntegrations } from "./storage/integrations.ts";
 import { createRepositories } from "./storage/repositories.ts";
 import type { SealingKeys } from "./storage/sealed-secret.ts";
 import { createSecondFactors } from "./storage/second-factors.ts";
@@ -50,6 +57,8 @@ export interface AppServerOptions {
   readonly mqttFolder: string;
   /** What secrets of second factors are sealed with. */
   readonly secondFactorKeys: SealingKeys;
+  /** What secrets of integrations are sealed with. */
+  readonly integrationKeys: SealingKeys;
   /** What cookies of known browsers are signed with. */
   readonly loginKey: Uint8Array;
   /** Gets the API; not listening yet. */
@@ -109,8 +118,16 @@ async function startParts(
   const broker = await startBroker(options, commands, directory.mqttCredentials);
   if (broker) closers.push(() => broker.close());
   const external = connectExternal(options, commands, tls);
-  const sinks = [broker?.sink, external?.sink].filter(sink => sink !== undefined);
-  const consumed = { store, leases: options.leases, directory: devices, vault, sandbox, sinks };
+  const outbound = createOutbound(config.integrations.allowedNetworks);
+  const { isShared } = options.peers;
+  const sinkTools = createSinks({ kinds: sinkKinds, outbound, commands, isShared, clock, log });
+  const { leases, integrationKeys } = options;
+  const catalog = createIntegrationCatalog(sql, integrationKeys);
+  const deliveryQueue = createDeliveryQueue(sql);
+  const delivery = createDelivery({ catalog, queue: deliveryQueue, sinks: sinkTools, leases, clock, log, metrics });
+  closers.push(() => delivery.close());
+  const sinks = [broker?.sink, external?.sink, delivery.sink].filter(sink => sink !== undefined);
+  const consumed = { store, leases, directory: devices, vault, sandbox, sinks, follower: delivery.holder };
   const events = createEventConsumer({ ...consumed, clock, log, metrics });
   closers.push(() => events.close());
   if (external) closers.push(() => external.close());
@@ -118,7 +135,9 @@ async function startParts(
   await http.register(
     createApi({
       ...apiDefaults,
-      repositories: createRepositories(sql, clock),
+      repositories: { ...createRepositories(sql, clock), integrations: createIntegrations(sql, integrationKeys) },
+      deliveryDesk: createDeliveryDesk(sql),
+      sinks: sinkTools,
       bulk: createBulkCatalog(sql, options.rootKeys),
       imports: createImports(sql),
       auditLog: createAuditLog(sql, clock, options.auditKeys),
@@ -140,6 +159,7 @@ async function startParts(
   );
   serveMqttUpgrades(http, broker);
   await serveConsole(http, config.console);
+  await delivery.start();
   await events.start();
   return broker;
 }

@@ -31,6 +31,7 @@ export interface InstallationKeys {
   readonly networkVault: AppSKeyVault;
   readonly auditKeys: AuditKeys;
   readonly secondFactorKeys: SealingKeys;
+  readonly integrationKeys: SealingKeys;
   readonly loginKey: Uint8Array;
 }
 
@@ -44,10 +45,8 @@ export function installationKeys(config: Config): InstallationKeys {
     vault: createAppSKeyVault({ ...appSKeyKek, others, applicationOnly: applicationKeks(config, others) }),
     networkVault: createAppSKeyVault({ ...appSKeyKek, others }),
     loginKey: deriveKey(masterKeys.current, "known browsers", 32),
-    secondFactorKeys: {
-      current: secondFactorKeyOf(masterKeys.current),
-      older: masterKeys.older.map(secondFactorKeyOf),
-    },
+    secondFactorKeys: sealingKeysOf(masterKeys, "second factors"),
+    integrationKeys: sealingKeysOf(masterKeys, "integrations"),
     auditKeys: { current: auditKeyOf(masterKeys.current), older: masterKeys.older.map(auditKeyOf) },
   };
 }
@@ -66,10 +65,10 @@ function applicationKeks({ appServer }: Config, shared: readonly KeyEncryptionKe
 
 const auditKeyOf = (master: MasterKey): AuditKey => ({ id: master.id, key: deriveKey(master, "audit log", 32) });
 
-const secondFactorKeyOf = (master: MasterKey): SealingKey => ({
-  id: master.id,
-  key: deriveKey(master, "second factors", 32),
-});
+function sealingKeysOf({ current, older }: MasterKeys, purpose: string): SealingKeys {
+  const keyOf = (master: MasterKey): SealingKey => ({ id: master.id, key: deriveKey(master, purpose, 32) });
+  return { current: keyOf(current), older: older.map(keyOf) };
+}
 
 const kekOf = (master: MasterKey): KeyEncryptionKey => ({
   kekLabel: `upchirp-${master.id}`,

@@ -18,6 +18,7 @@ export type TenantId = Branded<string, "TenantId">;
 export type UserId = Branded<string, "UserId">;
 export type ApplicationId = Branded<string, "ApplicationId">;
 export type DeviceProfileId = Branded<string, "DeviceProfileId">;
+export type IntegrationId = Branded<string, "IntegrationId">;
 
 const uuidPattern = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
@@ -49,6 +50,7 @@ export const parseUserId = (text: string): UserId => parseUuid("user id", text) 
 export const parseApplicationId = (text: string): ApplicationId => parseUuid("application id", text) as ApplicationId;
 export const parseDeviceProfileId = (text: string): DeviceProfileId =>
   parseUuid("device profile id", text) as DeviceProfileId;
+export const parseIntegrationId = (text: string): IntegrationId => parseUuid("integration id", text) as IntegrationId;
 
 const hexOf = (bytes: Uint8Array): string =>
   Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("hex");

@@ -7,8 +7,19 @@ export function createMetrics() {
     new Counter<Label>({ name: `upchirp_${name}`, help, labelNames: [...labelNames], registers: [registry] });
   const gauge = <Label extends string = never>(name: string, help: string, labelNames: readonly Label[] = []) =>
     new Gauge<Label>({ name: `upchirp_${name}`, help, labelNames: [...labelNames], registers: [registry] });
-  const histogram = (name: string, help: string, buckets: readonly number[]) =>
-    new Histogram({ name: `upchirp_${name}`, help, buckets: [...buckets], registers: [registry] });
+  const histogram = <Label extends string = never>(
+    name: string,
+    help: string,
+    buckets: readonly number[],
+    labelNames: readonly Label[] = [],
+  ) =>
+    new Histogram<Label>({
+      name: `upchirp_${name}`,
+      help,
+      buckets: [...buckets],
+      labelNames: [...labelNames],
+      registers: [registry],
+    });
 
   return {
     registry,
@@ -64,6 +75,32 @@ export function createMetrics() {
     sinkFailures: counter("sink_failures_total", "Deliveries that a sink refused and that are tried again, by sink.", [
       "sink",
     ]),
+    integrationDeliveries: counter(
+      "integration_deliveries_total",
+      "Messages handed to receivers of integrations, by kind of integration and outcome.",
+      ["kind", "outcome"],
+    ),
+    integrationDeliverySeconds: histogram(
+      "integration_delivery_seconds",
+      "Time until a receiver of an integration answered, by kind.",
+      [0.005, 0.02, 0.1, 0.5, 2, 10, 30],
+      ["kind"],
+    ),
+    integrationQueueMessages: gauge("integration_queue_messages", "Messages that wait in queues of integrations.", [
+      "kind",
+    ]),
+    integrationQueueBytes: gauge("integration_queue_bytes", "Bytes that wait in queues of integrations.", ["kind"]),
+    integrationQueueAge: gauge("integration_queue_age_seconds", "How long the longest has waited.", ["kind"]),
+    integrationCircuitsOpen: gauge("integration_circuits_open", "Integrations whose receiver is away.", ["kind"]),
+    integrationDeadLetters: counter("integration_dead_letters_total", "Messages that became dead letters, by reason.", [
+      "kind",
+      "reason",
+    ]),
+    integrationOverflow: counter(
+      "integration_overflow_total",
+      "Messages beyond an integration's limits, by what became of them.",
+      ["kind", "fate"],
+    ),
     codecRuns: counter("codec_runs_total", "Codec runs by result.", ["result"]),
     codecSuspensions: counter(
       "codec_suspensions_total",

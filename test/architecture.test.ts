@@ -75,6 +75,7 @@ const role = (name: string, core: readonly string[], adapters: readonly string[]
       new RegExp(`^${name}/(([\\w-]+-)?ports|context|session|session-record|config)\\.ts$`),
       new RegExp(`^${name}/${folder}/`),
       /^[^./]*$/,
+      /^ipaddr\.js$/,
       /^@/,
       /^node:/,
       /^(typebox|csv-stringify)\//,
@@ -104,7 +105,11 @@ const rules: readonly Rule[] = [
     ["gateway", "catalog", "adr-script"],
   ),
   ...role("join-server", ["join.ts"], []),
-  ...role("app-server", ["events.ts", "uplink.ts", "downlink"], ["api", "codec", "identity", "integration", "storage"]),
+  ...role(
+    "app-server",
+    ["events.ts", "uplink.ts", "downlink", "delivery/"],
+    ["api", "codec", "identity", "integration", "storage"],
+  ),
   {
     // Runs in a browser, and knows the server by its API alone.
     zone: "app-server/console",

@@ -5,11 +5,12 @@ import {
   parseDevEui,
   parseDeviceProfileId,
   parseGatewayId,
+  parseIntegrationId,
   parseTenantId,
   type TenantId,
 } from "../../lorawan/ids.ts";
-import type { Device, Grant, Repositories, TenantRole, TenantScope } from "../catalog-ports.ts";
-import type { ApiDependencies } from "./dependencies.ts";
+import type { Device, Grant, TenantRole, TenantScope } from "../catalog-ports.ts";
+import type { ApiDependencies, ApiRepositories } from "./dependencies.ts";
 import { notFound, Refusal } from "./refusal.ts";
 
 /** What may be done inside a tenant: look, change devices and what belongs to them, change gateways, govern. */
@@ -126,7 +127,7 @@ function member(value: unknown, name: string): string | undefined {
 }
 
 /** Where things are found. */
-type Things = Repositories & Pick<ApiDependencies, "imports">;
+type Things = ApiRepositories & Pick<ApiDependencies, "imports">;
 
 interface Lookup {
   readonly what: string;
@@ -137,7 +138,7 @@ interface Lookup {
 const param = (name: string) => (request: FastifyRequest) => member(request.params, name);
 const body = (name: string) => (request: FastifyRequest) => member(request.body, name);
 
-type Placed = Pick<Device, "tenantId"> & Partial<Pick<Device, "applicationId">>;
+type Placed = Pick<Device, "tenantId"> & { readonly applicationId?: ApplicationId | null };
 const placeOf = (record: Placed | undefined, more: Pick<Place, "isShared"> = {}): Place | undefined =>
   record && {
     tenantId: record.tenantId,
@@ -153,7 +154,7 @@ function tenantOrApplication({ query }: FastifyRequest): string {
   throw new Refusal("invalid_request", "Give one of tenantId and applicationId.", "/querystring/tenantId");
 }
 
-const applicationItself = async (text: string, { applications }: Pick<Repositories, "applications">) => {
+const applicationItself = async (text: string, { applications }: Pick<ApiRepositories, "applications">) => {
   const application = await applications.get(parseApplicationId(text));
   return application && { tenantId: application.tenantId, applicationId: application.id };
 };
@@ -167,6 +168,17 @@ const tenantSources = {
   "body.tenantId": { what: "tenant", text: body("tenantId"), place: tenantItself },
   "params.applicationId": { what: "application", text: param("applicationId"), place: applicationItself },
   "body.applicationId": { what: "application", text: body("applicationId"), place: applicationItself },
+  "body.applicationId or body.tenantId": {
+    what: "application or tenant",
+    text: request => body("applicationId")(request) ?? body("tenantId")(request),
+    place: async (text, repositories) =>
+      (await applicationItself(text, repositories)) ?? (await tenantItself(text, repositories)),
+  },
+  "params.integrationId": {
+    what: "integration",
+    text: param("integrationId"),
+    place: async (text, { integrations }) => placeOf(await integrations.get(parseIntegrationId(text))),
+  },
   "params.deviceProfileId": {
     what: "device profile",
     text: param("deviceProfileId"),

@@ -22,6 +22,8 @@ import { frameStreamRoutes } from "./frame-streams.ts";
 import { gatewayRoutes } from "./gateways.ts";
 import { addIdempotency } from "./idempotency.ts";
 import { importRoutes } from "./imports.ts";
+import { integrationDeliveryRoutes } from "./integration-delivery.ts";
+import { integrationRoutes } from "./integrations.ts";
 import { createLiveStreams } from "./live-streams.ts";
 import { loginRoutes } from "./login.ts";
 import { loginSessionRoutes } from "./login-sessions.ts";
@@ -146,6 +148,8 @@ function addRoutes(scope: FastifyInstance, deps: ApiDependencies): void {
   deviceRejoinRoutes(api, deps);
   queueRoutes(api, deps);
   gatewayRoutes(api, deps);
+  integrationRoutes(api, deps);
+  integrationDeliveryRoutes(api, deps);
   const streams = createLiveStreams(api, deps);
   eventRoutes(api, deps, streams);
   frameStreamRoutes(api, deps, streams);

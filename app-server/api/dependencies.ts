@@ -9,13 +9,21 @@ import type { BulkCatalog } from "../bulk-ports.ts";
 import type { Repositories } from "../catalog-ports.ts";
 import type { ExternalUsers, IdentityProviders } from "../identity-ports.ts";
 import type { Imports } from "../import-ports.ts";
+import type { DeliveryDesk, Integrations, SinkTools } from "../integration-ports.ts";
 import type { CodecBench, DownlinkQueue, EventFeed, NetworkControl, RootKeys } from "../ports.ts";
 import type { SecondFactors } from "../second-factor-ports.ts";
+
+/** What is looked after by the API, each kind of thing in one. */
+export interface ApiRepositories extends Repositories {
+  readonly integrations: Integrations;
+}
 
 export interface ApiDependencies {
   /** Of the program, for the OpenAPI document. */
   readonly version: string;
-  readonly repositories: Repositories;
+  readonly repositories: ApiRepositories;
+  readonly deliveryDesk: DeliveryDesk;
+  readonly sinks: SinkTools;
   readonly bulk: BulkCatalog;
   readonly imports: Imports;
   readonly identity: IdentityProviders;

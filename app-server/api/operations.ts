@@ -112,6 +112,36 @@ const devices: Readonly<Record<string, Operation>> = {
   "DELETE /api/devices/{devEui}/queue/{itemId}": { operationId: "deleteDownlink" },
 };
 
+const integrations: Readonly<Record<string, Operation>> = {
+  "GET /api/integrations/kinds": { operationId: "listIntegrationKinds" },
+  "GET /api/integrations": { operationId: "listIntegrations" },
+  "POST /api/integrations": {
+    operationId: "createIntegration",
+    example: {
+      applicationId,
+      kind: "http",
+      name: "Dashboard",
+      settings: { url: "https://example.com/upchirp" },
+      filter: { events: ["up"] },
+    },
+  },
+  "GET /api/integrations/{integrationId}": { operationId: "getIntegration" },
+  "PATCH /api/integrations/{integrationId}": { operationId: "updateIntegration", example: { mode: "paused" } },
+  "DELETE /api/integrations/{integrationId}": { operationId: "deleteIntegration" },
+  "GET /api/integrations/{integrationId}/state": { operationId: "getIntegrationState" },
+  "POST /api/integrations/{integrationId}/test": { operationId: "testIntegration" },
+  "DELETE /api/integrations/{integrationId}/queue": { operationId: "purgeIntegrationQueue" },
+  "GET /api/integrations/{integrationId}/dead-letters": { operationId: "listDeadLetters" },
+  "POST /api/integrations/{integrationId}/dead-letters/replay": {
+    operationId: "replayDeadLetters",
+    example: { reason: "rejected" },
+  },
+  "POST /api/integrations/{integrationId}/dead-letters/drop": {
+    operationId: "dropDeadLetters",
+    example: { ids: ["17"] },
+  },
+};
+
 const others: Readonly<Record<string, Operation>> = {
   "GET /api/applications": { operationId: "listApplications" },
   "POST /api/applications": { operationId: "createApplication", example: { tenantId, name: "Greenhouses" } },
@@ -193,4 +223,10 @@ const others: Readonly<Record<string, Operation>> = {
 };
 
 /** What the OpenAPI document says of each operation beyond its schemas, by method and path. */
-export const operations: Readonly<Record<string, Operation>> = { ...logins, ...governance, ...devices, ...others };
+export const operations: Readonly<Record<string, Operation>> = {
+  ...logins,
+  ...governance,
+  ...devices,
+  ...integrations,
+  ...others,
+};

@@ -116,6 +116,28 @@ test("sinks that keep pace share one decoding", async () => {
   expect(scene.asks).toEqual([devEui]);
 });
 
+test("a sink that wants nothing is passed by, and nothing is decoded for it; from when it wants something it gets that", async () => {
+  const scene = createScene();
+  const devEui = randomDevEui();
+  const { sink, counters } = createSink("integrations");
+  const state = { isIdle: true };
+  const consumer = await scene.start({
+    ...sink,
+    get isIdle() {
+      return state.isIdle;
+    },
+  });
+  scene.up(devEui, 1);
+  await scene.clock.advance(1000);
+  expect(scene.asks).toEqual([]);
+  expect(scene.waiting()).toBe(0);
+  state.isIdle = false;
+  scene.up(devEui, 2);
+  await scene.clock.advance(1000);
+  expect(counters()).toEqual([2]);
+  await consumer.close();
+});
+
 test("a crash between delivery and saving the position delivers again under the same identifier and loses nothing", async () => {
   const scene = createScene();
   const devEui = randomDevEui();

@@ -12,7 +12,7 @@ export async function metricRows(): Promise<readonly string[]> {
 }
 
 function labelsOf(source: string, name: string): readonly string[] {
-  const [, list = ""] = new RegExp(`"${name}",\\s*"[^"]*",?\\s*(?:\\[([^\\]]*)\\])?`).exec(source) ?? [];
-  // A histogram's list is one of buckets.
-  return [...list.matchAll(/"(\w+)"/g)].map(match => match[1] ?? "");
+  // A histogram has a list of buckets before that of labels.
+  const [, lists = ""] = new RegExp(`"${name}",\\s*"[^"]*",?\\s*((?:\\[[^\\]]*\\],?\\s*)*)`).exec(source) ?? [];
+  return [...lists.matchAll(/"(\w+)"/g)].map(match => match[1] ?? "");
 }

@@ -1,8 +1,10 @@
-// Writes the tables that come from the code anew, options and metrics: node test/docs/tables.ts
+// Writes the tables that come from the code anew, options, metrics and settings of integrations: node test/docs/tables.ts
 import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { sinkKinds } from "../../app-server/integration/sinks/registry.ts";
 import { configSchema } from "../../compose/config.ts";
 import { entryRows, optionRows } from "./configuration-table.ts";
+import { sinkRows } from "./integration-table.ts";
 import { readText } from "./markdown.ts";
 import { metricRows } from "./metrics-table.ts";
 
@@ -21,3 +23,8 @@ const write = (path: string, text: string): void =>
 const withOptions = withRows(readText("docs/configuration.md"), "Options", optionRows(configSchema));
 write("docs/configuration.md", withRows(withOptions, "Entries of lists", entryRows(configSchema)));
 write("docs/operations.md", withRows(readText("docs/operations.md"), "Metrics", await metricRows()));
+const integrations = sinkKinds.reduce(
+  (page, kind) => withRows(page, kind.title, sinkRows(kind)),
+  readText("docs/integrations.md"),
+);
+write("docs/integrations.md", integrations);

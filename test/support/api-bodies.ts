@@ -34,6 +34,10 @@ export function bodyOf(
     "PUT /api/devices/{devEui}/activation": { devAddr: "01020304", appSKey: key, nwkSKey: key },
     "POST /api/devices/{devEui}/force-rejoin": { rejoinType: 0 },
     "POST /api/devices/{devEui}/queue": { fPort: 1, data: "AA==" },
+    "POST /api/integrations": { applicationId, kind: "http", name: "new", settings: { url: "http://127.0.0.1:1/" } },
+    "PATCH /api/integrations/{integrationId}": { description: "d" },
+    "POST /api/integrations/{integrationId}/dead-letters/replay": {},
+    "POST /api/integrations/{integrationId}/dead-letters/drop": {},
     "POST /api/gateways": { gatewayId: "00000000000000aa", tenantId, name: "again" },
     "PATCH /api/gateways/{gatewayId}": { description: "d" },
   };

@@ -10,10 +10,13 @@ import fastify, {
 } from "fastify";
 import { pino } from "pino";
 import { createApi } from "../../app-server/api/api.ts";
-import { type ApiDependencies, apiDefaults } from "../../app-server/api/dependencies.ts";
-import type { ApiKeyRole, Repositories } from "../../app-server/catalog-ports.ts";
+import { type ApiDependencies, type ApiRepositories, apiDefaults } from "../../app-server/api/dependencies.ts";
+import type { ApiKeyRole } from "../../app-server/catalog-ports.ts";
 import { createCodecBench } from "../../app-server/codec/cases.ts";
 import { createCodecSandbox } from "../../app-server/codec/sandbox.ts";
+import { createOutbound } from "../../app-server/integration/outbound.ts";
+import { sinkKinds } from "../../app-server/integration/sinks/registry.ts";
+import { createSinks } from "../../app-server/integration/sinks.ts";
 import type {
   Activation,
   ApplicationEvent,
@@ -27,8 +30,10 @@ import type {
 } from "../../app-server/ports.ts";
 import { createAuditLog } from "../../app-server/storage/audit-log.ts";
 import { createBulkCatalog } from "../../app-server/storage/bulk.ts";
+import { createDeliveryDesk } from "../../app-server/storage/delivery-desk.ts";
 import { createExternalUsers } from "../../app-server/storage/external-users.ts";
 import { createImports } from "../../app-server/storage/imports.ts";
+import { createIntegrations } from "../../app-server/storage/integrations.ts";
 import { createRepositories } from "../../app-server/storage/repositories.ts";
 import { createSecondFactors } from "../../app-server/storage/second-factors.ts";
 import { type DevEui, type GatewayId, parseDevAddr, type TenantId } from "../../lorawan/ids.ts";
@@ -195,7 +200,7 @@ function createFakeFeed(): FakeFeed {
 
 export interface TestApi {
   readonly app: FastifyInstance;
-  readonly repositories: Repositories;
+  readonly repositories: ApiRepositories;
   readonly sql: Sql;
   readonly clock: VirtualClock;
   readonly control: FakeControl;
@@ -224,7 +229,8 @@ export async function startTestApi(
 ): Promise<TestApi> {
   const { sql, end } = await migratedTestSql();
   const { clock = createVirtualClock(), ...rest } = given;
-  const repositories = createRepositories(sql, clock);
+  const sealing = { current: { id: "00000000", key: randomBytes(32) }, older: [] };
+  const repositories = { ...createRepositories(sql, clock), integrations: createIntegrations(sql, sealing) };
   const [control, rootKeys, feed] = [createFakeControl(), createFakeRootKeys(), createFakeFeed()];
   const queue = createFakeQueue(clock, control);
   const frames = createFrameFeed({ clock, metrics: createMetrics() });
@@ -234,6 +240,7 @@ export async function startTestApi(
     done();
   };
   const log = pino({ level: "trace" }, new Writable({ write }));
+  const commands = { down: async () => ({ kind: "refused", message: "no commands here" }) as const };
   const auditLog = createAuditLog(sql, clock, { current: { id: "00000000", key: randomBytes(32) }, older: [] });
   // Its threads start with the first call.
   const sandbox = createCodecSandbox({
@@ -252,6 +259,8 @@ export async function startTestApi(
     loginKey: randomBytes(32),
     secondFactors: createSecondFactors(sql, clock, { current: { id: "00000000", key: randomBytes(32) }, older: [] }),
     externalUsers: createExternalUsers(sql),
+    deliveryDesk: createDeliveryDesk(sql),
+    sinks: createSinks({ kinds: sinkKinds, outbound: createOutbound([]), commands, isShared: false, clock, log }),
     control,
     rootKeys,
     queue,

@@ -108,6 +108,18 @@ const table: readonly (readonly [string, readonly ApiKeyRole[], 404 | 403 | "own
   ["GET /api/exports/gateways", everyone, 404],
   ["GET /api/exports/device-profiles", everyone, 404],
   ["GET /api/exports/applications", everyone, 404],
+  ["GET /api/integrations/kinds", everyone, "own"],
+  ["GET /api/integrations", everyone, "own"],
+  ["POST /api/integrations", devices, 404],
+  ["GET /api/integrations/{integrationId}", everyone, 404],
+  ["PATCH /api/integrations/{integrationId}", devices, 404],
+  ["DELETE /api/integrations/{integrationId}", devices, 404],
+  ["GET /api/integrations/{integrationId}/state", everyone, 404],
+  ["POST /api/integrations/{integrationId}/test", devices, 404],
+  ["DELETE /api/integrations/{integrationId}/queue", devices, 404],
+  ["GET /api/integrations/{integrationId}/dead-letters", everyone, 404],
+  ["POST /api/integrations/{integrationId}/dead-letters/replay", devices, 404],
+  ["POST /api/integrations/{integrationId}/dead-letters/drop", devices, 404],
   ["GET /api/events", everyone, "own"],
   ["GET /api/devices/{devEui}/frames/stream", everyone, 404],
   ["GET /api/gateways/{gatewayId}/frames/stream", everyone, 404],
@@ -168,6 +180,12 @@ async function freshIds(): Promise<Readonly<Record<string, string>>> {
     expiresAt: null,
   });
   await api.rootKeys.put(devEui, { nwkKey: key });
+  const integration = await api.call("POST", "/api/integrations", {
+    applicationId: application.id,
+    kind: "http",
+    name: "webhook",
+    settings: { url: "http://127.0.0.1:1/" },
+  });
   return {
     tenantId: tenant.id,
     applicationId: application.id,
@@ -175,6 +193,7 @@ async function freshIds(): Promise<Readonly<Record<string, string>>> {
     devEui,
     gatewayId,
     apiKeyId: apiKey.id,
+    integrationId: integration.json().id,
     userId: nobody,
     username: "none",
     itemId: "none",
@@ -297,7 +316,15 @@ test("a route that does not declare a right stops the start", async () => {
 test("lists show a tenant's own things only", async () => {
   ids = await freshIds();
   const asForeign = headers.get("foreign admin")!;
-  for (const list of ["tenants", "applications", "device-profiles", "devices", "gateways", "api-keys"]) {
+  for (const list of [
+    "tenants",
+    "applications",
+    "device-profiles",
+    "devices",
+    "gateways",
+    "api-keys",
+    "integrations",
+  ]) {
     const { items } = (await api.call("GET", `/api/${list}`, undefined, asForeign)).json<{ items: object[] }>();
     expect(JSON.stringify(items)).not.toContain(ours.tenant.id);
     const named = await api.call("GET", `/api/${list}?tenantId=${ours.tenant.id}`, undefined, asForeign);

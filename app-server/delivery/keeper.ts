@@ -1,0 +1,122 @@
+import type { IntegrationId } from "../../lorawan/ids.ts";
+import type { Clock } from "../../platform/clock.ts";
+import type { Log } from "../../platform/log.ts";
+import type { Metrics } from "../../platform/metrics.ts";
+import type { DeliveryQueue, IntegrationLimits, QueueSize } from "../integration-ports.ts";
+
+export interface KeeperOptions {
+  readonly queue: DeliveryQueue;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly everyMs: number;
+  /** One process of the installation is. */
+  readonly isOnDuty: () => boolean;
+}
+
+interface Kept {
+  readonly kind: string;
+  readonly limits: IntegrationLimits;
+}
+
+const maxLetters = 10_000;
+const maxLetterAgeHours = 30 * 24;
+const trimLettersEvery = 30;
+
+/** Keeps every queue within its integration's limits, and tells how long they are. */
+export class Keeper {
+  readonly #options: KeeperOptions;
+  readonly #kept = new Map<IntegrationId, Kept>();
+  #rounds = 0;
+  #cancel: () => void = () => undefined;
+  #closed = false;
+
+  constructor(options: KeeperOptions) {
+    this.#options = options;
+  }
+
+  keep(id: IntegrationId, kind: string, limits: IntegrationLimits): void {
+    this.#kept.set(id, { kind, limits });
+  }
+
+  forget(id: IntegrationId): void {
+    this.#kept.delete(id);
+  }
+
+  start(): void {
+    if (this.#closed) return;
+    this.#cancel = this.#options.clock.after(this.#options.everyMs, () => {
+      void this.#round().finally(() => this.start());
+    });
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#cancel();
+  }
+
+  async #round(): Promise<void> {
+    const { queue, log, isOnDuty } = this.#options;
+    if (this.#kept.size === 0 || !isOnDuty()) return this.#show([]);
+    try {
+      const sizes = await queue.sizes();
+      this.#show(sizes);
+      for (const size of sizes) await this.#keepWithin(size);
+      if (this.#rounds % trimLettersEvery === 0) await this.#trimLetters();
+      this.#rounds += 1;
+    } catch (error) {
+      log.warn({ err: error }, "looking after the queues of integrations failed; trying again");
+    }
+  }
+
+  #show(sizes: readonly QueueSize[]): void {
+    const { integrationQueueMessages, integrationQueueBytes, integrationQueueAge } = this.#options.metrics;
+    const gauges = [integrationQueueMessages, integrationQueueBytes, integrationQueueAge];
+    for (const gauge of gauges) gauge.reset();
+    const byKind = Map.groupBy(sizes, ({ integrationId }) => this.#kept.get(integrationId)?.kind ?? "unknown");
+    for (const [kind, ones] of byKind) {
+      integrationQueueMessages.set(
+        { kind },
+        ones.reduce((sum, { messages }) => sum + messages, 0),
+      );
+      integrationQueueBytes.set(
+        { kind },
+        ones.reduce((sum, { bytes }) => sum + bytes, 0),
+      );
+      integrationQueueAge.set({ kind }, Math.max(...ones.map(({ oldestAgeMs }) => oldestAgeMs)) / 1000);
+    }
+  }
+
+  async #keepWithin({ integrationId, messages, bytes, oldestAgeMs }: QueueSize): Promise<void> {
+    const { queue, log, metrics } = this.#options;
+    const kept = this.#kept.get(integrationId);
+    if (kept === undefined) return;
+    const { kind, limits } = kept;
+    const isWithin =
+      messages <= limits.maxMessages &&
+      bytes <= limits.maxMegabytes * 1_000_000 &&
+      oldestAgeMs <= limits.maxAgeHours * 3_600_000;
+    if (isWithin) return;
+    const moved = await queue.trim(integrationId, limits);
+    if (moved === 0) return;
+    const dropped = limits.onOverflow === "drop" ? moved : 0;
+    const fate = limits.onOverflow === "drop" ? "dropped" : "dead_letter";
+    metrics.integrationOverflow.inc({ kind, fate }, moved);
+    log.error({ integrationId, kind, messages: moved, fate }, "an integration's queue is over its limits");
+    const what = limits.onOverflow === "drop" ? "were dropped" : "became dead letters";
+    const lastError = {
+      atMs: this.#options.clock.nowMs(),
+      message: `${moved} messages ${what}: the queue is over its limits`,
+    };
+    await queue.report([
+      { integrationId, circuit: "open", delivered: 0, dropped, lastDeliveredAtMs: undefined, lastError },
+    ]);
+  }
+
+  async #trimLetters(): Promise<void> {
+    const dropped = await this.#options.queue.trimDeadLetters(maxLetters, maxLetterAgeHours);
+    if (dropped === 0) return;
+    this.#options.metrics.integrationOverflow.inc({ kind: "all", fate: "dead_letter_dropped" }, dropped);
+    this.#options.log.error({ letters: dropped }, "dead letters of integrations were dropped: too many or too old");
+  }
+}

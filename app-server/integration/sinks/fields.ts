@@ -1,0 +1,31 @@
+import Type from "typebox";
+import type { SettingFault } from "../../integration-ports.ts";
+import { unknownPlaceholders } from "../placeholders.ts";
+
+export const strict = { additionalProperties: false } as const;
+
+const pem = (description: string) => Type.Optional(Type.String({ maxLength: 100_000, description }));
+
+export const caCertificate = pem("PEM: authorities that the server's certificate is of.");
+export const username = Type.Optional(Type.String({ maxLength: 500, description: "User name." }));
+export const password = Type.Optional(Type.String({ maxLength: 10_000, description: "Password." }));
+/** Secrets by which a client proves who it is in TLS. */
+export const clientTls = { clientCertificate: pem("PEM."), clientKey: pem("PEM: its key.") };
+
+export interface TlsTexts {
+  readonly caCertificate?: string;
+  readonly clientCertificate?: string;
+  readonly clientKey?: string;
+}
+
+/** As `node:tls` takes it. */
+export const tlsOptionsOf = ({ caCertificate: ca, clientCertificate: cert, clientKey: key }: TlsTexts) => ({
+  ...(ca !== undefined && { ca }),
+  ...(cert !== undefined && key !== undefined && { cert, key }),
+});
+
+/** A fault for the first placeholder that there is not. */
+export function placeholderFaults(path: string, template: string | undefined): readonly SettingFault[] {
+  const [unknown] = unknownPlaceholders(template ?? "");
+  return unknown === undefined ? [] : [{ path, message: `there is no placeholder {${unknown}}` }];
+}
