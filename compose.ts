@@ -7,6 +7,7 @@ import { type AppServer, startAppServer } from "./app-server/server.ts";
 import type { FirstAdministrator } from "./app-server/storage/first-start.ts";
 import type { Config } from "./compose/config.ts";
 import { openDatabase, prepareCatalog } from "./compose/database.ts";
+import { openFrameHistory } from "./compose/frame-history.ts";
 import { joinServerFaultsOf, joinServerOf, listenWithTls, type TlsListener } from "./compose/join-servers.ts";
 import { installationKeys } from "./compose/keys.ts";
 import { networkControl } from "./compose/network-control.ts";
@@ -107,6 +108,15 @@ export async function startInstallation(
     async ({ feed, stream }) => {
       feed?.close();
       stream.close();
+    },
+  );
+  add(
+    "history of frames",
+    ["network-server"],
+    async () => openFrameHistory(appServer.history, database().sql, frames().feed, { log, clock, metrics }),
+    async opened => {
+      frames().feed?.flush();
+      await opened?.close();
     },
   );
   const catalog = add(

@@ -147,6 +147,34 @@ const applicationKek = Type.Object({
   }),
 });
 
+const days = (fallback: number, description: string) =>
+  Type.Integer({ minimum: 1, maximum: 3650, default: fallback, description: `${description}, in days.` });
+
+const historySchema = Type.Object(
+  {
+    enabled: Type.Boolean({ default: true, description: "Keeps events, frames and measurements in the database." }),
+    eventDays: days(30, "How long events are kept, unless their tenant has a time of its own"),
+    frameDays: Type.Integer({
+      minimum: 0,
+      maximum: 3650,
+      default: 7,
+      description: "How long frames are kept, in days, unless their tenant has a time of its own. 0: not at all.",
+    }),
+    measurementDays: days(400, "How long sums of measurements and of what devices and gateways did are kept"),
+    maxMegabytes: Type.Integer({
+      minimum: 1,
+      default: 2048,
+      description: "Events and frames kept for a tenant that has no limit of its own; the oldest give way.",
+    }),
+    maxBacklog: Type.Integer({
+      minimum: 1000,
+      default: 1_000_000,
+      description: "Events that wait for a database that is away; further ones are missing in the history.",
+    }),
+  },
+  { default: {} },
+);
+
 export const appServerConfigSchema = Type.Object({
   administratorEmail: Type.String({
     default: "admin@localhost",
@@ -199,6 +227,7 @@ export const appServerConfigSchema = Type.Object({
     },
     { default: {} },
   ),
+  history: historySchema,
   mqtt: Type.Object(
     {
       qos: Type.Union([Type.Literal(0), Type.Literal(1)], { default: 1, description: "Quality of service of events." }),
@@ -215,6 +244,7 @@ export type GroupRight = Readonly<Static<typeof groupRight>>;
 export type OpenIdConfig = Readonly<Static<typeof openId>>;
 export type BearerTokenConfig = Readonly<Static<typeof bearerTokens>>;
 
+export type HistoryConfig = Readonly<Static<typeof historySchema>>;
 export type DirectoryConfig = Readonly<Static<typeof directory>>;
 
 /** What the schema cannot say; one line for each fault. */

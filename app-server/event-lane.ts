@@ -31,6 +31,10 @@ export class EventLane {
   #readUpTo: EventPosition;
   #doneUpTo: EventPosition;
 
+  /** Since this process began to read for it. */
+  #accepted = 0;
+  readonly #foremost: () => number;
+
   /** `submit` gets each delivery when its turn has come; `finished` tells that it is done. */
   constructor(options: {
     readonly consumerName: string | undefined;
@@ -38,12 +42,15 @@ export class EventLane {
     /** False when another process may deliver these events. */
     readonly isHeld: () => boolean;
     readonly submit: (delivery: Delivery) => void;
+    /** How many entries the lane that is furthest has accepted. */
+    readonly foremost: () => number;
     /** Called when there is room again and the log may have more. */
     readonly onRoom: () => void;
   }) {
     this.consumerName = options.consumerName;
     this.#isHeld = options.isHeld;
     this.#submit = options.submit;
+    this.#foremost = options.foremost;
     this.#onRoom = options.onRoom;
     this.#readUpTo = options.start;
     this.#doneUpTo = options.start;
@@ -60,6 +67,15 @@ export class EventLane {
 
   close(): void {
     this.#closed = true;
+  }
+
+  get accepted(): number {
+    return this.#accepted;
+  }
+
+  /** How many entries others have had of this process that are not done here. */
+  behindBy(): number {
+    return this.#foremost() - this.#accepted + this.#underWay.length;
   }
 
   get readUpTo(): EventPosition {
@@ -80,6 +96,7 @@ export class EventLane {
   accept(entry: EventEntry): void {
     const delivery: Delivery = { entry, lane: this, done: false, next: undefined };
     this.#underWay.push(delivery);
+    this.#accepted += 1;
     this.#readUpTo = entry.position;
     const before = this.#lastOfDevice.get(entry.devEui);
     this.#lastOfDevice.set(entry.devEui, delivery);

@@ -64,7 +64,8 @@ export class EventPartition {
     this.#lanes = options.outlets.map(({ consumerName, submit }, index) => {
       const start = starts[index] ?? foremost;
       const isHeld = () => options.isHeld(partition);
-      return new EventLane({ consumerName, start, isHeld, submit, onRoom: () => this.#read() });
+      const most = () => this.#lanes.reduce((so, { accepted }) => Math.max(so, accepted), 0);
+      return new EventLane({ consumerName, start, isHeld, submit, foremost: most, onRoom: () => this.#read() });
     });
     for (const lane of this.#lanes) this.#saved.set(lane, lane.doneUpTo);
   }

@@ -2,8 +2,10 @@ import type { Clock } from "../platform/clock.ts";
 import type { LeaseHolder, Leases } from "../platform/leases/leases.ts";
 import type { Log } from "../platform/log.ts";
 import type { Metrics } from "../platform/metrics.ts";
+import { partitionCount } from "../platform/state/store.ts";
 import { createEventDecoder } from "./event-entry.ts";
 import { EventPartition, type EventStore, type Outlet, type PartitionOptions } from "./event-partition.ts";
+import { type EventKeeper, HistoryOutlet } from "./history-outlet.ts";
 import { LoopShare } from "./loop-share.ts";
 import { Pauses } from "./pauses.ts";
 import type { ApplicationEvent, DeviceDirectory, EventFeed, EventSink } from "./ports.ts";
@@ -18,6 +20,8 @@ export interface EventConsumerOptions extends EventTools {
   readonly sinks: readonly EventSink[];
   /** Whoever else works on the partitions that this process holds; told after the sinks are done with one. */
   readonly follower?: LeaseHolder;
+  /** What keeps events for later; nothing when absent. */
+  readonly history?: EventHistoryOptions;
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics;
@@ -25,6 +29,12 @@ export interface EventConsumerOptions extends EventTools {
   readonly saveIntervalMs?: number;
   /** Deliveries under way at once to one sink; 512. */
   readonly maxInFlight?: number;
+}
+
+export interface EventHistoryOptions {
+  readonly keeper: EventKeeper;
+  /** How many events of all partitions may wait for it. */
+  readonly maxBacklog: number;
 }
 
 export interface EventConsumer {
@@ -52,6 +62,7 @@ class Consumer implements EventConsumer {
   readonly #pauses: Pauses;
   readonly #share: LoopShare;
   readonly #dispatchers: SinkDispatcher[] = [];
+  readonly #history: HistoryOutlet | undefined;
   readonly #partitions = new Map<number, EventPartition>();
   /** For partitions whose positions are being read, what tells this time from another. */
   readonly #opening = new Map<number, object>();
@@ -71,6 +82,9 @@ class Consumer implements EventConsumer {
     this.#options = options;
     this.#pauses = new Pauses(options.clock);
     this.#share = new LoopShare(options.clock);
+    const { history } = options;
+    const maxBehind = Math.ceil((history?.maxBacklog ?? 0) / partitionCount);
+    this.#history = history && new HistoryOutlet({ ...options, keeper: history.keeper, share: this.#share, maxBehind });
   }
 
   async start(): Promise<void> {
@@ -78,7 +92,11 @@ class Consumer implements EventConsumer {
     const partitionOptions = {
       ...this.#options,
       decode: createEventDecoder(this.#options),
-      outlets: [this.#feedOutlet(), ...this.#options.sinks.map(sink => this.#sinkOutlet(sink))],
+      outlets: [
+        this.#feedOutlet(),
+        ...(this.#history ? [this.#historyOutlet(this.#history)] : []),
+        ...this.#options.sinks.map(sink => this.#sinkOutlet(sink)),
+      ],
       isHeld: (partition: number) => leases.isHeld(partition),
       share: this.#share,
       pauses: this.#pauses,
@@ -136,12 +154,18 @@ class Consumer implements EventConsumer {
     this.#cancelSave?.();
     for (const part of [...this.#partitions.values(), ...this.#dispatchers]) part.close();
     this.#pauses.end();
+    const historyClosed = this.#history?.close();
     const deadlineUs = clock.monotonicUs() + closingMs * 1000;
     while (this.#dispatchers.some(({ inFlight }) => inFlight > 0) && clock.monotonicUs() < deadlineUs) {
       await new Promise<void>(resolve => clock.after(10, resolve));
     }
+    await historyClosed;
     await this.#save();
     await this.#options.leases.close();
+  }
+
+  #historyOutlet(history: HistoryOutlet): Outlet {
+    return { consumerName: "history", submit: delivery => history.submit(delivery) };
   }
 
   #sinkOutlet(sink: EventSink): Outlet {

@@ -1,3 +1,4 @@
+import type { Explanation } from "../lorawan/explain/explanation.ts";
 import type { ApplicationId, DevAddr, DevEui, DeviceProfileId, GatewayId, JoinEui, TenantId } from "../lorawan/ids.ts";
 import type { SqlTransaction } from "../platform/sql.ts";
 import type { AppSKeyKnowledge, DeviceClass, KeyEnvelope } from "../platform/state/network-event.ts";
@@ -26,6 +27,16 @@ export interface NetworkControl {
   session(devEui: DevEui): Promise<SessionSummary | undefined>;
   /** For whoever encrypts downlinks: the session that the next ones will be for. */
   downlinkSession(devEui: DevEui): Promise<DownlinkSession | undefined>;
+  /**
+   * A frame field by field, opened with the keys of the device's session, none of which is in what it gives; undefined when
+   * the frame is not of that session.
+   */
+  explainFrame(question: {
+    readonly devEui: DevEui;
+    readonly phyPayload: Uint8Array;
+    /** All 32 bits, where they are known. */
+    readonly fCnt?: number;
+  }): Promise<Explanation | undefined>;
   gateways(): Promise<readonly GatewaySummary[]>;
   gateway(gatewayId: GatewayId): Promise<GatewaySummary | undefined>;
   /** Lets the next address in, for gateways with the source rule `pin`. */

@@ -19,6 +19,10 @@ import { serveConsole } from "./console-files.ts";
 import { createDelivery } from "./delivery/engine.ts";
 import { createDownlinkQueue } from "./downlink.ts";
 import { createEventConsumer } from "./events.ts";
+import { type EventHistory, startEventHistory } from "./history/event-history.ts";
+import { createHistorySettings } from "./history/limits.ts";
+import { createMeasurements } from "./history/measurements.ts";
+import { createHistory } from "./history/search.ts";
 import { identityProviders } from "./identity/providers.ts";
 import { type EmbeddedBroker, startEmbeddedBroker } from "./integration/embedded-broker.ts";
 import { createMqttIntegration, type MqttIntegration } from "./integration/mqtt.ts";
@@ -127,8 +131,12 @@ async function startParts(
   const delivery = createDelivery({ catalog, queue: deliveryQueue, sinks: sinkTools, leases, clock, log, metrics });
   closers.push(() => delivery.close());
   const sinks = [broker?.sink, external?.sink, delivery.sink].filter(sink => sink !== undefined);
+  const history = startHistory(options);
+  if (history) closers.push(() => history.close());
+  const { maxBacklog } = config.history;
+  const kept = history && { history: { keeper: history.keeper, maxBacklog } };
   const consumed = { store, leases, directory: devices, vault, sandbox, sinks, follower: delivery.holder };
-  const events = createEventConsumer({ ...consumed, clock, log, metrics });
+  const events = createEventConsumer({ ...consumed, ...kept, clock, log, metrics });
   closers.push(() => events.close());
   if (external) closers.push(() => external.close());
 
@@ -151,6 +159,9 @@ async function startParts(
       codecBench: createCodecBench(sandbox),
       feed: createSharedFeed(events.feed, options.peers, clock),
       frames: options.frames,
+      history: createHistory(sql),
+      historySettings: createHistorySettings(sql, config.history),
+      measurements: createMeasurements(sql),
       clock,
       log,
       version: options.version,
@@ -162,6 +173,11 @@ async function startParts(
   await delivery.start();
   await events.start();
   return broker;
+}
+
+function startHistory({ config, sql, peers, clock, log, metrics }: AppServerOptions): EventHistory | undefined {
+  const { history } = config;
+  return history.enabled ? startEventHistory({ config: history, sql, peers, clock, log, metrics }) : undefined;
 }
 
 async function startBroker(

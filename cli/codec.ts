@@ -1,11 +1,11 @@
 import { readFileSync } from "node:fs";
 import type { Command } from "commander";
 import { Option } from "commander";
+import { parseBytes } from "../lorawan/explain/explain.ts";
 import type { OfflineCodecs, ProgramActions, ScriptCodec } from "./actions.ts";
 import type { ApiRecord } from "./api-client.ts";
 import { addApiOptions, connect } from "./api-options.ts";
 import { jsonContent, scriptKindOf } from "./codec-files.ts";
-import { parseBytes } from "./decode.ts";
 import { CommandFailed, UsageError } from "./errors.ts";
 import {
   flagOption,

@@ -1,11 +1,11 @@
 import { type Command, Option } from "commander";
 import { FrameError } from "../lorawan/errors.ts";
+import { explain, parseBytes } from "../lorawan/explain/explain.ts";
+import type { DecodeHints, DecodeKeys, Explanation } from "../lorawan/explain/explanation.ts";
 import { parseDevEui, parseJoinEui } from "../lorawan/ids.ts";
 import { type AesKey, parseAesKey } from "../lorawan/keys.ts";
 import { type MacVersion, macVersions } from "../lorawan/version.ts";
-import { explain, parseBytes } from "./decode.ts";
 import { CommandFailed, UsageError } from "./errors.ts";
-import type { DecodeHints, DecodeKeys, Explanation } from "./explanation.ts";
 import {
   flagOption,
   hexDigits,

@@ -40,6 +40,7 @@ export function networkControl(server: NetworkServerControl, vault: AppSKeyVault
       };
     },
     downlinkSession: devEui => server.downlinkSession(devEui),
+    explainFrame: question => server.explainFrame(question, envelope => vault.open(envelope)),
     gateways: () => server.gateways(),
     gateway: gatewayId => server.gateway(gatewayId),
     releaseGatewayAddress: gatewayId => server.releaseGatewayAddress(gatewayId),

@@ -1,5 +1,7 @@
 import { UpchirpError } from "../lorawan/errors.ts";
+import type { Explanation } from "../lorawan/explain/explanation.ts";
 import type { DevAddr, DevEui, GatewayId } from "../lorawan/ids.ts";
+import type { AesKey } from "../lorawan/keys.ts";
 import type { Region } from "../lorawan/region/region.ts";
 import { isVersion11 } from "../lorawan/version.ts";
 import type { AppSKeyKnowledge, DeviceClass, KeyEnvelope } from "../platform/state/network-event.ts";
@@ -9,6 +11,7 @@ import { maxPingPayload } from "./downlink/class-b.ts";
 import { classCWindow } from "./downlink/class-c.ts";
 import { deviceClassOf } from "./downlink/device-class.ts";
 import { type ForceRejoinRequest, forceRejoin } from "./force-rejoin.ts";
+import { explainFrame, type FrameQuestion } from "./frame-explanation.ts";
 import type { GatewayStatus } from "./gateway/types.ts";
 import type { DeviceConfig, DeviceProfileConfig } from "./ports.ts";
 import { isDownlinkRate, personalisedMacState, regionConfigFor, regionForProfile } from "./region-config.ts";
@@ -26,6 +29,10 @@ export interface NetworkServerControl {
   forceRejoin(devEui: DevEui, request: ForceRejoinRequest): Promise<void>;
   session(devEui: DevEui): Promise<SessionView | undefined>;
   downlinkSession(devEui: DevEui): Promise<DownlinkSession | undefined>;
+  explainFrame(
+    question: FrameQuestion,
+    openAppSKey: (envelope: KeyEnvelope) => AesKey | undefined,
+  ): Promise<Explanation | undefined>;
   gateways(): Promise<readonly GatewayStatus[]>;
   gateway(gatewayId: GatewayId): Promise<GatewayStatus | undefined>;
   releaseGatewayAddress(gatewayId: GatewayId): Promise<void>;
@@ -50,7 +57,7 @@ export type ControlContext = Pick<NetworkContext, "catalog" | "store" | "devices
 
 export type DeviceControl = Pick<
   NetworkServerControl,
-  "activate" | "ensureActive" | "deactivate" | "forceRejoin" | "session" | "downlinkSession"
+  "activate" | "ensureActive" | "deactivate" | "forceRejoin" | "session" | "downlinkSession" | "explainFrame"
 >;
 
 export const createDeviceControl = (context: ControlContext): DeviceControl => ({
@@ -59,6 +66,7 @@ export const createDeviceControl = (context: ControlContext): DeviceControl => (
     activate(context, devEui, activation, session => session === undefined || !isSessionOf(session, activation)),
   deactivate: devEui => deactivate(context, devEui),
   forceRejoin: (devEui, request) => forceRejoin(context, devEui, request),
+  explainFrame: (question, openAppSKey) => explainFrame(context, question, openAppSKey),
   async session(devEui) {
     const found = await currentSession(context, devEui);
     if (!found) return undefined;

@@ -1,6 +1,11 @@
 import type { DevAddr } from "../lorawan/ids.ts";
 import type { FrameSource } from "../platform/frames/frame-feed.ts";
-import type { FrameAttempt, FrameSubject, UplinkVerdict } from "../platform/frames/frame-record.ts";
+import {
+  type FrameAttempt,
+  type FrameSubject,
+  frameIdOf,
+  type UplinkVerdict,
+} from "../platform/frames/frame-record.ts";
 import type { TxInfo } from "../platform/state/network-event.ts";
 import type { Reception } from "./gateway/types.ts";
 import type { DeviceConfig } from "./ports.ts";
@@ -52,7 +57,7 @@ export function createFrameTrace({ source, newUuid, nowMs }: FrameTraceOptions):
     const { device, ...rest } = facts;
     source.add({
       direction: "up",
-      id: newUuid(),
+      id: frameIdOf(first.receivedAtMs, newUuid()),
       atMs: first.receivedAtMs,
       phyPayload: first.phyPayload,
       ...(device && { subject: subjectOf(device) }),
@@ -70,10 +75,11 @@ export function createFrameTrace({ source, newUuid, nowMs }: FrameTraceOptions):
     },
     downlink({ device, queueItemId, ...rest }) {
       if (!source?.isWanted) return;
+      const atMs = nowMs();
       source.add({
         direction: "down",
-        id: newUuid(),
-        atMs: nowMs(),
+        id: frameIdOf(atMs, newUuid()),
+        atMs,
         subject: subjectOf(device),
         ...(queueItemId !== undefined && { queueItemId }),
         ...rest,

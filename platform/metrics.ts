@@ -101,6 +101,14 @@ export function createMetrics() {
       "Messages beyond an integration's limits, by what became of them.",
       ["kind", "fate"],
     ),
+    historyRows: counter("history_rows_total", "Events and frames that the history has taken, by what they are.", [
+      "what",
+    ]),
+    historyLeftOut: counter(
+      "history_left_out_total",
+      "Events and frames that are missing in the history, by what they are and why.",
+      ["what", "reason"],
+    ),
     codecRuns: counter("codec_runs_total", "Codec runs by result.", ["result"]),
     codecSuspensions: counter(
       "codec_suspensions_total",

@@ -108,7 +108,7 @@ const rules: readonly Rule[] = [
   ...role(
     "app-server",
     ["events.ts", "uplink.ts", "downlink", "delivery/"],
-    ["api", "codec", "identity", "integration", "storage"],
+    ["api", "codec", "history", "identity", "integration", "storage"],
   ),
   {
     // Runs in a browser, and knows the server by its API alone.

@@ -7,6 +7,7 @@ import type { Log } from "../../platform/log.ts";
 import type { AuditLog } from "../audit-ports.ts";
 import type { BulkCatalog } from "../bulk-ports.ts";
 import type { Repositories } from "../catalog-ports.ts";
+import type { History, HistorySettings, Measurements } from "../history-ports.ts";
 import type { ExternalUsers, IdentityProviders } from "../identity-ports.ts";
 import type { Imports } from "../import-ports.ts";
 import type { DeliveryDesk, Integrations, SinkTools } from "../integration-ports.ts";
@@ -36,6 +37,9 @@ export interface ApiDependencies {
   readonly codecBench: CodecBench;
   readonly feed: EventFeed;
   readonly frames: FrameStream;
+  readonly history: History;
+  readonly historySettings: HistorySettings;
+  readonly measurements: Measurements;
   readonly clock: Clock;
   readonly log: Log;
   /** 32 bytes that cookies of known browsers are signed with. */

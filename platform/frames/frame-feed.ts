@@ -30,6 +30,8 @@ export interface FrameSource {
 }
 
 export interface FrameFeed extends FrameStream, FrameSource {
+  /** Tells what waits, now. */
+  flush(): void;
   /** Tells what waits, and nothing more from then on. */
   close(): void;
 }
@@ -85,6 +87,10 @@ export function createFrameFeed({ clock, metrics, maxWaiting = 20_000, batchMs =
       const entry = { wants: wantsOf(interest), tell };
       listeners.add(entry);
       return () => listeners.delete(entry);
+    },
+    flush() {
+      cancel();
+      flush();
     },
     close() {
       cancel();

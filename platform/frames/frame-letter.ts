@@ -46,6 +46,7 @@ const frameSchema = Type.Union([
     delayUs: Type.Optional(Type.Number()),
   }),
 ]);
+const frameCheck = Compile(frameSchema);
 const letter = Compile(Type.Object({ frames: Type.Array(frameSchema), leftOut: Type.Integer() }));
 
 /** A batch on its way from one process to another. */
@@ -61,6 +62,16 @@ export function readFrames(text: string): FrameBatch | undefined {
     return undefined;
   }
   return letter.Check(value) ? { frames: value.frames.map(withBytes), leftOut: value.leftOut } : undefined;
+}
+
+/** All of a record but its bytes, as text to be kept. */
+export const writeFrame = ({ phyPayload: _, ...rest }: FrameRecord): string => JSON.stringify(rest);
+
+/** The record again, with its bytes as base64; undefined for a text that is none. */
+export function readFrame(text: string, phyPayload: string): FrameRecord | undefined {
+  const value: unknown = JSON.parse(text);
+  const whole = typeof value === "object" && value !== null ? { ...value, phyPayload } : undefined;
+  return frameCheck.Check(whole) ? withBytes(whole) : undefined;
 }
 
 const withBytes = (frame: Static<typeof frameSchema>): FrameRecord => ({

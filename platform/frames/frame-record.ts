@@ -15,7 +15,7 @@ export interface FrameSubject {
 }
 
 interface FrameBase {
-  /** UUID. */
+  /** UUID of version 7 (RFC 9562), whose time is `atMs`. */
   readonly id: string;
   /** Wall clock of the server: when the first copy came, or when the downlink's fate was known. */
   readonly atMs: number;
@@ -83,3 +83,12 @@ export interface DownlinkFrameRecord extends FrameBase {
 export const gatewaysOf = (frame: FrameRecord): readonly GatewayId[] => [
   ...new Set((frame.direction === "up" ? frame.rxInfo : frame.attempts).map(({ gatewayId }) => gatewayId)),
 ];
+
+/** An id that is as good as the random one it is made of, and tells the time. */
+export function frameIdOf(atMs: number, randomUuid: string): string {
+  const time = Math.trunc(atMs).toString(16).padStart(12, "0");
+  return `${time.slice(0, 8)}-${time.slice(8)}-7${randomUuid.slice(15)}`;
+}
+
+/** Milliseconds, of an id of `frameIdOf`. */
+export const timeOfFrameId = (id: string): number => Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16);

@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { explain, parseBytes } from "../../cli/decode.ts";
-import type { DecodeHints, DecodeKeys, Explanation } from "../../cli/explanation.ts";
 import { FrameError } from "../../lorawan/errors.ts";
+import { explain, parseBytes } from "../../lorawan/explain/explain.ts";
+import type { DecodeHints, DecodeKeys, Explanation } from "../../lorawan/explain/explanation.ts";
 import { parseDevAddr, parseDevEui, parseJoinEui } from "../../lorawan/ids.ts";
 import { parseAesKey } from "../../lorawan/keys.ts";
 import { sealUplink } from "../../lorawan/phy/security.ts";

@@ -14,6 +14,9 @@ import { type ApiDependencies, type ApiRepositories, apiDefaults } from "../../a
 import type { ApiKeyRole } from "../../app-server/catalog-ports.ts";
 import { createCodecBench } from "../../app-server/codec/cases.ts";
 import { createCodecSandbox } from "../../app-server/codec/sandbox.ts";
+import { createHistorySettings } from "../../app-server/history/limits.ts";
+import { createMeasurements } from "../../app-server/history/measurements.ts";
+import { createHistory } from "../../app-server/history/search.ts";
 import { createOutbound } from "../../app-server/integration/outbound.ts";
 import { sinkKinds } from "../../app-server/integration/sinks/registry.ts";
 import { createSinks } from "../../app-server/integration/sinks.ts";
@@ -36,6 +39,7 @@ import { createImports } from "../../app-server/storage/imports.ts";
 import { createIntegrations } from "../../app-server/storage/integrations.ts";
 import { createRepositories } from "../../app-server/storage/repositories.ts";
 import { createSecondFactors } from "../../app-server/storage/second-factors.ts";
+import type { Explanation } from "../../lorawan/explain/explanation.ts";
 import { type DevEui, type GatewayId, parseDevAddr, type TenantId } from "../../lorawan/ids.ts";
 import { systemClock } from "../../platform/clock.ts";
 import { createFrameFeed, type FrameFeed } from "../../platform/frames/frame-feed.ts";
@@ -45,11 +49,15 @@ import type { QueueItem } from "../../platform/state/queue-item.ts";
 import { migratedTestSql } from "./postgres.ts";
 import { createVirtualClock, type VirtualClock } from "./virtual-clock.ts";
 
+export const historyLimits = { eventDays: 30, frameDays: 7, measurementDays: 400, maxMegabytes: 100 };
+
 export interface FakeControl extends NetworkControl {
   readonly activations: Map<DevEui, Activation>;
   readonly heard: Map<GatewayId, GatewaySummary>;
   readonly released: GatewayId[];
   readonly rejoins: Map<DevEui, RejoinOrder>;
+  /** By DevEUI and length of the frame. */
+  readonly explanations: Map<string, Explanation>;
   /** Thrown by activations and orders to rejoin. */
   refusal: Error | undefined;
   session: NetworkControl["session"];
@@ -84,6 +92,7 @@ function createFakeControl(): FakeControl {
     heard,
     released,
     rejoins,
+    explanations: new Map(),
     refusal: undefined,
     async activate(devEui, activation) {
       if (control.refusal !== undefined) throw control.refusal;
@@ -105,6 +114,7 @@ function createFakeControl(): FakeControl {
       const activation = activations.get(devEui);
       return activation && { devAddr: activation.devAddr, fCntDown: activation.aFCntDown };
     },
+    explainFrame: async ({ devEui, phyPayload }) => control.explanations.get(`${devEui} ${phyPayload.length}`),
     gateways: async () => [...heard.values()],
     gateway: async gatewayId => heard.get(gatewayId),
     async releaseGatewayAddress(gatewayId) {
@@ -267,6 +277,9 @@ export async function startTestApi(
     codecBench: createCodecBench(sandbox),
     feed,
     frames,
+    history: createHistory(sql),
+    historySettings: createHistorySettings(sql, historyLimits),
+    measurements: createMeasurements(sql),
     clock,
     log,
     ...apiDefaults,

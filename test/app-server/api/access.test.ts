@@ -121,6 +121,27 @@ const table: readonly (readonly [string, readonly ApiKeyRole[], 404 | 403 | "own
   ["POST /api/integrations/{integrationId}/dead-letters/replay", devices, 404],
   ["POST /api/integrations/{integrationId}/dead-letters/drop", devices, 404],
   ["GET /api/events", everyone, "own"],
+  ["GET /api/events/history", everyone, "own"],
+  ["GET /api/events/history/export", everyone, "own"],
+  ["GET /api/devices/{devEui}/events", everyone, 404],
+  ["GET /api/devices/{devEui}/events/export", everyone, 404],
+  ["GET /api/devices/{devEui}/frames", everyone, 404],
+  ["GET /api/devices/{devEui}/frames/export", everyone, 404],
+  ["GET /api/gateways/{gatewayId}/frames", everyone, 404],
+  ["GET /api/devices/{devEui}/frames/{frameId}", everyone, 404],
+  ["GET /api/gateways/{gatewayId}/frames/{frameId}", everyone, 404],
+  ["POST /api/frames/decode", everyone, "own"],
+  ["GET /api/gateways/{gatewayId}/frames/export", everyone, 404],
+  ["GET /api/devices/{devEui}/measurements", everyone, 404],
+  ["GET /api/devices/{devEui}/measurements/{key}", everyone, 404],
+  ["GET /api/device-profiles/{deviceProfileId}/measurements", everyone, 404],
+  ["PUT /api/device-profiles/{deviceProfileId}/measurements", devices, 404],
+  ["GET /api/devices/{devEui}/metrics", everyone, 404],
+  ["GET /api/gateways/{gatewayId}/metrics", everyone, 404],
+  ["GET /api/tenants/{tenantId}/metrics", everyone, 404],
+  ["GET /api/tenants/{tenantId}/overview", everyone, 404],
+  ["GET /api/tenants/{tenantId}/history", everyone, 404],
+  ["PATCH /api/tenants/{tenantId}/history", administrator, 403],
   ["GET /api/devices/{devEui}/frames/stream", everyone, 404],
   ["GET /api/gateways/{gatewayId}/frames/stream", everyone, 404],
   ["GET /api/events/ws", everyone, "own"],
@@ -199,6 +220,8 @@ async function freshIds(): Promise<Readonly<Record<string, string>>> {
     itemId: "none",
     sessionId: nobody,
     importId: (await api.deps.imports.begin(newImport(tenant.id))).id,
+    key: "temperature",
+    frameId: nobody,
   };
 }
 
@@ -250,7 +273,7 @@ const reachedTheHandler = (status: number, detail: string): boolean =>
   status === 409 ||
   status === 426 ||
   (status === 400 && detail.includes("/querystring/tenantId")) ||
-  /no such (user|MQTT login|downlink|session|second factor)/.test(detail);
+  /no such (frame|user|MQTT login|downlink|session|second factor)/.test(detail);
 
 /** POST for what is too long for an address; nothing is changed. */
 const readsByPost: readonly string[] = ["POST /api/devices/qr"];

@@ -1,5 +1,5 @@
 import { parseApplicationId, parseDevEui, parseGatewayId, parseTenantId } from "../../../lorawan/ids.ts";
-import type { DownlinkFrameRecord, UplinkFrameRecord } from "../../../platform/frames/frame-record.ts";
+import { type DownlinkFrameRecord, frameIdOf, type UplinkFrameRecord } from "../../../platform/frames/frame-record.ts";
 import type { TxInfo } from "../../../platform/state/network-event.ts";
 
 const txInfo: TxInfo = {
@@ -16,7 +16,7 @@ export const applicationOf = (n: number) =>
 /** An uplink of device n of tenant n, heard by gateway n, with changes. */
 export const uplinkFrame = (n: number, changes: Partial<UplinkFrameRecord> = {}): UplinkFrameRecord => ({
   direction: "up",
-  id: `00000000-0000-4000-a000-${n.toString().padStart(12, "0")}`,
+  id: frameIdOf(changes.atMs ?? 1_700_000_000_000 + n, `00000000-0000-4000-a000-${n.toString().padStart(12, "0")}`),
   atMs: 1_700_000_000_000 + n,
   phyPayload: Uint8Array.of(0x40, 4, 3, 2, 1, 0, n & 0xff, 0, 1, 0xaa, 1, 2, 3, 4),
   subject: { tenantId: tenantOf(n), applicationId: applicationOf(n), devEui: deviceOf(n) },
@@ -29,7 +29,7 @@ export const uplinkFrame = (n: number, changes: Partial<UplinkFrameRecord> = {})
 
 export const downlinkFrame = (n: number, changes: Partial<DownlinkFrameRecord> = {}): DownlinkFrameRecord => ({
   direction: "down",
-  id: `00000000-0000-4000-b000-${n.toString().padStart(12, "0")}`,
+  id: frameIdOf(changes.atMs ?? 1_700_000_000_000 + n, `00000000-0000-4000-b000-${n.toString().padStart(12, "0")}`),
   atMs: 1_700_000_000_000 + n,
   phyPayload: Uint8Array.of(0x60, 4, 3, 2, 1, 0, n & 0xff, 0, 1, 2, 3, 4),
   subject: { tenantId: tenantOf(n), applicationId: applicationOf(n), devEui: deviceOf(n) },

@@ -1,6 +1,6 @@
-import type { AesKey } from "../lorawan/keys.ts";
-import type { DataFrame } from "../lorawan/phy/frame.ts";
-import { verifyDownlinkMic, verifyUplinkMic, verifyUplinkMicForwarding } from "../lorawan/phy/security.ts";
+import type { AesKey } from "../keys.ts";
+import type { DataFrame } from "../phy/frame.ts";
+import { verifyDownlinkMic, verifyUplinkMic, verifyUplinkMicForwarding } from "../phy/security.ts";
 import { type DecodeHints, type MicVerdict, notChecked } from "./explanation.ts";
 
 export interface MicKeys {

@@ -1,13 +1,8 @@
-import { FrameError } from "../lorawan/errors.ts";
-import type { DevEui } from "../lorawan/ids.ts";
-import { type AesKey, deriveJoinServerKeys } from "../lorawan/keys.ts";
-import type { JoinAcceptContent, JoinRequest, RejoinRequest1, RejoinRequest02 } from "../lorawan/phy/frame.ts";
-import {
-  type JoinAcceptSecurity,
-  openJoinAccept,
-  verifyJoinRequestMic,
-  verifyRejoinMic,
-} from "../lorawan/phy/security.ts";
+import { FrameError } from "../errors.ts";
+import type { DevEui } from "../ids.ts";
+import { type AesKey, deriveJoinServerKeys } from "../keys.ts";
+import type { JoinAcceptContent, JoinRequest, RejoinRequest1, RejoinRequest02 } from "../phy/frame.ts";
+import { type JoinAcceptSecurity, openJoinAccept, verifyJoinRequestMic, verifyRejoinMic } from "../phy/security.ts";
 import {
   type DecodeHints,
   type DecodeKeys,

@@ -1,10 +1,9 @@
-import { nwkIdOf } from "../lorawan/dev-addr.ts";
-import type { AesKey } from "../lorawan/keys.ts";
-import { describeCommands } from "../lorawan/mac/engine.ts";
-import type { DataFrame } from "../lorawan/phy/frame.ts";
-import { cryptFOpts, cryptPayload, fOptsCounterOf } from "../lorawan/phy/security.ts";
-import { isVersion11, type MacVersion } from "../lorawan/version.ts";
-import { checkDataMic } from "./decode-mic.ts";
+import { nwkIdOf } from "../dev-addr.ts";
+import type { AesKey } from "../keys.ts";
+import { describeCommands } from "../mac/engine.ts";
+import type { DataFrame } from "../phy/frame.ts";
+import { cryptFOpts, cryptPayload, fOptsCounterOf } from "../phy/security.ts";
+import { isVersion11, type MacVersion } from "../version.ts";
 import {
   type DecodeHints,
   type DecodeKeys,
@@ -15,6 +14,7 @@ import {
   mhdrField,
   micField,
 } from "./explanation.ts";
+import { checkDataMic } from "./mic.ts";
 
 /** Keys under their 1.1 names, and the version that they and the caller tell of. */
 interface Session {

@@ -1,8 +1,8 @@
-import { FrameError } from "../lorawan/errors.ts";
-import { decodeFrame } from "../lorawan/phy/codec.ts";
-import { explainData } from "./decode-data.ts";
-import { explainJoinAccept, explainJoinRequest, explainRejoinRequest } from "./decode-join.ts";
+import { FrameError } from "../errors.ts";
+import { decodeFrame } from "../phy/codec.ts";
+import { explainData } from "./data.ts";
 import { type DecodeHints, type DecodeKeys, type Explanation, hexOf, mhdrField, notChecked } from "./explanation.ts";
+import { explainJoinAccept, explainJoinRequest, explainRejoinRequest } from "./join.ts";
 
 /** A PHYPayload field by field. FrameError for bytes that are no frame; never throws. */
 export function explain(

@@ -1,6 +1,6 @@
-import type { DevEui, JoinEui } from "../lorawan/ids.ts";
-import type { AesKey } from "../lorawan/keys.ts";
-import type { MacVersion } from "../lorawan/version.ts";
+import type { DevEui, JoinEui } from "../ids.ts";
+import type { AesKey } from "../keys.ts";
+import type { MacVersion } from "../version.ts";
 
 /** Whatever keys there are. None of them, nor anything derived, appears in an explanation. */
 export interface DecodeKeys {

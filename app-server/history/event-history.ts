@@ -1,0 +1,65 @@
+import type { Clock } from "../../platform/clock.ts";
+import type { Log } from "../../platform/log.ts";
+import type { Metrics } from "../../platform/metrics.ts";
+import type { Peers } from "../../platform/peers/peers.ts";
+import type { Sql } from "../../platform/sql.ts";
+import type { HistoryLimits } from "../history-ports.ts";
+import { createEventKeeper } from "./event-keeper.ts";
+import { createEventWriter } from "./event-writer.ts";
+import { createKnownLimits } from "./limits.ts";
+import { bothOf, createPartitions, eventTables, frameTables, sumTables } from "./partitions.ts";
+import { createSweep } from "./retention.ts";
+import { countEvents } from "./sums.ts";
+
+export interface EventHistoryOptions {
+  readonly config: HistoryLimits;
+  readonly sql: Sql;
+  readonly peers: Peers;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: Metrics;
+}
+
+export interface EventHistory {
+  readonly keeper: ReturnType<typeof createEventKeeper>;
+  /** Resolves when nothing is deleted any more. */
+  close(): Promise<void>;
+}
+
+const sweepIntervalMs = 600_000;
+/** One server of an installation sweeps at a time. */
+const sweepHoldsMs = 590_000;
+
+/** Keeps events, and sees to it that what nobody keeps any more goes. */
+export function startEventHistory({ config, sql, peers, clock, log, metrics }: EventHistoryOptions): EventHistory {
+  const limits = createKnownLimits(sql, clock, config);
+  const events = createPartitions(sql, eventTables);
+  const sums = createPartitions(sql, sumTables);
+  const writer = createEventWriter(sql, bothOf(events, sums), countEvents);
+  const sweep = createSweep({ sql, clock, limits, events, frames: createPartitions(sql, frameTables), sums });
+  let sweeping = Promise.resolve();
+  let cancel = (): void => {};
+  const sweepNow = async (): Promise<void> => {
+    try {
+      if (peers.isShared && (await peers.claim("history-sweep", sweepHoldsMs)) !== peers.instance) return;
+      await sweep();
+    } catch (error) {
+      log.warn({ err: error }, "what the history need not keep is not deleted now; trying again");
+    }
+  };
+  const plan = (delayMs: number): void => {
+    cancel = clock.after(delayMs, () => {
+      sweeping = sweepNow();
+      void sweeping.then(() => plan(sweepIntervalMs));
+    });
+  };
+  plan(0);
+  return {
+    keeper: createEventKeeper({ writer, limits, clock, metrics }),
+    async close() {
+      cancel();
+      await sweeping;
+      cancel();
+    },
+  };
+}

@@ -1,0 +1,94 @@
+import type { Clock } from "../../platform/clock.ts";
+import { SqlError } from "../../platform/errors.ts";
+import type { FrameBatch, FrameStream } from "../../platform/frames/frame-feed.ts";
+import type { FrameRecord } from "../../platform/frames/frame-record.ts";
+import type { Log } from "../../platform/log.ts";
+import type { Metrics } from "../../platform/metrics.ts";
+import type { FrameWriter } from "./frame-writer.ts";
+
+export interface FrameKeeperOptions {
+  /** Of the network server in this process. */
+  readonly stream: FrameStream;
+  readonly writer: FrameWriter;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  /** Frames that wait while the database is slow or away; 20,000. */
+  readonly maxWaiting?: number;
+}
+
+export interface FrameKeeper {
+  /** Writes what waits, unless the database does not take it now. */
+  close(): Promise<void>;
+}
+
+/** Few enough that what is computed for them at once does not hold up a downlink. */
+const maxBatch = 200;
+/** Between two batches the event loop is everybody else's for as long as the one took, or this long at most. */
+const longestRestMs = 50;
+const firstRetryMs = 500;
+const longestRetryMs = 10_000;
+
+/** Writes the frames of this process into the history, a batch after the other. Nobody waits for it: too many are left out. */
+export function createFrameKeeper(options: FrameKeeperOptions): FrameKeeper {
+  const { stream, writer, clock, log, metrics, maxWaiting = 20_000 } = options;
+  let waiting: FrameRecord[] = [];
+  let running: Promise<void> | undefined;
+  let isClosed = false;
+  let endPause = (): void => {};
+
+  const pause = (delayMs: number): Promise<void> =>
+    new Promise(resolve => {
+      const cancel = clock.after(delayMs, resolve);
+      endPause = () => {
+        cancel();
+        resolve();
+      };
+    });
+  const leaveOut = (count: number, reason: string): void => {
+    if (count > 0) metrics.historyLeftOut.inc({ what: "frames", reason }, count);
+  };
+  const take = ({ frames }: FrameBatch): void => {
+    const room = Math.max(0, maxWaiting - waiting.length);
+    waiting = waiting.concat(frames.slice(0, room));
+    leaveOut(frames.length - room, "backlog");
+    running ??= run();
+  };
+  const run = async (): Promise<void> => {
+    let retryMs = firstRetryMs;
+    while (waiting.length > 0) {
+      const batch = waiting.slice(0, maxBatch);
+      const startedUs = clock.monotonicUs();
+      try {
+        await writer.write(batch);
+        metrics.historyRows.inc({ what: "frames" }, batch.length);
+        waiting = waiting.slice(batch.length);
+        retryMs = firstRetryMs;
+        const tookMs = (clock.monotonicUs() - startedUs) / 1000;
+        if (waiting.length > 0 && !isClosed) await pause(Math.min(tookMs, longestRestMs));
+      } catch (error) {
+        const isRefused = !(error instanceof SqlError) || !error.retryable;
+        if (isRefused || isClosed) {
+          leaveOut(batch.length, isRefused ? "refused" : "stop");
+          waiting = waiting.slice(batch.length);
+          log.error({ err: error }, "frames are missing in the history");
+          continue;
+        }
+        log.warn({ err: error, retryMs }, "frames wait for the history");
+        await pause(retryMs);
+        retryMs = Math.min(2 * retryMs, longestRetryMs);
+      }
+    }
+    running = undefined;
+  };
+  const unsubscribe = stream.subscribe({ kind: "all" }, take);
+
+  return {
+    async close() {
+      unsubscribe();
+      isClosed = true;
+      endPause();
+      await running;
+    },
+  };
+}

@@ -1,0 +1,153 @@
+import Type, { type Static } from "typebox";
+import { Compile } from "typebox/compile";
+import type { Sql } from "../../platform/sql.ts";
+import type { MeasurementName, MeasurementPoint, Measurements, MetricsPoint, Span } from "../history-ports.ts";
+import { latestOf, type MeasuredSum, measurementsOf } from "./measured.ts";
+import { MeasuredColumn, MeasuredSumColumn, TallyColumn } from "./sum-columns.ts";
+
+const LatestRow = Type.Object({ measured: MeasuredColumn });
+const SumRow = Type.Object({ start: Type.String(), sum: Type.Object({ sum: MeasuredSumColumn }) });
+const BodyRow = Type.Object({ at: Type.String(), body: Type.String() });
+const decoded = Compile(Type.Object({ object: Type.Record(Type.String(), Type.Unknown()) }));
+const MetricsRow = Type.Object({ start: Type.String(), tally: TallyColumn });
+const NameRow = Type.Object({
+  key: Type.String(),
+  name: Type.String(),
+  unit: Type.String(),
+  kind: Type.Unsafe<MeasurementName["kind"]>(Type.String()),
+});
+const OverviewRow = Type.Object({ total: Type.Integer(), active: Type.Integer(), seen: Type.Integer() });
+
+/** What a measurement is called that nobody has named. */
+export const unnamed = (key: string, value: number | string | undefined): MeasurementName => ({
+  key,
+  name: key,
+  unit: "",
+  kind: typeof value === "string" ? "state" : "gauge",
+});
+
+export function createMeasurements(sql: Sql): Measurements {
+  async function metrics(
+    table: "device_sums" | "gateway_sums" | "tenant_sums",
+    owner: string,
+    ids: readonly string[],
+    every: "hour" | "day",
+    { since, until }: Span,
+  ): Promise<readonly MetricsPoint[]> {
+    const [everyAt, sinceAt, untilAt] = [1, 2, 3].map(place => `$${ids.length + place}`);
+    const rows = await sql.rows(
+      MetricsRow,
+      `select start, tally from ${table} where ${owner} and every = ${everyAt}
+         and start >= ${sinceAt}::timestamptz and start < ${untilAt}::timestamptz order by start`,
+      [...ids, every, since, until],
+    );
+    return rows.map(metricsPoint);
+  }
+
+  return {
+    async latest(devEui, tenantId, names) {
+      const [row] = await sql.rows(
+        LatestRow,
+        "select measured from device_latest where dev_eui = $1 and tenant_id = $2",
+        [devEui, tenantId],
+      );
+      const named = new Map(names.map(name => [name.key, name]));
+      return Object.entries(row?.measured ?? {})
+        .map(([key, sum]) => {
+          const { value, atMs } = latestOf(sum);
+          return { ...(named.get(key) ?? unnamed(key, value)), value, time: new Date(atMs).toISOString() };
+        })
+        .sort((one, other) => (one.key < other.key ? -1 : 1));
+    },
+    async values(devEui, tenantId, key, { since, until }, maxUplinks) {
+      const rows = await sql.rows(
+        BodyRow,
+        `select at, body from event_history where dev_eui = $1 and tenant_id = $2 and kind = 'up'
+           and at >= $3::timestamptz and at < $4::timestamptz order by at desc, id desc limit $5`,
+        [devEui, tenantId, since, until, maxUplinks + 1],
+      );
+      return rows.length > maxUplinks ? undefined : rows.toReversed().flatMap(row => valuePoint(row, key));
+    },
+    async sums(devEui, tenantId, key, every, { since, until }) {
+      const rows = await sql.rows(
+        SumRow,
+        `select start, jsonb_build_object('sum', measured -> $6::text) as sum from device_sums
+           where dev_eui = $1 and tenant_id = $2 and every = $3 and start >= $4::timestamptz and start < $5::timestamptz
+             and measured ? $6::text
+           order by start`,
+        [devEui, tenantId, every, since, until, key],
+      );
+      return rows.flatMap(({ start, sum: { sum } }) => sumPoint(start, sum));
+    },
+    deviceMetrics: (devEui, tenantId, every, span) =>
+      metrics("device_sums", "dev_eui = $1 and tenant_id = $2", [devEui, tenantId], every, span),
+    gatewayMetrics: (gatewayId, every, span) => metrics("gateway_sums", "gateway_id = $1", [gatewayId], every, span),
+    tenantMetrics: (tenantId, every, span) => metrics("tenant_sums", "tenant_id = $1", [tenantId], every, span),
+    async overview(tenantId, nowMs) {
+      const [row] = await sql.rows(
+        OverviewRow,
+        `select count(*) as total, count(l.heard_at) as seen, count(*) filter (
+             where l.heard_at > $2::timestamptz - 2 * p.expected_uplink_interval_s * interval '1 second') as active
+           from devices d join applications a on a.id = d.application_id join device_profiles p on p.id = d.device_profile_id
+             left join device_latest l on l.dev_eui = d.dev_eui and l.tenant_id = a.tenant_id
+           where a.tenant_id = $1`,
+        [tenantId, new Date(nowMs).toISOString()],
+      );
+      const { total, active, seen } = row ?? { total: 0, active: 0, seen: 0 };
+      return { devices: { total, active, inactive: seen - active, neverSeen: total - seen } };
+    },
+    names: deviceProfileId =>
+      sql.rows(
+        NameRow,
+        "select key, name, unit, kind from profile_measurements where device_profile_id = $1 order by key",
+        [deviceProfileId],
+      ),
+    putNames: (deviceProfileId, names) =>
+      sql.transaction(async transaction => {
+        await transaction.run("delete from profile_measurements where device_profile_id = $1", [deviceProfileId]);
+        await transaction.run(
+          `insert into profile_measurements (device_profile_id, key, name, unit, kind)
+             select $1, * from unnest($2::text[], $3::text[], $4::text[], $5::text[])`,
+          [
+            deviceProfileId,
+            names.map(({ key }) => key),
+            names.map(({ name }) => name),
+            names.map(({ unit }) => unit),
+            names.map(({ kind }) => kind),
+          ],
+        );
+      }),
+  };
+}
+
+function valuePoint({ at, body }: Static<typeof BodyRow>, key: string): readonly MeasurementPoint[] {
+  const event: unknown = JSON.parse(body);
+  if (!decoded.Check(event)) return [];
+  const found = measurementsOf(event.object).find(([name]) => name === key);
+  return found === undefined ? [] : [{ time: at, value: found[1] }];
+}
+
+function sumPoint(start: string, { number, state }: MeasuredSum): readonly MeasurementPoint[] {
+  if (number !== undefined && (state === undefined || number.lastAtMs >= state.lastAtMs)) {
+    const { count, sum, min, max, last } = number;
+    return [{ time: start, value: last, count, sum, min, max, average: sum / count }];
+  }
+  if (state === undefined) return [];
+  const states = state.states.map(([name, count]) => ({ state: name, count }));
+  return [{ time: start, value: state.last, count: state.count, states }];
+}
+
+const metricsPoint = ({
+  start,
+  tally: { counts = {}, by = {}, figures = {} },
+}: Static<typeof MetricsRow>): MetricsPoint => ({
+  time: start,
+  counts,
+  by,
+  figures: Object.fromEntries(
+    Object.entries(figures).map(([name, { count, sum, min, max }]) => [
+      name,
+      { count, average: sum / count, min, max },
+    ]),
+  ),
+});

@@ -1,0 +1,224 @@
+import Type, { type Static } from "typebox";
+import Value from "typebox/value";
+import { MalformedValue } from "../../lorawan/errors.ts";
+import { parseApplicationId, parseDevEui, parseTenantId } from "../../lorawan/ids.ts";
+import { readFrame } from "../../platform/frames/frame-letter.ts";
+import { type FrameRecord, timeOfFrameId } from "../../platform/frames/frame-record.ts";
+import type { Sql } from "../../platform/sql.ts";
+import type { Page } from "../catalog-ports.ts";
+import type { EventFilter, FrameFilter, History, HistoryEvent, HistoryPage, HistoryScope } from "../history-ports.ts";
+import type { ApplicationEventKind } from "../ports.ts";
+
+/** Rows that are looked through for a text before a page ends, with what was found so far. */
+const longestLook = 5_000;
+
+const Cursor = Type.Tuple([Type.String(), Type.String(), Type.String()]);
+type Cursor = Static<typeof Cursor>;
+
+const encodeCursor = (cursor: Cursor): string => Buffer.from(JSON.stringify(cursor)).toString("base64url");
+
+const timePattern = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3,6}Z$/;
+const uuidPattern = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+function decodeCursor(text: string): Cursor {
+  let cursor: unknown;
+  try {
+    cursor = JSON.parse(Buffer.from(text, "base64url").toString());
+  } catch {
+    cursor = undefined;
+  }
+  if (
+    !Value.Check(Cursor, cursor) ||
+    !timePattern.test(cursor[0]) ||
+    !uuidPattern.test(cursor[1]) ||
+    !/^[a-z]*$/.test(cursor[2])
+  ) {
+    throw new MalformedValue("after is the `next` of an earlier page of the same list", { name: "after" });
+  }
+  return cursor;
+}
+
+/** Conditions with their values, as they are put together. */
+class Conditions {
+  readonly values: unknown[] = [];
+  readonly #parts: string[] = [];
+
+  value(given: unknown): string {
+    return `$${this.values.push(given)}`;
+  }
+
+  add(given: unknown, part: (placeholder: string) => string): void {
+    if (given !== undefined) this.#parts.push(part(this.value(given)));
+  }
+
+  /** One of these, as an equation where there is one only: then an index gives them in order. */
+  oneOf(column: string, type: string, given: readonly string[]): string {
+    const [only, ...more] = given;
+    if (only === undefined) return "false";
+    return more.length === 0
+      ? `${column} = ${this.value(only)}::${type}`
+      : `${column} = any(${this.value(given)}::${type}[])`;
+  }
+
+  scope({ tenants, applications = [] }: HistoryScope, table: string): void {
+    if (tenants === "all") return;
+    const wholly = tenants.length > 0 ? [this.oneOf(`${table}.tenant_id`, "uuid", tenants)] : [];
+    const partly = applications.length > 0 ? [this.oneOf(`${table}.application_id`, "uuid", applications)] : [];
+    this.#parts.push(`(${[...wholly, ...partly].join(" or ") || "false"})`);
+  }
+
+  raw(part: string): void {
+    this.#parts.push(part);
+  }
+
+  /** What comes before the cursor, newest first; the first comparison leaves out partitions. */
+  before(after: string | undefined, table: string, columns: readonly string[]): void {
+    if (after === undefined) return;
+    const [at, id, kind] = decodeCursor(after);
+    const place = this.value(at);
+    this.#parts.push(`${table}.at <= ${place}::timestamptz`);
+    const key = [
+      `${place}::timestamptz`,
+      `${this.value(id)}::uuid`,
+      ...(columns.includes("kind") ? [this.value(kind)] : []),
+    ];
+    this.#parts.push(`(${columns.map(column => `${table}.${column}`).join(", ")}) < (${key.join(", ")})`);
+  }
+
+  get text(): string {
+    return ["true", ...this.#parts].join(" and ");
+  }
+}
+
+const EventSqlRow = Type.Object({
+  at: Type.String(),
+  id: Type.String(),
+  kind: Type.Unsafe<ApplicationEventKind>(Type.String()),
+  tenant: Type.String(),
+  application: Type.String(),
+  devEui: Type.String(),
+  code: Type.Union([Type.String(), Type.Null()]),
+  devAddr: Type.Union([Type.String(), Type.Null()]),
+  /** Null: the text is not in it. */
+  body: Type.Union([Type.String(), Type.Null()]),
+});
+
+/** What the search asks of the database: apart, so that tests see by which index it is answered. */
+export function eventQuery(filter: EventFilter, { limit, after }: HistoryPage): { text: string; values: unknown[] } {
+  const conditions = new Conditions();
+  const { gatewayId, devEui, applicationId, kinds, code, devAddr, since, until, text } = filter;
+  // Ordered as the index that leads to them is.
+  const place = gatewayId === undefined ? "e" : "g";
+  conditions.add(gatewayId, value => `g.gateway_id = ${value}`);
+  conditions.add(devEui, value => `e.dev_eui = ${value}`);
+  conditions.add(applicationId, value => `e.application_id = ${value}::uuid`);
+  conditions.add(code, value => `e.code = ${value}`);
+  conditions.add(devAddr, value => `e.dev_addr = ${value}`);
+  // Literals, all of them ours: the index of kinds leaves out uplinks.
+  if (kinds !== undefined) conditions.raw(`e.kind in (${kinds.map(kind => `'${kind}'`).join(", ")})`);
+  conditions.scope(filter, "e");
+  conditions.add(since, value => `${place}.at >= ${value}::timestamptz`);
+  conditions.add(until, value => `${place}.at < ${value}::timestamptz`);
+  conditions.before(after, place, ["at", "id", "kind"]);
+  // One by one along the gateway's index: a join as the planner likes it would read everything first.
+  const from =
+    gatewayId === undefined
+      ? "event_history e"
+      : `event_history_gateways g cross join lateral (
+          select * from event_history h where h.at = g.at and h.id = g.id and h.kind = g.kind limit 1) e`;
+  const count = text === undefined ? limit + 1 : longestLook;
+  const body =
+    text === undefined
+      ? "e.body"
+      : `case when strpos(lower(e.body), lower(${conditions.value(text)})) > 0 then e.body end`;
+  return {
+    text: `select e.at, e.id::text as id, e.kind, e.tenant_id::text as tenant, e.application_id::text as application,
+        e.dev_eui as "devEui", e.code, e.dev_addr as "devAddr", ${body} as body
+      from ${from} where ${conditions.text}
+      order by ${place}.at desc, ${place}.id desc, ${place}.kind desc limit ${count}`,
+    values: conditions.values,
+  };
+}
+
+const FrameSqlRow = Type.Object({
+  at: Type.String(),
+  id: Type.String(),
+  payload: Type.String(),
+  details: Type.String(),
+});
+
+export function frameQuery(
+  filter: FrameFilter,
+  { limit, after }: HistoryPage,
+  id?: string,
+): { text: string; values: unknown[] } {
+  const conditions = new Conditions();
+  const { gatewayId, devEui, devAddr, direction, result, since, until } = filter;
+  const place = gatewayId === undefined ? "f" : "g";
+  conditions.add(gatewayId, value => `g.gateway_id = ${value}`);
+  conditions.add(devEui, value => `f.dev_eui = ${value}`);
+  conditions.add(devAddr, value => `f.dev_addr = ${value}`);
+  conditions.add(direction, value => `f.direction = ${value}`);
+  conditions.add(result, value => `f.result = ${value}`);
+  if (id !== undefined) {
+    conditions.add(new Date(timeOfFrameId(id)).toISOString(), value => `${place}.at = ${value}::timestamptz`);
+    conditions.add(id, value => `${place}.id = ${value}::uuid`);
+  }
+  if (gatewayId === undefined) conditions.scope(filter, "f");
+  conditions.add(since, value => `${place}.at >= ${value}::timestamptz`);
+  conditions.add(until, value => `${place}.at < ${value}::timestamptz`);
+  conditions.before(after, place, ["at", "id"]);
+  const from =
+    gatewayId === undefined
+      ? "frame_history f"
+      : `frame_history_gateways g cross join lateral (
+          select * from frame_history h where h.at = g.at and h.id = g.id limit 1) f`;
+  return {
+    text: `select f.at, f.id::text as id, encode(f.phy_payload, 'base64') as payload, f.details
+      from ${from} where ${conditions.text} order by ${place}.at desc, ${place}.id desc limit ${limit + 1}`,
+    values: conditions.values,
+  };
+}
+
+export function createHistory(sql: Sql): History {
+  async function frames(filter: FrameFilter, page: HistoryPage, id?: string): Promise<Page<FrameRecord>> {
+    const query = frameQuery(filter, page, id);
+    const rows = await sql.rows(FrameSqlRow, query.text, query.values);
+    const shown = rows.slice(0, page.limit);
+    const last = shown.at(-1);
+    const items = shown.flatMap(({ details, payload }) => readFrame(details, payload) ?? []);
+    return rows.length > page.limit && last !== undefined
+      ? { items, next: encodeCursor([last.at, last.id, ""]) }
+      : { items };
+  }
+
+  return {
+    async events(filter, page) {
+      const query = eventQuery(filter, page);
+      const rows = await sql.rows(EventSqlRow, query.text, query.values);
+      const hits = rows.filter(({ body }) => body !== null);
+      const shown = hits.slice(0, page.limit);
+      const isWhole = hits.length <= page.limit && (filter.text === undefined || rows.length < longestLook);
+      const last = hits.length > page.limit ? shown.at(-1) : rows.at(-1);
+      const items = shown.map(eventOf);
+      return isWhole || last === undefined ? { items } : { items, next: encodeCursor([last.at, last.id, last.kind]) };
+    },
+    frames: (filter, page) => frames(filter, page),
+    async frame(filter, id) {
+      if (!uuidPattern.test(id)) return undefined;
+      return (await frames(filter, { limit: 1 }, id)).items[0];
+    },
+  };
+}
+
+const eventOf = (row: Static<typeof EventSqlRow>): HistoryEvent => ({
+  id: row.id,
+  kind: row.kind,
+  time: row.at,
+  tenantId: parseTenantId(row.tenant),
+  applicationId: parseApplicationId(row.application),
+  devEui: parseDevEui(row.devEui),
+  ...(row.code !== null && { code: row.code }),
+  ...(row.devAddr !== null && { devAddr: row.devAddr }),
+  json: row.body ?? "",
+});
