@@ -173,6 +173,7 @@ export async function startInstallation(
         clock,
         registry: metrics.registry,
         ready: () => lifecycle.ready(),
+        trustedProxies: config.http.trustedProxies,
         checks: {
           database: () => database().sql.run("select 1"),
           ...(onState.some(role => roles.has(role)) && { "state store": () => store().gatewayStates() }),

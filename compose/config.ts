@@ -43,6 +43,11 @@ export const configSchema = Type.Object({
     {
       bind: Type.String({ default: "0.0.0.0", description: "Address of the API, health checks and metrics." }),
       port: Type.Integer({ minimum: 0, maximum: 65535, default: 8080, description: "TCP port of HTTP." }),
+      trustedProxies: Type.Array(Type.String({ pattern: "^[0-9a-fA-F.:]+(/[0-9]{1,3})?$" }), {
+        default: [],
+        description:
+          'Addresses or networks of reverse proxies, for example ["127.0.0.1"]. What they say in X-Forwarded-For and X-Forwarded-Proto of where a request comes from is believed.',
+      }),
     },
     { default: {} },
   ),

@@ -26,6 +26,8 @@ export interface HttpOptions {
   /** What this process needs to serve, by name, like `database`; each rejects while it is not to be had. */
   readonly checks?: Readonly<Record<string, () => Promise<unknown>>>;
   readonly bodyLimitBytes?: number;
+  /** Addresses or CIDRs whose word on where a request comes from is taken. */
+  readonly trustedProxies?: readonly string[];
 }
 
 export interface HttpServer {
@@ -220,6 +222,7 @@ export function createHttpServer(options: HttpOptions): HttpServer {
     http: { headersTimeout: sendingTimeoutMs },
     // Event streams never end by themselves.
     forceCloseConnections: true,
+    trustProxy: options.trustedProxies?.length ? [...options.trustedProxies] : false,
     ajv: { customOptions: { removeAdditional: false } },
   });
   const app: FastifyInstance = instance.withTypeProvider<TypeBoxTypeProvider>();

@@ -216,3 +216,21 @@ describe("a client that sends slowly", () => {
     await vi.waitUntil(() => answer().includes('{"bytes":4}'), { timeout: 20_000 });
   });
 });
+
+describe("a reverse proxy", () => {
+  const forwarded = { "x-forwarded-for": "203.0.113.9", "x-forwarded-proto": "https" };
+
+  async function seen(trustedProxies: readonly string[], remoteAddress: string) {
+    const { app } = create({ trustedProxies });
+    app.get("/seen", async ({ ip, protocol }) => ({ ip, protocol }));
+    return (await app.inject({ url: "/seen", headers: forwarded, remoteAddress })).json();
+  }
+
+  test("that is trusted says where a request comes from", async () => {
+    expect(await seen(["127.0.0.1", "10.1.0.0/16"], "10.1.2.3")).toEqual({ ip: "203.0.113.9", protocol: "https" });
+  });
+
+  test.each([[["10.1.0.0/16"]], [[]]])("is not believed by a server that trusts %j", async proxies => {
+    expect(await seen(proxies, "10.2.2.3")).toEqual({ ip: "10.2.2.3", protocol: "http" });
+  });
+});
