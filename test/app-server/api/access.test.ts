@@ -276,14 +276,14 @@ const reachedTheHandler = (status: number, detail: string): boolean =>
   /no such (frame|user|MQTT login|downlink|session|second factor)/.test(detail);
 
 /** POST for what is too long for an address; nothing is changed. */
-const readsByPost: readonly string[] = ["POST /api/devices/qr"];
+const readsByPost: readonly string[] = ["POST /api/devices/qr", "POST /api/frames/decode"];
 const isRead = (route: string): boolean => route.startsWith("GET ") || readsByPost.includes(route);
 
 /** What a device manager of another application gets: what is not theirs is not there, and all else is as it is for others. */
 function expectedElsewhere(route: string, allowed: readonly ApiKeyRole[]): readonly (number | "reached")[] {
   if (/\{(applicationId|devEui|gatewayId)\}/.test(route)) return [404];
-  // Files are of the whole tenant.
-  if (/ \/api\/(exports|imports\/)/.test(route)) return [403, 404];
+  // Files and sums are of the whole tenant.
+  if (/ \/api\/(exports|imports\/)|\{tenantId\}\/(metrics|overview)$/.test(route)) return [403, 404];
   if (!allowed.includes("device-manager")) return route.includes("{apiKeyId}") ? [404] : [403];
   // Profiles are for all applications; what is new would be in the tenant or in an application that is not theirs.
   if (route.startsWith("GET ") || !/tenants|applications|profiles|devices|gateways/.test(route)) return ["reached"];
