@@ -68,10 +68,10 @@ describe("docs/errors.md", () => {
   });
 
   test("lists the reasons for which gateway packets are refused", () => {
-    const registry = sourceOf("network-server/gateway/registry.ts");
-    const [, counters = ""] = /const refusalCounters[^=]*= \{([^}]*)\}/.exec(registry) ?? [];
+    const admission = sourceOf("network-server/gateway/admission.ts");
+    const [, counters = ""] = /const refusalCounters[^=]*= \{([^}]*)\}/.exec(admission) ?? [];
     const values = [...counters.matchAll(/"(\w+)"/g)].map(match => match[1] ?? "");
-    expect(values).toHaveLength(keysOf("refusalCounters", registry).length);
+    expect(values).toHaveLength(keysOf("refusalCounters", admission).length);
     expect(sorted(firstColumn("upchirp_gateway_refused_total"))).toEqual(
       sorted([...unionOf("PacketFault"), ...values]),
     );

@@ -6,8 +6,8 @@ const page = readText("docs/gateways.md");
 
 describe("docs/gateways.md", () => {
   test("every reason for refusing a packet is in the table", () => {
-    const registry = programSources.find(({ path }) => path === "network-server/gateway/registry.ts")?.text ?? "";
-    const [, counters = ""] = /const refusalCounters[^=]*= \{([^}]*)\}/.exec(registry) ?? [];
+    const admission = programSources.find(({ path }) => path === "network-server/gateway/admission.ts")?.text ?? "";
+    const [, counters = ""] = /const refusalCounters[^=]*= \{([^}]*)\}/.exec(admission) ?? [];
     const reasons = [...unionOf("PacketFault"), ...[...counters.matchAll(/"(\w+)"/g)].map(match => match[1] ?? "")];
     const rows = tableUnder(page, "When something is refused").map(([reason]) => plain(reason));
     expect([...rows].sort()).toEqual([...reasons].sort());

@@ -36,7 +36,14 @@ beforeAll(async () => {
     name: "roof",
   });
   const user = await api.call("POST", "/api/users", { email: "someone@example.org", password: "long enough" });
+  const integration = await api.call("POST", "/api/integrations", {
+    applicationId: application.id,
+    kind: "http",
+    name: "hook",
+    settings: { url: "https://example.org/hook" },
+  });
   ids = {
+    integrationId: integration.json().id,
     tenantId: tenant.id,
     applicationId: application.id,
     deviceProfileId: profile.id,

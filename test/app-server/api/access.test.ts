@@ -144,6 +144,8 @@ const table: readonly (readonly [string, readonly ApiKeyRole[], 404 | 403 | "own
   ["PATCH /api/tenants/{tenantId}/history", administrator, 403],
   ["GET /api/devices/{devEui}/frames/stream", everyone, 404],
   ["GET /api/gateways/{gatewayId}/frames/stream", everyone, 404],
+  ["GET /api/devices/{devEui}/frames/ws", everyone, 404],
+  ["GET /api/gateways/{gatewayId}/frames/ws", everyone, 404],
   ["GET /api/events/ws", everyone, "own"],
   ["GET /api/audit-log", governors, "own"],
   ["GET /api/audit-log/verification", administrator, 403],
@@ -281,12 +283,12 @@ const isRead = (route: string): boolean => route.startsWith("GET ") || readsByPo
 
 /** What a device manager of another application gets: what is not theirs is not there, and all else is as it is for others. */
 function expectedElsewhere(route: string, allowed: readonly ApiKeyRole[]): readonly (number | "reached")[] {
-  if (/\{(applicationId|devEui|gatewayId)\}/.test(route)) return [404];
+  if (/\{(applicationId|devEui|gatewayId|integrationId)\}/.test(route)) return [404];
   // Files and sums are of the whole tenant.
   if (/ \/api\/(exports|imports\/)|\{tenantId\}\/(metrics|overview)$/.test(route)) return [403, 404];
   if (!allowed.includes("device-manager")) return route.includes("{apiKeyId}") ? [404] : [403];
   // Profiles are for all applications; what is new would be in the tenant or in an application that is not theirs.
-  if (route.startsWith("GET ") || !/tenants|applications|profiles|devices|gateways/.test(route)) return ["reached"];
+  if (route.startsWith("GET ") || !/tenants|applications|profiles|devices|gateways|integrations/.test(route)) return ["reached"];
   return [403, 404];
 }
 
