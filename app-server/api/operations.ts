@@ -232,6 +232,8 @@ const others: Readonly<Record<string, Operation>> = {
   "PATCH /api/tenants/{tenantId}/history": { operationId: "updateHistorySettings", example: { eventDays: 90 } },
   "GET /api/devices/{devEui}/frames/stream": { operationId: "streamDeviceFrames" },
   "GET /api/gateways/{gatewayId}/frames/stream": { operationId: "streamGatewayFrames" },
+  "GET /api/devices/{devEui}/frames/ws": { operationId: "openDeviceFrameSocket" },
+  "GET /api/gateways/{gatewayId}/frames/ws": { operationId: "openGatewayFrameSocket" },
   "GET /api/events/ws": { operationId: "openEventSocket" },
   "POST /api/imports/devices": { operationId: "importDevices", takesFile: true },
   "POST /api/imports/gateways": { operationId: "importGateways", takesFile: true },

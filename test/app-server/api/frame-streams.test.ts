@@ -1,4 +1,6 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { once } from "node:events";
+import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
+import { WebSocket } from "ws";
 import { parseGatewayId, type TenantId } from "../../../lorawan/ids.ts";
 import { downlinkFrame, gatewayOf, uplinkFrame } from "../../platform/frames/records.ts";
 import { startTestApi, type TestApi } from "../../support/api.ts";
@@ -74,6 +76,30 @@ test("a gateway's stream has its own receptions, and tells nothing of whose devi
   expect(dataIn(await whole.readUntil(uplinkFrame(4).id))[0]).toMatchObject({
     devEui: theirs.device.devEui,
     fCnt: 70_000,
+  });
+});
+
+test.each(["devices", "gateways"] as const)("a WebSocket has the frames of one of the %s", async kind => {
+  const place = kind === "devices" ? `devices/${ours.device.devEui}` : `gateways/${gatewayId}`;
+  const url = `${base.replace("http", "ws")}/api/${place}/frames/ws`;
+  const strangers = new WebSocket(url, { headers: await viewer(theirs.tenant.id) });
+  const [, refused] = await once(strangers, "unexpected-response");
+  expect(refused.statusCode).toBe(404);
+
+  const socket = new WebSocket(url, { headers: await viewer(ours.tenant.id) });
+  onTestFinished(() => socket.terminate());
+  await once(socket, "open");
+  const rxInfo = [{ gatewayId, uplinkId: 1 }];
+  const uplink = uplinkFrame(1, { ...subjectOf(ours), rxInfo });
+  api.frames.add(uplinkFrame(2, { ...subjectOf(theirs), rxInfo: [{ gatewayId: gatewayOf(7), uplinkId: 1 }] }));
+  api.frames.add(uplink);
+  const message = once(socket, "message");
+  await api.clock.advance(200);
+  const [text] = await message;
+  expect(JSON.parse(String(text))).toMatchObject({
+    kind: "up",
+    id: uplink.id,
+    content: { phyPayload: Buffer.from(uplink.phyPayload).toString("base64"), devEui: ours.device.devEui, rxInfo },
   });
 });
 
