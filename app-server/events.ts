@@ -35,6 +35,8 @@ export interface EventHistoryOptions {
   readonly keeper: EventKeeper;
   /** How many events of all partitions may wait for it. */
   readonly maxBacklog: number;
+  /** Which share of its time the process was at work since this was last asked; the busier, the longer the history rests. */
+  readonly busyShare?: () => number;
 }
 
 export interface EventConsumer {
@@ -84,7 +86,7 @@ class Consumer implements EventConsumer {
     this.#share = new LoopShare(options.clock);
     const { history } = options;
     const maxBehind = Math.ceil((history?.maxBacklog ?? 0) / partitionCount);
-    this.#history = history && new HistoryOutlet({ ...options, keeper: history.keeper, share: this.#share, maxBehind });
+    this.#history = history && new HistoryOutlet({ ...options, ...history, share: this.#share, maxBehind });
   }
 
   async start(): Promise<void> {

@@ -23,12 +23,17 @@ export interface HistoryOutletOptions {
   readonly metrics: Metrics;
   /** How many events of one partition of the log may wait for the history; older ones are left out then. */
   readonly maxBehind: number;
+  /** Which share of its time the process was at work since this was last asked, 0 to 1. */
+  readonly busyShare?: (() => number) | undefined;
 }
 
 /** Few enough that what is computed for them at once does not hold up a downlink. */
 const maxBatch = 100;
 /** Long enough for a batch to be worth its transaction, short enough for people who look. */
 const gatherMs = 50;
+/** The time above this share is kept for radio traffic; what is gathered meanwhile waits in the log. */
+const busyFrom = 0.6;
+const longestRestMs = 1_000;
 const firstRetryMs = 500;
 const longestRetryMs = 10_000;
 
@@ -76,9 +81,15 @@ export class HistoryOutlet {
       await this.#keep(batch);
       const tookMs = (this.#options.clock.monotonicUs() - startedUs) / 1000;
       const isFull = this.#waiting.length >= maxBatch;
-      await this.#pauses.pause(isFull ? Math.min(tookMs, gatherMs) : gatherMs);
+      await this.#pauses.pause(this.#restMs(isFull ? Math.min(tookMs, gatherMs) : gatherMs));
     }
     this.#running = undefined;
+  }
+
+  /** Between batches: as much time as is usual, and more the busier the process is. */
+  #restMs(usualMs: number): number {
+    const excess = ((this.#options.busyShare?.() ?? 0) - busyFrom) / (1 - busyFrom);
+    return Math.max(usualMs, excess * longestRestMs);
   }
 
   async #keep(given: readonly Delivery[]): Promise<void> {

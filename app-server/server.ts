@@ -29,6 +29,7 @@ import { createMqttIntegration, type MqttIntegration } from "./integration/mqtt.
 import { createOutbound } from "./integration/outbound.ts";
 import { sinkKinds } from "./integration/sinks/registry.ts";
 import { createSinks } from "./integration/sinks.ts";
+import { eventLoopWatch } from "./loop-share.ts";
 import type { ApplicationCommands, AppSKeyVault, MqttCredentials, NetworkControl, RootKeys } from "./ports.ts";
 import { createSharedFeed } from "./shared-feed.ts";
 import { createAuditLog } from "./storage/audit-log.ts";
@@ -134,7 +135,7 @@ async function startParts(
   const history = startHistory(options);
   if (history) closers.push(() => history.close());
   const { maxBacklog } = config.history;
-  const kept = history && { history: { keeper: history.keeper, maxBacklog } };
+  const kept = history && { history: { keeper: history.keeper, maxBacklog, busyShare: eventLoopWatch() } };
   const consumed = { store, leases, directory: devices, vault, sandbox, sinks, follower: delivery.holder };
   const events = createEventConsumer({ ...consumed, ...kept, clock, log, metrics });
   closers.push(() => events.close());

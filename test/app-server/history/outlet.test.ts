@@ -14,7 +14,7 @@ import { upTo } from "./support.ts";
 
 const away = () => new SqlError("sql_unavailable", "the database cannot be reached");
 
-function createScene(maxBacklog = 1_000_000) {
+function createScene(maxBacklog = 1_000_000, busyShare = () => 0) {
   const log = createEventLog();
   const clock = createVirtualClock();
   const metrics = createMetrics();
@@ -43,7 +43,7 @@ function createScene(maxBacklog = 1_000_000) {
       vault: createAppSKeyVault({ kekLabel: "x", kek: new Uint8Array(16) }),
       sandbox: { decode: failed, decodeDownlink: failed, encode: failed, close: async () => undefined },
       sinks: [mqtt],
-      history: { keeper, maxBacklog },
+      history: { keeper, maxBacklog, busyShare },
       clock,
       metrics,
       log: createLog({ level: "silent" }),
@@ -70,6 +70,20 @@ test("the history takes every event, many at a time, and the log is trimmed behi
   expect(sorted(scene.counters(scene.kept))).toEqual(upTo(200));
   expect(scene.batches.length).toBeLessThan(50);
   expect(scene.waiting()).toBe(0);
+  await consumer.close();
+});
+
+test("the busier the process is, the longer the history rests, and it makes up for it when there is time", async () => {
+  let busy = 1;
+  const scene = createScene(1_000_000, () => busy);
+  const consumer = await scene.start();
+  for (const n of upTo(1000)) scene.uplink(n);
+  await scene.clock.advance(2_900);
+  expect(scene.delivered).toHaveLength(1000);
+  expect(scene.batches).toHaveLength(3);
+  busy = 0.5;
+  await scene.clock.advance(3_000);
+  expect(sorted(scene.counters(scene.kept))).toEqual(upTo(1000));
   await consumer.close();
 });
 
