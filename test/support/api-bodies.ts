@@ -1,5 +1,8 @@
 const key = "00112233445566778899aabbccddeeff";
 
+/** POST for what is too long for an address; nothing is changed. */
+export const readsByPost: readonly string[] = ["POST /api/devices/qr", "POST /api/frames/decode"];
+
 /** A body that the route (`POST /api/devices`) accepts, about things with these ids. */
 export function bodyOf(
   route: string,

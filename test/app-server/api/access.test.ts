@@ -5,7 +5,7 @@ import { type ApiKeyRole, apiKeyRoles, type NewApiKey } from "../../../app-serve
 import type { NewImport } from "../../../app-server/import-ports.ts";
 import { parseDevEui, parseGatewayId, type TenantId } from "../../../lorawan/ids.ts";
 import { type Method, startTestApi, type TestApi } from "../../support/api.ts";
-import { bodyOf } from "../../support/api-bodies.ts";
+import { bodyOf, readsByPost } from "../../support/api-bodies.ts";
 import { addTenantWithDevice, type TenantWithDevice } from "../../support/catalog.ts";
 
 /** Besides roles: an admin's key for reading only, an expired one, a device manager of another application alone. */
@@ -277,8 +277,6 @@ const reachedTheHandler = (status: number, detail: string): boolean =>
   (status === 400 && detail.includes("/querystring/tenantId")) ||
   /no such (frame|user|MQTT login|downlink|session|second factor)/.test(detail);
 
-/** POST for what is too long for an address; nothing is changed. */
-const readsByPost: readonly string[] = ["POST /api/devices/qr", "POST /api/frames/decode"];
 const isRead = (route: string): boolean => route.startsWith("GET ") || readsByPost.includes(route);
 
 /** What a device manager of another application gets: what is not theirs is not there, and all else is as it is for others. */

@@ -167,12 +167,14 @@ interface Answer {
   readonly body: string;
 }
 
-const isStream = ({ operation }: Route): boolean =>
-  operation.responses["200"]?.content?.["text/event-stream"] !== undefined;
+/** Of a device named `..` the events are those of everybody. */
+const isStream = ({ operation }: Route, url: string): boolean =>
+  operation.responses["200"]?.content?.["text/event-stream"] !== undefined ||
+  new URL(url, base).pathname === "/api/events";
 
 async function send(route: Route, url: string, payload?: string, more: object = {}): Promise<Answer> {
   walked.add(`${route.method} ${route.path}`);
-  if (isStream(route)) return sendToStream(url, more);
+  if (isStream(route, url)) return sendToStream(url, more);
   const answer = await api.app.inject({
     method: route.method,
     url,
