@@ -36,7 +36,7 @@ export function createEventWriter(sql: Sql, partitions: WritablePartitions, coun
   };
 }
 
-/** Gives the rows that were not there. */
+/** Gives the rows that were not there. Rows go in in one order, so that two servers with the same ones wait and do not lock up. */
 async function insert(sql: SqlTransaction, rows: readonly EventRow[]): Promise<readonly EventRow[]> {
   const values = [
     rows.map(({ time }) => time),
@@ -54,6 +54,7 @@ async function insert(sql: SqlTransaction, rows: readonly EventRow[]): Promise<r
     `insert into event_history (at, id, kind, tenant_id, application_id, dev_eui, code, dev_addr, body)
        select * from unnest($1::timestamptz[], $2::uuid[], $3::text[], $4::uuid[], $5::uuid[], $6::text[], $7::text[],
          $8::text[], $9::text[])
+       order by 1, 2, 3
        on conflict do nothing returning id::text, kind`,
     values,
   );
@@ -67,7 +68,8 @@ async function insertGateways(sql: SqlTransaction, rows: readonly EventRow[]): P
   if (links.length === 0) return;
   await sql.run(
     `insert into event_history_gateways (gateway_id, at, id, kind)
-       select * from unnest($1::text[], $2::timestamptz[], $3::uuid[], $4::text[]) on conflict do nothing`,
+       select * from unnest($1::text[], $2::timestamptz[], $3::uuid[], $4::text[]) order by 1, 2, 3, 4
+       on conflict do nothing`,
     [
       links.map(({ gatewayId }) => gatewayId),
       links.map(({ row }) => row.time),

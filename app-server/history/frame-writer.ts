@@ -84,6 +84,7 @@ const insert = (sql: SqlTransaction, rows: readonly FrameRow[]) =>
          from unnest($1::timestamptz[], $2::uuid[], $3::text[], $4::uuid[], $5::uuid[], $6::text[], $7::text[], $8::text[],
            $9::text[], $10::text[])
            as t (at, id, direction, tenant_id, application_id, dev_eui, dev_addr, result, phy_payload, details)
+       order by t.at, t.id
        on conflict do nothing returning id::text as id`,
     [
       rows.map(({ time }) => time),

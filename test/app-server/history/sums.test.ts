@@ -79,6 +79,17 @@ test("measurements become sums of hours and days, each event once however often 
   expect(await measurements.values(devEui, tenantId, "t", span, 59)).toBeUndefined();
 });
 
+test("two servers that keep the same events from either end do not lock each other out", async () => {
+  const sql = await testSql();
+  const keepers = [startHistory(sql).keeper, startHistory(sql).keeper];
+  for (const round of upTo(10)) {
+    const events = upTo(200).map(n => testEvent(200 * round + n, { body: { object: { t: n } } }));
+    await Promise.all(keepers.map((keeper, index) => keeper.keep(index === 0 ? events : events.toReversed())));
+  }
+  const [day] = await createMeasurements(sql).sums(devEui, tenantId, "t", "day", span);
+  expect(day).toMatchObject({ count: 2000 });
+});
+
 test("a device that belongs to another tenant begins anew there", async () => {
   const sql = await testSql();
   const { keeper } = startHistory(sql);
