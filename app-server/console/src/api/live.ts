@@ -10,7 +10,7 @@ export interface LiveEvent {
 
 export type LiveState = "idle" | "connecting" | "live" | "lost";
 
-const kinds = ["up", "join", "ack", "txack", "log", "status", "location", "gap", "end"] as const;
+const kinds = ["up", "down", "join", "ack", "txack", "log", "status", "location", "gap", "end"] as const;
 const reconnectMs = 3_000;
 
 /** How the page's streams are doing, for the sign in its header: the worst of them. */

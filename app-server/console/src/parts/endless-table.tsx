@@ -1,4 +1,4 @@
-import { Box, Loader, ScrollArea, Table, Text, TextInput, UnstyledButton } from "@mantine/core";
+import { Box, Checkbox, Loader, ScrollArea, Table, Text, TextInput, UnstyledButton } from "@mantine/core";
 import { useDebouncedValue } from "@mantine/hooks";
 import { IconArrowDown, IconArrowUp, IconSearch } from "@tabler/icons-react";
 import { useInfiniteQuery } from "@tanstack/react-query";
@@ -43,8 +43,22 @@ export interface EndlessTableProps<Item, Sort extends string> {
   readonly searchHint?: string;
   /** Beside the search: further filters. */
   readonly filters?: ReactNode;
+  /** There are filters in use, so that an empty list does not mean that there is nothing at all. */
+  readonly isNarrowed?: boolean;
   /** Reads anew this often, for what changes by itself. */
   readonly refreshMs?: number;
+  /** What is searched for at first; with `onView` a page keeps search and order in its address. */
+  readonly search?: string;
+  readonly onView?: (view: { readonly search: string; readonly sort: Sort }) => void;
+  readonly selection?: Selection<Item>;
+}
+
+/** Items that are chosen, by their keys. */
+export interface Selection<Item> {
+  readonly chosen: ReadonlyMap<string, Item>;
+  readonly onChange: (chosen: ReadonlyMap<string, Item>) => void;
+  /** Of an item, for those who cannot see it. */
+  readonly nameOf: (item: Item) => string;
 }
 
 const pageSize = 200;
@@ -52,10 +66,13 @@ const rowPx = 45;
 
 /** A list of any length: rows are made as they come into sight, and read as they are needed. */
 export function EndlessTable<Item, Sort extends string>(props: EndlessTableProps<Item, Sort>) {
-  const { queryKey, read, columns, keyOf, isSort, label, empty, filters } = props;
-  const [typed, setTyped] = useState("");
+  const { queryKey, read, columns, keyOf, isSort, label, empty, filters, selection, onView } = props;
+  const [typed, setTyped] = useState(props.search ?? "");
   const [search] = useDebouncedValue(typed.trim(), 250);
   const [sort, setSort] = useState<Sort>(props.sort);
+  const showView = useRef(onView);
+  showView.current = onView;
+  useEffect(() => showView.current?.({ search, sort }), [search, sort]);
   const list = useInfiniteQuery({
     queryKey: [...queryKey, { search, sort }],
     queryFn: ({ pageParam }) =>
@@ -82,12 +99,14 @@ export function EndlessTable<Item, Sort extends string>(props: EndlessTableProps
     if (isNearEnd && hasNextPage && !isFetchingNextPage) void fetchNextPage();
   }, [isNearEnd, hasNextPage, isFetchingNextPage, fetchNextPage]);
 
+  const width = columns.length + (selection ? 1 : 0);
   const order = (by: string): void => {
     const next = sort === by ? `-${by}` : by;
     if (isSort(next)) setSort(next);
   };
   const isNothing = list.isSuccess && items.length === 0;
-  if (isNothing && search === "" && typed === "" && filters === undefined) return empty;
+  const isNarrowed = search !== "" || props.isNarrowed === true;
+  if (isNothing && !isNarrowed && typed === "") return empty;
   return (
     <Box>
       <Box mb="xs" display="flex" style={{ gap: "var(--mantine-spacing-xs)", flexWrap: "wrap" }}>
@@ -103,7 +122,7 @@ export function EndlessTable<Item, Sort extends string>(props: EndlessTableProps
         {filters}
       </Box>
       {list.isError && <ProblemNote error={list.error} onRetry={() => void list.refetch()} />}
-      {isNothing && (search === "" ? empty : <Text c="dimmed">Nothing fits this search.</Text>)}
+      {isNothing && (isNarrowed ? <Text c="dimmed">Nothing fits this search.</Text> : empty)}
       {items.length > 0 && (
         <ScrollArea viewportRef={viewport} mah="calc(100dvh - 220px)" type="auto" viewportProps={{ tabIndex: 0 }}>
           <Table
@@ -115,6 +134,7 @@ export function EndlessTable<Item, Sort extends string>(props: EndlessTableProps
           >
             <Table.Thead>
               <Table.Tr aria-rowindex={1}>
+                {selection && <ChooseAll items={items} keyOf={keyOf} selection={selection} />}
                 {columns.map(column => (
                   <Table.Th
                     key={column.title}
@@ -128,11 +148,12 @@ export function EndlessTable<Item, Sort extends string>(props: EndlessTableProps
               </Table.Tr>
             </Table.Thead>
             <Table.Tbody>
-              <Spacer height={first?.start ?? 0} columns={columns.length} />
+              <Spacer height={first?.start ?? 0} columns={width} />
               {shown.map(({ index, key }) => {
                 const item = items[index];
                 return item === undefined ? null : (
                   <Table.Tr key={key} aria-rowindex={index + 2} h={rowPx}>
+                    {selection && <ChooseOne item={item} itemKey={keyOf(item)} selection={selection} />}
                     {columns.map(column => (
                       <Table.Td key={column.title} ta={column.align}>
                         {column.render(item)}
@@ -141,7 +162,7 @@ export function EndlessTable<Item, Sort extends string>(props: EndlessTableProps
                   </Table.Tr>
                 );
               })}
-              <Spacer height={rows.getTotalSize() - (last?.end ?? 0)} columns={columns.length} />
+              <Spacer height={rows.getTotalSize() - (last?.end ?? 0)} columns={width} />
             </Table.Tbody>
           </Table>
         </ScrollArea>
@@ -172,6 +193,53 @@ function ColumnTitle<Item>({
       {title} {order === "ascending" && <IconArrowUp size={12} aria-hidden />}
       {order === "descending" && <IconArrowDown size={12} aria-hidden />}
     </UnstyledButton>
+  );
+}
+
+interface ChooseOneProps<Item> {
+  readonly item: Item;
+  readonly itemKey: string;
+  readonly selection: Selection<Item>;
+}
+
+function ChooseOne<Item>({ item, itemKey, selection: { chosen, onChange, nameOf } }: ChooseOneProps<Item>) {
+  const choose = (isChosen: boolean): void => {
+    const next = new Map(chosen);
+    if (isChosen) next.set(itemKey, item);
+    else next.delete(itemKey);
+    onChange(next);
+  };
+  return (
+    <Table.Td w={40}>
+      <Checkbox
+        size="xs"
+        aria-label={`Choose ${nameOf(item)}`}
+        checked={chosen.has(itemKey)}
+        onChange={event => choose(event.currentTarget.checked)}
+      />
+    </Table.Td>
+  );
+}
+
+interface ChooseAllProps<Item> {
+  readonly items: readonly Item[];
+  readonly keyOf: (item: Item) => string;
+  readonly selection: Selection<Item>;
+}
+
+/** Chooses what has been read so far. */
+function ChooseAll<Item>({ items, keyOf, selection: { chosen, onChange } }: ChooseAllProps<Item>) {
+  const isEvery = items.length > 0 && items.every(item => chosen.has(keyOf(item)));
+  return (
+    <Table.Th w={40}>
+      <Checkbox
+        size="xs"
+        aria-label="Choose all that are listed"
+        checked={isEvery}
+        indeterminate={chosen.size > 0 && !isEvery}
+        onChange={() => onChange(isEvery ? new Map() : new Map(items.map(item => [keyOf(item), item])))}
+      />
+    </Table.Th>
   );
 }
 
