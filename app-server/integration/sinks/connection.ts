@@ -24,6 +24,11 @@ export class Connection<Client> {
     return opening;
   }
 
+  /** The next one who needs a connection makes a new one, however long this one takes to end. */
+  drop(): void {
+    this.close().catch(() => undefined);
+  }
+
   async close(): Promise<void> {
     const opening = this.#client;
     this.#client = undefined;

@@ -24,6 +24,10 @@ export const tlsOptionsOf = ({ caCertificate: ca, clientCertificate: cert, clien
   ...(cert !== undefined && key !== undefined && { cert, key }),
 });
 
+/** What the pattern of an address lets through and is none, like a port that is too large. */
+export const urlFaults = (url: string, example: string): readonly SettingFault[] =>
+  URL.canParse(url) ? [] : [{ path: "/settings/url", message: `must be like ${example}` }];
+
 /** A fault for the first placeholder that there is not. */
 export function placeholderFaults(path: string, template: string | undefined): readonly SettingFault[] {
   const [unknown] = unknownPlaceholders(template ?? "");

@@ -3,7 +3,8 @@ import { httpSink } from "./http.ts";
 import type { SinkKind } from "./kind.ts";
 import { mqttSink } from "./mqtt.ts";
 import { natsSink } from "./nats.ts";
+import { postgresSink } from "./postgres.ts";
 import { redisStreamsSink } from "./redis-streams.ts";
 
 /** Every kind of sink, in the order of the documentation. */
-export const sinkKinds: readonly SinkKind[] = [httpSink, mqttSink, amqpSink, natsSink, redisStreamsSink];
+export const sinkKinds: readonly SinkKind[] = [httpSink, mqttSink, amqpSink, natsSink, redisStreamsSink, postgresSink];

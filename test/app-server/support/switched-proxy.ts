@@ -2,14 +2,17 @@ import { once } from "node:events";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { freePort } from "./mosquitto.ts";
 
-/** Between a client and a server on loopback that takes long to start: a server that can be away at once. */
-export async function startSwitchedProxy(serverPort: number) {
+/**
+ * Between a client and a server on loopback, or at the path of a Unix socket, that takes long to start: a server that can be away
+ * at once.
+ */
+export async function startSwitchedProxy(place: number | string) {
   const port = await freePort();
   const sockets = new Set<Socket>();
   let server: Server | undefined;
   const start = async (): Promise<void> => {
     server = createServer(client => {
-      const upstream = connect(serverPort, "127.0.0.1");
+      const upstream = connect(typeof place === "number" ? { port: place, host: "127.0.0.1" } : { path: place });
       client.pipe(upstream).pipe(client);
       for (const socket of [client, upstream]) {
         sockets.add(socket);
