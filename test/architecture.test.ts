@@ -114,7 +114,13 @@ const rules: readonly Rule[] = [
     // Runs in a browser, and knows the server by its API alone.
     zone: "app-server/console",
     members: inside("app-server/console/"),
-    allowed: [/^app-server\/console\//, /^client\//, /^[a-z@][^.]*$/, /^@[\w/-]+\.css$/],
+    allowed: [
+      /^app-server\/console\//,
+      /^client\//,
+      /^[a-z@][^.]*$/,
+      /^@[\w/-]+\.css$/,
+      /^(maplibre-gl|uplot)\/dist\//,
+    ],
   },
   {
     zone: "cli",

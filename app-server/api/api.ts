@@ -22,6 +22,8 @@ import { exportRoutes } from "./exports.ts";
 import { frameExplanationRoutes } from "./frame-explanation.ts";
 import { frameHistoryRoutes } from "./frame-history.ts";
 import { frameStreamRoutes } from "./frame-streams.ts";
+import { gatewayAirtimeRoutes } from "./gateway-airtime.ts";
+import { gatewayStateRoutes } from "./gateway-states.ts";
 import { gatewayRoutes } from "./gateways.ts";
 import { historySettingsRoutes } from "./history-settings.ts";
 import { addIdempotency } from "./idempotency.ts";
@@ -154,6 +156,8 @@ function addRoutes(scope: FastifyInstance, deps: ApiDependencies): void {
   deviceRejoinRoutes(api, deps);
   queueRoutes(api, deps);
   gatewayRoutes(api, deps);
+  gatewayStateRoutes(api, deps);
+  gatewayAirtimeRoutes(api, deps);
   integrationRoutes(api, deps);
   integrationDeliveryRoutes(api, deps);
   const streams = createLiveStreams(api, deps);

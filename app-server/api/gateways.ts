@@ -32,7 +32,7 @@ const Location = Type.Object(
   },
   strict,
 );
-const NullableLocation = Type.Union([Location, Type.Null()]);
+export const NullableLocation = Type.Union([Location, Type.Null()]);
 const SourceRule = Type.Union(
   [
     Type.Object({ kind: Type.Literal("any") }, strict),
@@ -86,10 +86,11 @@ const GatewayCreate = Type.Object(
 const GatewayChange = Type.Partial(Type.Object(gatewayFields), change);
 const Params = Type.Object({ gatewayId: Eui64 });
 
+export const gatewayStates = ["online", "offline", "never-seen"] as const;
 const NullableText = Type.Union([Type.String(), Type.Null()]);
 const Status = Type.Object({
   gatewayId: Eui64,
-  state: Type.Enum(["online", "offline", "never-seen"]),
+  state: Type.Enum([...gatewayStates]),
   firstSeenAt: NullableTime,
   lastSeenAt: NullableTime,
   remoteAddress: NullableText,

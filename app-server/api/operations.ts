@@ -202,6 +202,8 @@ const others: Readonly<Record<string, Operation>> = {
   "GET /api/gateways/{gatewayId}": { operationId: "getGateway" },
   "PATCH /api/gateways/{gatewayId}": { operationId: "updateGateway", example: { sourceRule: { kind: "pin" } } },
   "DELETE /api/gateways/{gatewayId}": { operationId: "deleteGateway" },
+  "GET /api/gateways/states": { operationId: "listGatewayStates" },
+  "GET /api/gateways/{gatewayId}/airtime": { operationId: "getGatewayAirtime" },
   "GET /api/gateways/unknown": { operationId: "listUnknownGateways" },
   "GET /api/gateways/{gatewayId}/status": { operationId: "getGatewayStatus" },
   "POST /api/gateways/{gatewayId}/release-address": { operationId: "releaseGatewayAddress" },

@@ -92,6 +92,8 @@ const table: readonly (readonly [string, readonly ApiKeyRole[], 404 | 403 | "own
   ["GET /api/gateways", everyone, "own"],
   ["POST /api/gateways", gateways, 404],
   ["GET /api/gateways/unknown", administrator, 403],
+  ["GET /api/gateways/states", everyone, "own"],
+  ["GET /api/gateways/{gatewayId}/airtime", everyone, 404],
   ["GET /api/gateways/{gatewayId}", everyone, 404],
   ["PATCH /api/gateways/{gatewayId}", gateways, 404],
   ["DELETE /api/gateways/{gatewayId}", gateways, 404],
