@@ -3,9 +3,9 @@
 import { existsSync } from "node:fs";
 
 const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
-if (major < 22 || (major === 22 && minor < 18)) {
+if (major < 22 || (major === 22 && minor < 22)) {
   console.error(
-    `upchirp needs Node 22.18 or newer and this is ${process.version}. ` +
+    `upchirp needs Node 22.22 or newer and this is ${process.version}. ` +
       "In a checkout, `npm start` runs it on the Node that `npm install` brought; elsewhere install a current Node.",
   );
   process.exit(1);

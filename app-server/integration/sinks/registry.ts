@@ -1,5 +1,6 @@
 import { amqpSink } from "./amqp.ts";
 import { httpSink } from "./http.ts";
+import { kafkaSink } from "./kafka.ts";
 import type { SinkKind } from "./kind.ts";
 import { mqttSink } from "./mqtt.ts";
 import { natsSink } from "./nats.ts";
@@ -7,4 +8,12 @@ import { postgresSink } from "./postgres.ts";
 import { redisStreamsSink } from "./redis-streams.ts";
 
 /** Every kind of sink, in the order of the documentation. */
-export const sinkKinds: readonly SinkKind[] = [httpSink, mqttSink, amqpSink, natsSink, redisStreamsSink, postgresSink];
+export const sinkKinds: readonly SinkKind[] = [
+  httpSink,
+  mqttSink,
+  amqpSink,
+  kafkaSink,
+  natsSink,
+  redisStreamsSink,
+  postgresSink,
+];
