@@ -60,13 +60,14 @@ const queueItemSchema = Type.Object({
 
 /** Checks downlinks before they wait: a payload that cannot be sent is refused here, with a reason, and not by silence. */
 export function createDownlinkQueue(options: DownlinkQueueOptions): DownlinkQueue {
-  const { store, directory, network, vault } = options;
+  const { store, directory, network, vault, maxEntries = 64 } = options;
   const waiting = async (devEui: DevEui) =>
     (await store.queue(devEui)).map(itemFrom).filter(item => item !== undefined);
   const tools: EncryptionTools = { network, vault, waiting };
   // What is encrypted for a device takes one counter after another.
   const devices = createSerial<DevEui>();
   return {
+    maxEntries,
     async enqueue(devEui, request) {
       const device = await directory.device(devEui);
       if (device === undefined) return refused("unknown_device", `there is no device ${devEui}`);
@@ -77,7 +78,7 @@ export function createDownlinkQueue(options: DownlinkQueueOptions): DownlinkQueu
       return devices.run(devEui, async () => {
         const sealed = await waitingPayload(devEui, request, payload.bytes, tools);
         if (sealed.kind === "refused") return sealed;
-        return enqueueItem(devEui, itemOf(request, payload.fPort, sealed, options.clock), options);
+        return enqueueItem(devEui, itemOf(request, payload.fPort, sealed, options.clock), store, maxEntries);
       });
     },
     nextFCntDown: devEui => sessionAfterWaiting(devEui, tools),
@@ -150,8 +151,12 @@ function itemOf(request: DownlinkRequest, fPort: number, payload: WaitingPayload
   };
 }
 
-async function enqueueItem(devEui: DevEui, item: QueueItem, options: DownlinkQueueOptions): Promise<EnqueueOutcome> {
-  const { store, maxEntries = 64 } = options;
+async function enqueueItem(
+  devEui: DevEui,
+  item: QueueItem,
+  store: DownlinkQueueOptions["store"],
+  maxEntries: number,
+): Promise<EnqueueOutcome> {
   const entry: QueueEntry = { id: item.id, value: Buffer.from(JSON.stringify(item)) };
   if (await store.enqueue(devEui, entry, maxEntries)) return { kind: "enqueued", id: item.id };
   const waiting = await store.queue(devEui);

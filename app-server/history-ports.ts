@@ -67,6 +67,11 @@ export interface History {
   frames(filter: FrameFilter, page: HistoryPage): Promise<Page<FrameRecord>>;
   /** One frame that the filter lets through. */
   frame(filter: FrameFilter, id: string): Promise<FrameRecord | undefined>;
+  /** Join-Requests under these DevEUIs that no device here has, newest first. */
+  joinsOfNobody(
+    devEuis: readonly DevEui[],
+    page: { readonly since: string; readonly limit: number },
+  ): Promise<readonly FrameRecord[]>;
 }
 
 /** How long and how much is kept for a tenant. */

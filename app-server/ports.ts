@@ -86,6 +86,8 @@ export interface SessionSummary {
   readonly rx2DataRate: number;
   readonly rx2FrequencyHz: number;
   readonly enabledChannels: readonly number[];
+  /** Of those channels. */
+  readonly uplinkFrequenciesHz: readonly number[];
   /** What the device has said with PingSlotInfoReq: a ping slot every 0.96 s times 2^n. */
   readonly pingSlotPeriodicity?: number;
   /** Most application bytes that the next downlink can carry. */
@@ -323,6 +325,8 @@ export type EnqueueOutcome =
 
 /** The device queue as applications see it. */
 export interface DownlinkQueue {
+  /** Items that may wait for one device. */
+  readonly maxEntries: number;
   enqueue(devEui: DevEui, request: DownlinkRequest): Promise<EnqueueOutcome>;
   /** What an application encrypts its next downlink for, those that wait considered; undefined without a session. */
   nextFCntDown(devEui: DevEui): Promise<DownlinkSession | undefined>;

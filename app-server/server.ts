@@ -17,6 +17,7 @@ import { createApplicationCommands } from "./commands.ts";
 import type { AppServerConfig } from "./config.ts";
 import { serveConsole } from "./console-files.ts";
 import { createDelivery } from "./delivery/engine.ts";
+import { createDiagnoses } from "./diagnosis/diagnose.ts";
 import { createDownlinkQueue } from "./downlink.ts";
 import { createEventConsumer } from "./events.ts";
 import { type EventHistory, startEventHistory } from "./history/event-history.ts";
@@ -141,13 +142,16 @@ async function startParts(
   closers.push(() => events.close());
   if (external) closers.push(() => external.close());
 
+  const repositories = { ...createRepositories(sql, clock), integrations: createIntegrations(sql, integrationKeys) };
+  const searched = createHistory(sql);
+  const { rootKeys } = options;
   await http.register(
     createApi({
       ...apiDefaults,
-      repositories: { ...createRepositories(sql, clock), integrations: createIntegrations(sql, integrationKeys) },
+      repositories,
       deliveryDesk: createDeliveryDesk(sql),
       sinks: sinkTools,
-      bulk: createBulkCatalog(sql, options.rootKeys),
+      bulk: createBulkCatalog(sql, rootKeys),
       imports: createImports(sql),
       auditLog: createAuditLog(sql, clock, options.auditKeys),
       loginKey: options.loginKey,
@@ -155,14 +159,15 @@ async function startParts(
       secondFactors: createSecondFactors(sql, clock, options.secondFactorKeys),
       externalUsers: createExternalUsers(sql),
       control: network,
-      rootKeys: options.rootKeys,
+      rootKeys,
       queue,
       codecBench: createCodecBench(sandbox),
       feed: createSharedFeed(events.feed, options.peers, clock),
       frames: options.frames,
-      history: createHistory(sql),
+      history: searched,
       historySettings: createHistorySettings(sql, config.history),
       measurements: createMeasurements(sql),
+      diagnoses: createDiagnoses({ repositories, history: searched, control: network, rootKeys, queue, clock }),
       clock,
       log,
       version: options.version,

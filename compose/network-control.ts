@@ -34,6 +34,7 @@ export function networkControl(server: NetworkServerControl, vault: AppSKeyVault
         rx2DataRate: current.rx2DataRate,
         rx2FrequencyHz: current.rx2FrequencyHz,
         enabledChannels: current.enabledChannels,
+        uplinkFrequenciesHz: current.enabledChannels.flatMap(index => current.channels[index]?.uplinkFrequencyHz ?? []),
         ...(session.mac.pingSlotPeriodicity !== undefined && { pingSlotPeriodicity: session.mac.pingSlotPeriodicity }),
         maxPayload,
         ...(session.lastUplinkAtMs !== undefined && { lastUplinkAtMs: session.lastUplinkAtMs }),

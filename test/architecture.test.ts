@@ -107,7 +107,7 @@ const rules: readonly Rule[] = [
   ...role("join-server", ["join.ts"], []),
   ...role(
     "app-server",
-    ["events.ts", "uplink.ts", "downlink", "delivery/"],
+    ["events.ts", "uplink.ts", "downlink", "delivery/", "diagnosis/"],
     ["api", "codec", "history", "identity", "integration", "storage"],
   ),
   {

@@ -15,6 +15,7 @@ import { deviceProfileRoutes } from "./device-profiles.ts";
 import { deviceRejoinRoutes } from "./device-rejoin.ts";
 import { deviceSecretRoutes } from "./device-secrets.ts";
 import { deviceRoutes } from "./devices.ts";
+import { diagnosisRoutes } from "./diagnosis.ts";
 import { addEtags } from "./etag.ts";
 import { eventHistoryRoutes } from "./event-history.ts";
 import { eventRoutes } from "./events.ts";
@@ -166,6 +167,7 @@ function addRoutes(scope: FastifyInstance, deps: ApiDependencies): void {
   importRoutes(api, deps);
   exportRoutes(api, deps);
   eventHistoryRoutes(api, deps);
+  diagnosisRoutes(api, deps);
   frameHistoryRoutes(api, deps);
   frameExplanationRoutes(api, deps);
   historySettingsRoutes(api, deps);

@@ -7,6 +7,7 @@ import type { Log } from "../../platform/log.ts";
 import type { AuditLog } from "../audit-ports.ts";
 import type { BulkCatalog } from "../bulk-ports.ts";
 import type { Repositories } from "../catalog-ports.ts";
+import type { Diagnoses } from "../diagnosis-ports.ts";
 import type { History, HistorySettings, Measurements } from "../history-ports.ts";
 import type { ExternalUsers, IdentityProviders } from "../identity-ports.ts";
 import type { Imports } from "../import-ports.ts";
@@ -40,6 +41,7 @@ export interface ApiDependencies {
   readonly history: History;
   readonly historySettings: HistorySettings;
   readonly measurements: Measurements;
+  readonly diagnoses: Diagnoses;
   readonly clock: Clock;
   readonly log: Log;
   /** 32 bytes that cookies of known browsers are signed with. */

@@ -37,7 +37,8 @@ export const pageQuery = {
 };
 
 /** Only ever an answer, so that a list from elsewhere is good as it is. */
-export const listOf = <Item extends TSchema>(item: Item) => Type.Unsafe<readonly Static<Item>[]>(Type.Array(item));
+export const listOf = <Item extends TSchema>(item: Item, options: { readonly description?: string } = {}) =>
+  Type.Unsafe<readonly Static<Item>[]>(Type.Array(item, options));
 
 export const pageOf = <Item extends TSchema>(item: Item) =>
   Type.Object({ items: listOf(item), next: Type.Optional(Type.String()) });

@@ -1,7 +1,7 @@
 import Type, { type Static } from "typebox";
 import Value from "typebox/value";
 import { MalformedValue } from "../../lorawan/errors.ts";
-import { parseApplicationId, parseDevEui, parseTenantId } from "../../lorawan/ids.ts";
+import { type DevEui, parseApplicationId, parseDevEui, parseTenantId, toFrameOrder } from "../../lorawan/ids.ts";
 import { readFrame } from "../../platform/frames/frame-letter.ts";
 import { type FrameRecord, timeOfFrameId } from "../../platform/frames/frame-record.ts";
 import type { Sql } from "../../platform/sql.ts";
@@ -180,6 +180,20 @@ export function frameQuery(
   };
 }
 
+/** As the index has it: of a Join-Request, which is 23 bytes, the DevEUI as it is on the air. */
+export const joinsQuery = (
+  devEuis: readonly DevEui[],
+  since: string,
+  limit: number,
+): { text: string; values: unknown[] } => ({
+  text: `select f.at, f.id::text as id, encode(f.phy_payload, 'base64') as payload, f.details
+    from frame_history f
+    where f.dev_eui is null and f.dev_addr is null and length(f.phy_payload) = 23 and f.at >= $1::timestamptz
+      and substring(f.phy_payload from 10 for 8) = any(array(select decode(eui, 'hex') from unnest($2::text[]) eui))
+    order by f.at desc, f.id desc limit ${limit}`,
+  values: [since, devEuis.map(devEui => Buffer.from(toFrameOrder(devEui)).toString("hex"))],
+});
+
 export function createHistory(sql: Sql): History {
   async function frames(filter: FrameFilter, page: HistoryPage, id?: string): Promise<Page<FrameRecord>> {
     const query = frameQuery(filter, page, id);
@@ -207,6 +221,11 @@ export function createHistory(sql: Sql): History {
     async frame(filter, id) {
       if (!uuidPattern.test(id)) return undefined;
       return (await frames(filter, { limit: 1 }, id)).items[0];
+    },
+    async joinsOfNobody(devEuis, { since, limit }) {
+      const { text, values } = joinsQuery(devEuis, since, limit);
+      const rows = await sql.rows(FrameSqlRow, text, values);
+      return rows.flatMap(({ details, payload }) => readFrame(details, payload) ?? []);
     },
   };
 }

@@ -14,6 +14,7 @@ import { type ApiDependencies, type ApiRepositories, apiDefaults } from "../../a
 import type { ApiKeyRole } from "../../app-server/catalog-ports.ts";
 import { createCodecBench } from "../../app-server/codec/cases.ts";
 import { createCodecSandbox } from "../../app-server/codec/sandbox.ts";
+import { createDiagnoses } from "../../app-server/diagnosis/diagnose.ts";
 import { createHistorySettings } from "../../app-server/history/limits.ts";
 import { createMeasurements } from "../../app-server/history/measurements.ts";
 import { createHistory } from "../../app-server/history/search.ts";
@@ -79,6 +80,7 @@ const summaryOf = (activation: Activation): SessionSummary => ({
   rx2DataRate: 0,
   rx2FrequencyHz: 869_525_000,
   enabledChannels: [0, 1, 2],
+  uplinkFrequenciesHz: [868_100_000, 868_300_000, 868_500_000],
   maxPayload: 51,
 });
 
@@ -155,6 +157,7 @@ function createFakeQueue(clock: VirtualClock, control: Pick<NetworkControl, "dow
   const items = new Map<DevEui, QueueItem[]>();
   const listOf = (devEui: DevEui) => items.get(devEui) ?? [];
   return {
+    maxEntries: 64,
     async enqueue(devEui, request) {
       const { id = `item-${listOf(devEui).length}`, fPort, confirmed, data, expiresAtMs } = request;
       if (listOf(devEui).some(item => item.id === id)) {
@@ -260,6 +263,7 @@ export async function startTestApi(
     timeMs: 1000,
     graceMs: 20_000,
   });
+  const sources = { repositories, history: createHistory(sql), control, rootKeys, queue, clock, ...rest };
   const deps = {
     version: "0.0.0",
     repositories,
@@ -277,9 +281,10 @@ export async function startTestApi(
     codecBench: createCodecBench(sandbox),
     feed,
     frames,
-    history: createHistory(sql),
+    history: sources.history,
     historySettings: createHistorySettings(sql, historyLimits),
     measurements: createMeasurements(sql),
+    diagnoses: createDiagnoses(sources),
     clock,
     log,
     ...apiDefaults,

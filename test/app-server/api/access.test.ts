@@ -127,6 +127,7 @@ const table: readonly (readonly [string, readonly ApiKeyRole[], 404 | 403 | "own
   ["GET /api/events/history/export", everyone, "own"],
   ["GET /api/devices/{devEui}/events", everyone, 404],
   ["GET /api/devices/{devEui}/events/export", everyone, 404],
+  ["GET /api/devices/{devEui}/diagnosis", everyone, 404],
   ["GET /api/devices/{devEui}/frames", everyone, 404],
   ["GET /api/devices/{devEui}/frames/export", everyone, 404],
   ["GET /api/gateways/{gatewayId}/frames", everyone, 404],

@@ -1,9 +1,9 @@
 import Type from "typebox";
 import { expect, test } from "vitest";
-import { eventQuery } from "../../../app-server/history/search.ts";
+import { eventQuery, joinsQuery } from "../../../app-server/history/search.ts";
 import type { EventFilter } from "../../../app-server/history-ports.ts";
-import { parseDevAddr } from "../../../lorawan/ids.ts";
-import { applicationOf, deviceOf, gatewayOf, tenantOf } from "../../platform/frames/records.ts";
+import { parseDevAddr, parseDevEui } from "../../../lorawan/ids.ts";
+import { applicationOf, deviceOf, gatewayOf, tenantOf, uplinkFrame } from "../../platform/frames/records.ts";
 import { testSql } from "../../support/postgres.ts";
 import { dayMs, startHistory, startMs, testEvent, upTo } from "./support.ts";
 
@@ -146,4 +146,24 @@ test("100,000 events of ten days are found by an index, whatever is looked for",
   const ofDevice = await history.events({ tenants: "all", devEui: deviceOf(7) }, { limit: 1000 });
   expect(ofDevice.items).toHaveLength(200);
   expect((await history.events({ tenants: "all", code: "OTAA" }, { limit: 1000 })).items).toHaveLength(20);
+});
+
+test("a Join-Request of nobody is found by its DevEUI among 50,000, by an index", async () => {
+  const sql = await testSql();
+  const { frameWriter, history } = startHistory(sql);
+  const joinOf = (n: number) =>
+    Uint8Array.from(Buffer.from(`00${"0e".repeat(8)}${n.toString(16).padStart(16, "0")}0100aabbccdd`, "hex"));
+  const { subject: _, ...frame } = uplinkFrame(1, { atMs: startMs, verdict: "refused", phyPayload: joinOf(0xabcd) });
+  await frameWriter.write([frame, uplinkFrame(2, { atMs: startMs + 1 })]);
+  await sql.run(`
+    insert into frame_history (at, id, direction, result, phy_payload, details)
+      select timestamptz '2026-01-01Z' + n * interval '1 second', gen_random_uuid(), 'up', 'refused',
+        decode('00' || repeat('0e', 8) || lpad(to_hex(n), 16, '0') || '0100aabbccdd', 'hex'), '{}'
+      from generate_series(1, 40000) n`);
+  await sql.run("analyze frame_history");
+  const wanted = [parseDevEui("cdab000000000000"), deviceOf(2)];
+  const { text, values } = joinsQuery(wanted, times(startMs), 10);
+  const rows = await sql.rows(Type.Object({ "QUERY PLAN": Type.String() }), `explain ${text}`, values);
+  expect(rows.map(row => row["QUERY PLAN"]).join("\n")).not.toContain("Seq Scan on frame_history");
+  expect(await history.joinsOfNobody(wanted, { since: times(startMs), limit: 10 })).toEqual([frame]);
 });

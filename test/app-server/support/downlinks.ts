@@ -23,6 +23,7 @@ export const session = (maxPayload: number): SessionSummary => ({
   rx2DataRate: 0,
   rx2FrequencyHz: 869_525_000,
   enabledChannels: [0, 1, 2],
+  uplinkFrequenciesHz: [868_100_000, 868_300_000, 868_500_000],
   maxPayload,
 });
 

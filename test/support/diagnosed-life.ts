@@ -1,0 +1,178 @@
+import type { NewDevice, NewDeviceProfile } from "../../app-server/catalog-ports.ts";
+import type { Diagnosis } from "../../app-server/diagnosis-ports.ts";
+import type { CodecSandbox, DeviceCodec } from "../../app-server/ports.ts";
+import { applicationEvents } from "../../app-server/uplink.ts";
+import { networkControl } from "../../compose/network-control.ts";
+import { type DevEui, parseDevEui, parseJoinEui } from "../../lorawan/ids.ts";
+import type { DeviceConfig } from "../../network-server/ports.ts";
+import type { FrameRecord } from "../../platform/frames/frame-record.ts";
+import type { DeviceOptions } from "../../simulators/device.ts";
+import type { UdpGatewayOptions } from "../../simulators/gateway-udp.ts";
+import { startHistory } from "../app-server/history/support.ts";
+import { directoryDevice } from "../app-server/support/fixtures.ts";
+import { startTestApi } from "./api.ts";
+import { addTenantWithDevice, profileFor } from "./catalog.ts";
+import { createScenario, type ScenarioOptions } from "./scenario.ts";
+import { createVirtualClock } from "./virtual-clock.ts";
+
+export interface DiagnosedOptions extends Omit<ScenarioOptions, "frames"> {
+  /** Of the profile as the API has it, beside what the scenario's says. */
+  readonly codec?: DeviceCodec;
+  readonly sandbox?: CodecSandbox;
+}
+
+const failing = async () => ({ kind: "failed", message: "no codec here" }) as const;
+const noSandbox: CodecSandbox = {
+  decode: failing,
+  decodeDownlink: failing,
+  encode: failing,
+  close: async () => undefined,
+};
+
+type Scenario = Awaited<ReturnType<typeof createScenario>>;
+
+/**
+ * The API on a database, for tests that make a radio life each and ask what is the matter with its device: what the network
+ * server sees is written into the history as in an installation, and the answer is that of the API.
+ */
+export async function startDiagnoses() {
+  const idle = createVirtualClock();
+  let clock = idle;
+  let scenario: Scenario | undefined;
+  const api = await startTestApi({
+    clock: {
+      nowMs: () => clock.nowMs(),
+      monotonicUs: () => clock.monotonicUs(),
+      after: (delayMs, action) => clock.after(delayMs, action),
+      advance: durationMs => clock.advance(durationMs),
+      settle: () => clock.settle(),
+    },
+  });
+  const { tenant, application, device: first } = await addTenantWithDevice(api.repositories, "T", "0000000000000001");
+  await api.repositories.devices.remove(first.devEui);
+  const { keeper, frameWriter } = startHistory(api.sql);
+  const { tenantId, applicationId } = { tenantId: tenant.id, applicationId: application.id };
+
+  async function clean(): Promise<void> {
+    clock = idle;
+    for (const table of ["devices", "gateways", "event_history", "frame_history", "frame_history_gateways"]) {
+      await api.sql.run(`delete from ${table}`);
+    }
+    api.rootKeys.stored.clear();
+  }
+
+  /** A life of its own; only one at a time. */
+  async function life(options: DiagnosedOptions = {}) {
+    await clean();
+    const frames: FrameRecord[] = [];
+    const made = await createScenario({ ...options, frames: { isWanted: true, add: frame => frames.push(frame) } });
+    scenario = made;
+    clock = made.clock;
+    const control = networkControl(made.server, made.vault);
+    api.control.session = devEui => control.session(devEui);
+    api.control.gateways = () => control.gateways();
+    const { profile } = made;
+    const stored = await api.repositories.deviceProfiles.create({
+      ...profileFor(tenantId, `profile ${crypto.randomUUID()}`),
+      ...profileFields(profile),
+      ...(options.codec && { codec: options.codec.kind }),
+    });
+
+    /** As it was typed in; the DevEUI is the device's own unless it is given. */
+    async function create(devEui: DevEui, typed: Partial<NewDevice> = {}): Promise<void> {
+      await api.repositories.devices.create({
+        devEui,
+        joinEui: parseJoinEui("0e0e0e0e0e0e0e0e"),
+        applicationId,
+        deviceProfileId: stored.id,
+        name: `device ${devEui}`,
+        description: "",
+        isDisabled: false,
+        resetsFCnt: false,
+        mac: {},
+        variables: {},
+        tags: {},
+        ...typed,
+      });
+      if (await made.rootKeys.has(devEui)) await api.rootKeys.put(devEui, { nwkKey: "00".repeat(16) });
+    }
+
+    return {
+      ...made,
+      frames,
+      create,
+      /** In the catalog of both. */
+      async addDevice(changes: Partial<DeviceOptions> = {}, config: Partial<DeviceConfig> = {}) {
+        const device = await made.addDevice(changes, { tenantId, applicationId, ...config });
+        const { disabled = false, resetsFCnt = false } = config;
+        await create(device.devEui, { isDisabled: disabled, resetsFCnt });
+        return device;
+      },
+      /** A device that people typed in otherwise than it is. */
+      async addMistypedDevice(
+        typed: (own: { readonly devEui: string; readonly joinEui: string }) => {
+          readonly devEui: string;
+          readonly joinEui?: string;
+        },
+      ) {
+        const device = await made.addDevice();
+        const { devEui, joinEui = "0e0e0e0e0e0e0e0e" } = typed({ devEui: device.devEui, joinEui: "0e0e0e0e0e0e0e0e" });
+        made.devices.delete(device.devEui);
+        const shown = parseDevEui(devEui);
+        made.register(shown, { tenantId, applicationId, joinEui: parseJoinEui(joinEui) });
+        await api.rootKeys.put(shown, { nwkKey: "00".repeat(16) });
+        await create(shown, { joinEui: parseJoinEui(joinEui) });
+        return { ...device, devEui: shown };
+      },
+      async addGateway(changes: Partial<UdpGatewayOptions> = {}, isOwn = true) {
+        const gateway = await made.addGateway(changes, { tenantId });
+        if (isOwn) {
+          await api.call("POST", "/api/gateways", {
+            gatewayId: gateway.gatewayId,
+            tenantId,
+            name: `roof ${gateway.gatewayId}`,
+          });
+        }
+        return gateway;
+      },
+      /** What was seen so far is written into the history, then the API is asked. */
+      async diagnose(devEui: DevEui): Promise<Diagnosis> {
+        const device = directoryDevice(options.codec ?? { kind: "none" }, { tenantId, applicationId, devEui });
+        const tools = { vault: made.vault, sandbox: options.sandbox ?? noSandbox };
+        for (const event of await made.eventsOf(devEui))
+          await keeper.keep(await applicationEvents(event, device, tools));
+        await frameWriter.write(frames.splice(0));
+        const answer = await api.call("GET", `/api/devices/${devEui}/diagnosis`);
+        if (answer.statusCode !== 200) throw new Error(answer.body);
+        return answer.json();
+      },
+    };
+  }
+
+  return {
+    api,
+    life,
+    async end() {
+      await scenario?.server.close();
+      await api.end();
+    },
+  };
+}
+
+const profileFields = ({
+  region,
+  macVersion,
+  regionalParameters,
+  supportsOtaa,
+  supportsClassB,
+  supportsClassC,
+  expectedUplinkIntervalSeconds,
+}: Scenario["profile"]): Partial<NewDeviceProfile> => ({
+  region,
+  macVersion,
+  regionalParameters,
+  supportsOtaa,
+  supportsClassB,
+  supportsClassC,
+  expectedUplinkIntervalSeconds,
+});
