@@ -21,6 +21,7 @@ import { addUserCommands } from "./resources/user.ts";
 import { addServerCommands } from "./server-commands.ts";
 import { addSimulateCommand } from "./simulate.ts";
 import { processTerminal, type Terminal } from "./terminal.ts";
+import { addWhyCommand } from "./why.ts";
 
 const exitCodes = { failure: 1, usage: 2 } as const;
 
@@ -99,6 +100,7 @@ export function createProgram(actions: ProgramActions, terminal: Terminal = proc
   program.commandsGroup("What devices say and are told:");
   addEventsCommand(program, terminal);
   addQueueCommand(program, terminal);
+  addWhyCommand(program, terminal);
   program.commandsGroup("Tools:");
   addDecodeCommand(program, terminal);
   addCodecCommands(program, actions, terminal);

@@ -2,7 +2,7 @@ import { stripVTControlCharacters } from "node:util";
 import { emphasised, type Terminal } from "./terminal.ts";
 
 /** Other people's text must not steer the terminal: control characters print as U+FFFD, line ends as spaces. */
-const printable = (text: string): string =>
+export const printable = (text: string): string =>
   stripVTControlCharacters(text)
     .replace(/[\r\n\t]+/g, " ")
     .replace(/\p{Cc}/gu, "\ufffd");
@@ -54,8 +54,9 @@ export function renderTable(
 
 /** One line a field; the names are aligned and values not cut. */
 export function renderFields(terminal: Terminal, fields: readonly (readonly [name: string, value: string])[]): string {
-  const width = Math.max(0, ...fields.map(([name]) => widthOf(name)));
-  return fields
+  const shown = fields.map(([name, value]) => [printable(name), value] as const);
+  const width = Math.max(0, ...shown.map(([name]) => widthOf(name)));
+  return shown
     .map(([name, value]) => `${`${emphasised(terminal, cut(name, width))}${gap}${printable(value)}`.trimEnd()}\n`)
     .join("");
 }

@@ -151,6 +151,7 @@ export async function startDiagnoses() {
 
   return {
     api,
+    tenantId,
     life,
     async end() {
       await scenario?.server.close();
