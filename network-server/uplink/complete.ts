@@ -29,18 +29,20 @@ import { steeringEvents } from "./steering-events.ts";
 /**
  * Commit 2: what the uplink does to the session, its event with every copy, and the counter of the downlink that answers
  * it (C16); then the downlink is sent. Called with the device held.
+ * @param accepted the device with the uplink open, which the store need not know of: then this is the only commit.
  * @param receptions every copy; none when the process that accepted the uplink is gone: then nothing is answered.
+ * @returns true when the uplink was completed here; false when the store has it open no more, or never had.
  */
 export async function completeUplink(
   context: NetworkContext,
   device: DeviceConfig,
   accepted: LoadedDevice,
   receptions: readonly Reception[],
-): Promise<void> {
+): Promise<boolean> {
   const deduplicationId = accepted.state.open?.deduplicationId;
   for (let loaded = accepted; loaded.state.open?.deduplicationId === deduplicationId; ) {
     const completed = await complete(context, device, loaded, receptions);
-    if (!completed) return;
+    if (!completed) return false;
     const { joined } = loaded.state;
     const committed = await commitDevice(context, loaded, {
       state: { active: completed.session, ...(joined && { joined }) },
@@ -54,11 +56,12 @@ export async function completeUplink(
       if (wakeAtMs !== undefined) context.alarms.set(device.devEui, wakeAtMs);
       const { downlink } = completed.plan;
       if (downlink) sendPlanned(context, device, downlink, receptions);
-      return;
+      return true;
     }
     context.metrics.storeConflicts.inc();
     loaded = await loadDevice(context, device.devEui);
   }
+  return false;
 }
 
 interface Completed {

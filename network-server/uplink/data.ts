@@ -9,7 +9,7 @@ import { logEvent } from "../events.ts";
 import type { FrameFacts } from "../frame-trace.ts";
 import type { Reception } from "../gateway/types.ts";
 import type { DeviceConfig } from "../ports.ts";
-import { type LoadedDevice, regionOfSession, type Session } from "../session.ts";
+import { type DeviceState, type LoadedDevice, regionOfSession, type Session } from "../session.ts";
 import type { OpenUplink } from "../session-record.ts";
 import { completeUplink } from "./complete.ts";
 import { type Collection, repeatAfterUs } from "./dedup.ts";
@@ -206,7 +206,13 @@ function channelOf(session: Session, reception: Reception): number | undefined {
     : regionOfSession(session).channelOf(channelsInSight(session.mac), reception.frequencyHz, dataRate);
 }
 
-/** Commit 1: the counter and the event's content in one step, before anything else is done with the frame (C15). */
+/**
+ * Up to this long, an uplink waits for its copies in memory and is committed once, with its event; a process that dies
+ * meanwhile has not accepted it. Longer ones are committed first, and completed when their copies are here.
+ */
+const longestUncommittedMs = 20;
+
+/** The counter and the event's content in one step, before anything that follows from the frame leaves (C15). */
 async function accept(
   context: NetworkContext,
   collection: Collection,
@@ -229,26 +235,31 @@ async function accept(
     ...(context.peers.isShared && { instance: context.peers.instance }),
   };
   const regionConfigId = await homeOfFirstUplink(context, config.profile, session, first.gatewayId);
-  const accepted = await commitDevice(context, loaded, {
-    state: {
-      // The first uplink under new keys ends the old session (C31).
-      active: {
-        ...session,
-        ...(regionConfigId !== undefined && { regionConfigId }),
-        fCntUp: verdict.fCnt + 1,
-        lastMic: hexOf(frame.mic),
-        ...(frame.ack && { lastConfFCnt: session.confFCntDown }),
-      },
-      ...(verdict.slot === "active" && loaded.state.joined && { joined: loaded.state.joined }),
-      open,
+  const state: DeviceState = {
+    // The first uplink under new keys ends the old session (C31).
+    active: {
+      ...session,
+      ...(regionConfigId !== undefined && { regionConfigId }),
+      fCntUp: verdict.fCnt + 1,
+      lastMic: hexOf(frame.mic),
+      ...(frame.ack && { lastConfFCnt: session.confFCntDown }),
     },
-    ...(verdict.reset && { events: [counterResetEvent(context, config, session, verdict.fCnt)] }),
-  });
+    ...(verdict.slot === "active" && loaded.state.joined && { joined: loaded.state.joined }),
+    open,
+  };
+  const isBrief = collection.windowMs <= longestUncommittedMs && !context.peers.isShared && !verdict.reset;
+  const accepted = isBrief
+    ? { ...loaded, state }
+    : await commitDevice(context, loaded, {
+        state,
+        ...(verdict.reset && { events: [counterResetEvent(context, config, session, verdict.fCnt)] }),
+      });
   if (!accepted) return "conflict";
   const receptions = await collection.collected;
+  const completed = await completeUplink(context, config, accepted, receptions);
+  if (isBrief && !completed) return "conflict";
   const { deduplicationId } = open;
   context.trace.uplink(receptions, { verdict: "accepted", deduplicationId, ...knownOf(frame, verdict) });
-  await completeUplink(context, config, accepted, receptions);
   return "done";
 }
 

@@ -6,6 +6,8 @@ import { createWindowLength } from "./window-length.ts";
 /** One frame on the air with the copies of it that gateways have brought so far. */
 export interface Collection {
   readonly first: Reception;
+  /** How long copies are waited for. */
+  readonly windowMs: number;
   /** Resolves with every copy, the first included, when the window closes. */
   readonly collected: Promise<readonly Reception[]>;
   /** Ends the window early: a newer frame of the same device is here, or nobody waits for the copies. */
@@ -85,9 +87,10 @@ export function createCollector(options: CollectorOptions): Collector {
       entry.take = take;
       for (const copy of copies) take(copy);
     };
-    const collection: Collection = { first: reception, collected: promise, close, pass };
+    const windowMs = windowLength.lengthMs();
+    const collection: Collection = { first: reception, windowMs, collected: promise, close, pass };
     const entry: Entry = { firstAtUs: reception.receivedAtUs, copies, heard: [], take: undefined };
-    const cancelTimer = clock.after(windowLength.lengthMs(), close);
+    const cancelTimer = clock.after(windowMs, close);
     recent.set(key, entry);
     return collection;
   };
