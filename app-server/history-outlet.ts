@@ -1,3 +1,4 @@
+import { restMs } from "../platform/busy-share.ts";
 import type { Clock } from "../platform/clock.ts";
 import { SqlError } from "../platform/errors.ts";
 import type { Log } from "../platform/log.ts";
@@ -31,9 +32,6 @@ export interface HistoryOutletOptions {
 const maxBatch = 100;
 /** Long enough for a batch to be worth its transaction, short enough for people who look. */
 const gatherMs = 50;
-/** The time above this share is kept for radio traffic; what is gathered meanwhile waits in the log. */
-const busyFrom = 0.6;
-const longestRestMs = 1_000;
 const firstRetryMs = 500;
 const longestRetryMs = 10_000;
 
@@ -81,15 +79,11 @@ export class HistoryOutlet {
       await this.#keep(batch);
       const tookMs = (this.#options.clock.monotonicUs() - startedUs) / 1000;
       const isFull = this.#waiting.length >= maxBatch;
-      await this.#pauses.pause(this.#restMs(isFull ? Math.min(tookMs, gatherMs) : gatherMs));
+      const usualMs = isFull ? Math.min(tookMs, gatherMs) : gatherMs;
+      // What is gathered meanwhile waits in the log.
+      await this.#pauses.pause(restMs(usualMs, this.#options.busyShare?.() ?? 0));
     }
     this.#running = undefined;
-  }
-
-  /** Between batches: as much time as is usual, and more the busier the process is. */
-  #restMs(usualMs: number): number {
-    const excess = ((this.#options.busyShare?.() ?? 0) - busyFrom) / (1 - busyFrom);
-    return Math.max(usualMs, excess * longestRestMs);
   }
 
   async #keep(given: readonly Delivery[]): Promise<void> {

@@ -36,14 +36,3 @@ export class LoopShare {
     for (const work of this.#waiting.splice(0)) work();
   }
 }
-
-/** Gives a function that tells which share of the time since its last call the event loop was at work, 0 to 1. */
-export function eventLoopWatch(): () => number {
-  let before = performance.eventLoopUtilization();
-  return () => {
-    const now = performance.eventLoopUtilization();
-    const { utilization } = performance.eventLoopUtilization(now, before);
-    before = now;
-    return utilization;
-  };
-}

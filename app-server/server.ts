@@ -1,4 +1,5 @@
 import type { FastifyInstance } from "fastify";
+import { eventLoopWatch } from "../platform/busy-share.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { FrameStream } from "../platform/frames/frame-feed.ts";
 import type { Leases } from "../platform/leases/leases.ts";
@@ -30,7 +31,6 @@ import { createMqttIntegration, type MqttIntegration } from "./integration/mqtt.
 import { createOutbound } from "./integration/outbound.ts";
 import { sinkKinds } from "./integration/sinks/registry.ts";
 import { createSinks } from "./integration/sinks.ts";
-import { eventLoopWatch } from "./loop-share.ts";
 import type { ApplicationCommands, AppSKeyVault, MqttCredentials, NetworkControl, RootKeys } from "./ports.ts";
 import { createSharedFeed } from "./shared-feed.ts";
 import { createAuditLog } from "./storage/audit-log.ts";

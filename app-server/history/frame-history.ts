@@ -1,3 +1,4 @@
+import { eventLoopWatch } from "../../platform/busy-share.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { FrameStream } from "../../platform/frames/frame-feed.ts";
 import type { Log } from "../../platform/log.ts";
@@ -29,6 +30,7 @@ export function startFrameHistory(options: FrameHistoryOptions): FrameKeeper {
   const writer = createFrameWriter(sql, partitions, countFrames, isKept);
   return createFrameKeeper({
     ...options,
+    busyShare: eventLoopWatch(),
     writer: {
       async write(frames) {
         await limits.refresh();

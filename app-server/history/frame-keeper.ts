@@ -1,3 +1,4 @@
+import { restMs } from "../../platform/busy-share.ts";
 import type { Clock } from "../../platform/clock.ts";
 import { SqlError } from "../../platform/errors.ts";
 import type { FrameBatch, FrameStream } from "../../platform/frames/frame-feed.ts";
@@ -15,6 +16,8 @@ export interface FrameKeeperOptions {
   readonly metrics: Metrics;
   /** Frames that wait while the database is slow or away; 20,000. */
   readonly maxWaiting?: number;
+  /** Which share of its time the process was at work since this was last asked, 0 to 1. */
+  readonly busyShare?: () => number;
 }
 
 export interface FrameKeeper {
@@ -24,14 +27,14 @@ export interface FrameKeeper {
 
 /** Few enough that what is computed for them at once does not hold up a downlink. */
 const maxBatch = 200;
-/** Between two batches the event loop is everybody else's for as long as the one took, or this long at most. */
-const longestRestMs = 50;
+/** Between two batches the event loop is everybody else's for as long as the one took, or this long where there is time. */
+const longestUsualRestMs = 50;
 const firstRetryMs = 500;
 const longestRetryMs = 10_000;
 
 /** Writes the frames of this process into the history, a batch after the other. Nobody waits for it: too many are left out. */
 export function createFrameKeeper(options: FrameKeeperOptions): FrameKeeper {
-  const { stream, writer, clock, log, metrics, maxWaiting = 20_000 } = options;
+  const { stream, writer, clock, log, metrics, maxWaiting = 20_000, busyShare = () => 0 } = options;
   let waiting: FrameRecord[] = [];
   let running: Promise<void> | undefined;
   let isClosed = false;
@@ -65,7 +68,7 @@ export function createFrameKeeper(options: FrameKeeperOptions): FrameKeeper {
         waiting = waiting.slice(batch.length);
         retryMs = firstRetryMs;
         const tookMs = (clock.monotonicUs() - startedUs) / 1000;
-        if (waiting.length > 0 && !isClosed) await pause(Math.min(tookMs, longestRestMs));
+        if (waiting.length > 0 && !isClosed) await pause(restMs(Math.min(tookMs, longestUsualRestMs), busyShare()));
       } catch (error) {
         const isRefused = !(error instanceof SqlError) || !error.retryable;
         if (isRefused || isClosed) {

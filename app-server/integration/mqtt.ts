@@ -102,6 +102,8 @@ class Integration implements MqttIntegration {
       // A session that the broker keeps only makes sense for commands; events are kept in the event log.
       clean: clientId === undefined || purpose === "events",
       resubscribe: false,
+      // Its own puts a list of arguments together for each packet, for nobody.
+      log: () => undefined,
       ...(clientId === undefined ? {} : { clientId: `${clientId}-${purpose}` }),
       ...(username === undefined ? {} : { username }),
       ...(password === undefined ? {} : { password }),
