@@ -1,4 +1,5 @@
 import { amqpSink } from "./amqp.ts";
+import { amqp1Sink } from "./amqp1.ts";
 import { httpSink } from "./http.ts";
 import { kafkaSink } from "./kafka.ts";
 import type { SinkKind } from "./kind.ts";
@@ -12,6 +13,7 @@ export const sinkKinds: readonly SinkKind[] = [
   httpSink,
   mqttSink,
   amqpSink,
+  amqp1Sink,
   kafkaSink,
   natsSink,
   redisStreamsSink,

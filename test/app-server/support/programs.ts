@@ -17,30 +17,39 @@ export interface Program {
 
 const patienceMs = 55_000;
 
-/** A server in a process of its own, started when its port answers. */
+/** A server in a process of its own, started when its port answers. With `inGroup` what it has started itself ends with it. */
 export async function startProgram(
   path: string,
   args: readonly string[],
   port: number,
   env: Readonly<Record<string, string>> = {},
+  inGroup = false,
 ): Promise<Program> {
-  const child = spawn(path, args, { stdio: "ignore", env: { ...process.env, ...env } });
+  const child = spawn(path, args, { stdio: "ignore", env: { ...process.env, ...env }, detached: inGroup });
+  const kill = (signal: NodeJS.Signals): void => {
+    if (child.pid === undefined) return;
+    try {
+      process.kill(inGroup ? -child.pid : child.pid, signal);
+    } catch {
+      // It has ended by itself.
+    }
+  };
   const endAt = Date.now() + patienceMs;
   while (!(await answers(port))) {
     if (child.exitCode !== null || Date.now() > endAt) {
-      child.kill("SIGKILL");
+      kill("SIGKILL");
       throw new Error(`${path} did not come up`);
     }
     await new Promise(resolve => setTimeout(resolve, 20));
   }
-  return { stop: () => ended(child) };
+  return { stop: () => ended(child, kill) };
 }
 
-async function ended(child: ChildProcess): Promise<void> {
+async function ended(child: ChildProcess, kill: (signal: NodeJS.Signals) => void): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const gone = once(child, "exit");
-  child.kill("SIGTERM");
-  const timer = setTimeout(() => child.kill("SIGKILL"), 5000);
+  kill("SIGTERM");
+  const timer = setTimeout(() => kill("SIGKILL"), 5000);
   await gone;
   clearTimeout(timer);
 }

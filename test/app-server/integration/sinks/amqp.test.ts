@@ -1,47 +1,13 @@
-import { execFileSync } from "node:child_process";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { connect } from "amqplib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { amqpSink } from "../../../../app-server/integration/sinks/amqp.ts";
+import { amqp1Sink } from "../../../../app-server/integration/sinks/amqp1.ts";
 import { describeSink, type Received, type Receiver } from "../../../contracts/sink.ts";
-import { freePort } from "../../support/mosquitto.ts";
-import { type Program, programAt, startProgram } from "../../support/programs.ts";
+import { startRabbit, whyNoRabbit } from "../../support/rabbit.ts";
 import { integrationOf, sinkContext, sinkMessage } from "../../support/sink-context.ts";
 import { startSwitchedProxy } from "../../support/switched-proxy.ts";
 
-const program = programAt("rabbitmq-server", "/usr/lib/rabbitmq/bin/rabbitmq-server");
 const login = { username: "guest", password: "guest" };
-
-/** RabbitMQ takes seconds to start: one for all tests, with ports, folders and a port mapper of its own. */
-async function startRabbit() {
-  const folder = await mkdtemp(join(tmpdir(), "upchirp-rabbit-"));
-  const [port, distribution, mapper] = [await freePort(), await freePort(), await freePort()];
-  const env = {
-    HOME: folder,
-    ERL_EPMD_ADDRESS: "127.0.0.1",
-    ERL_EPMD_PORT: `${mapper}`,
-    RABBITMQ_NODENAME: `upchirp${port}@localhost`,
-    RABBITMQ_NODE_IP_ADDRESS: "127.0.0.1",
-    RABBITMQ_NODE_PORT: `${port}`,
-    RABBITMQ_DIST_PORT: `${distribution}`,
-    RABBITMQ_MNESIA_BASE: join(folder, "data"),
-    RABBITMQ_LOG_BASE: join(folder, "log"),
-    RABBITMQ_CONFIG_FILE: join(folder, "none"),
-    RABBITMQ_ENABLED_PLUGINS_FILE: join(folder, "plugins"),
-    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: "-kernel inet_dist_use_interface {127,0,0,1}",
-  };
-  const server: Program = await startProgram(program ?? "", [], port, env);
-  return {
-    port,
-    async close(): Promise<void> {
-      await server.stop();
-      execFileSync("epmd", ["-kill"], { env: { ...process.env, ...env }, stdio: "ignore" });
-      await rm(folder, { recursive: true, force: true });
-    },
-  };
-}
 
 let rabbit: Awaited<ReturnType<typeof startRabbit>>;
 
@@ -79,12 +45,20 @@ async function openReceiver(): Promise<Receiver> {
   };
 }
 
-describe.skipIf(program === undefined)(`with RabbitMQ${program ? "" : " (not installed)"}`, () => {
+describe.skipIf(whyNoRabbit !== undefined)(`with RabbitMQ${whyNoRabbit ? ` (${whyNoRabbit})` : ""}`, () => {
   beforeAll(async () => {
     rabbit = await startRabbit();
   });
   afterAll(() => rabbit?.close());
   describeSink(amqpSink, openReceiver);
+  describeSink(amqp1Sink, async () => {
+    const receiver = await openReceiver();
+    const { username } = login;
+    const url = `${receiver.settings.url}`;
+    // This version of the broker accepts what no queue takes.
+    const { refused: _, ...others } = receiver;
+    return { ...others, settings: { url, username, address: "/exchange/events", subject: "{devEui}.{fPort}" } };
+  });
 
   const outcomeOf = async (settings: object, password: string = login.password) => {
     const url = `amqp://127.0.0.1:${rabbit.port}`;
@@ -109,5 +83,16 @@ describe.skipIf(program === undefined)(`with RabbitMQ${program ? "" : " (not ins
 
   test("a wrong password is told", async () => {
     await expect(outcomeOf({}, "wrong")).rejects.toThrow(/ACCESS.REFUSED/);
+  });
+
+  test("over AMQP 1.0 an exchange that is not there is told", async () => {
+    const deliverTo = (address: string) => {
+      const settings = { url: `amqp://127.0.0.1:${rabbit.port}`, username: login.username, address };
+      const configured = { integration: integrationOf("amqp1", { settings }), secrets: { password: login.password } };
+      const sink = amqp1Sink.open(configured, sinkContext());
+      return sink.deliver([sinkMessage()], new AbortController().signal).finally(() => sink.close());
+    };
+    expect(await deliverTo("/exchange/events")).toEqual({ kind: "delivered" });
+    await expect(deliverTo("/exchange/nowhere")).rejects.toThrow(/nowhere/);
   });
 });
