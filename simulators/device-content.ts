@@ -41,3 +41,15 @@ export function contentOf(
   if (payload.length + commands.length > most) return { ...alone, queue: "kept" };
   return { fOpts: commands, fPort, payload, confirmed, queue: "taken" };
 }
+
+/** An uplink that is under way, and what it takes to send it. */
+export interface PreparedUplink {
+  readonly fCnt: number;
+  readonly confirmed: boolean;
+  readonly fPort?: number;
+  readonly payload: Uint8Array;
+  /** The frame for a transmission at this data rate on this channel. */
+  readonly seal: (dataRate: number, channel: number) => Uint8Array;
+  attempt: number;
+  acknowledged: boolean;
+}

@@ -12,6 +12,7 @@ export interface DownlinkContext {
   readonly region: Region;
   readonly battery: number;
   readonly adr: boolean;
+  readonly followsAdr?: boolean;
   /** The device waits for the ACK of a confirmed uplink. */
   readonly ackExpected: boolean;
   /** Counter of the uplink that an ACK would be for. */

@@ -38,6 +38,8 @@ export interface MacContext {
   /** SNR of this downlink. */
   readonly snrDb: number;
   readonly adr: boolean;
+  /** False: it agrees to LinkADRReq and goes on as before. */
+  readonly followsAdr?: boolean;
   /** LoRaWAN 1.1 was agreed on; false by default. */
   readonly version11?: boolean;
 }
@@ -123,7 +125,7 @@ export function answerMacCommands(bytes: Uint8Array, current: RadioParameters, c
     if (request.cid === 0x03) {
       const block = linkAdrBlock(requests, at);
       const outcome = linkAdr(block, parameters, context);
-      parameters = outcome.parameters;
+      if (context.followsAdr !== false) parameters = outcome.parameters;
       answers.push(...block.map(() => ({ bytes: hexOf(0x03, outcome.status), sticky: false })));
       at += block.length - 1;
       continue;

@@ -5,7 +5,7 @@ import type { Air, AirReception } from "./air.ts";
 import { adrOfUplink } from "./device-adr.ts";
 import { channelFor } from "./device-channel.ts";
 import { type ClassBBehaviour, DeviceClassB } from "./device-class-b.ts";
-import { type ApplicationUplink, contentOf, type FrameContent } from "./device-content.ts";
+import { type ApplicationUplink, contentOf, type FrameContent, type PreparedUplink } from "./device-content.ts";
 import { receiveDownlink } from "./device-downlink.ts";
 import type { DeviceEvent, DeviceListener } from "./device-events.ts";
 import { sealUplink } from "./device-frames.ts";
@@ -42,6 +42,8 @@ export interface DeviceOptions {
   readonly classB?: ClassBBehaviour;
   /** True by default. */
   readonly adr?: boolean;
+  /** False: it agrees to what ADR asks for, and goes on as before; true by default. */
+  readonly followsAdr?: boolean;
   /** Of the first join attempt and of the session; the region's highest for ADR by default. */
   readonly dataRate?: number;
   /** Numbers of the default channels that the device uses until it is told otherwise; all by default. */
@@ -58,17 +60,6 @@ export interface DeviceOptions {
   readonly promptAnswers?: boolean;
   /** From `snapshot()` of an earlier run. */
   readonly state?: DeviceState;
-}
-
-interface PreparedUplink {
-  readonly fCnt: number;
-  readonly confirmed: boolean;
-  readonly fPort?: number;
-  readonly payload: Uint8Array;
-  /** The frame for a transmission at this data rate on this channel. */
-  readonly seal: (dataRate: number, channel: number) => Uint8Array;
-  attempt: number;
-  acknowledged: boolean;
 }
 
 const maxQueued = 16;
@@ -352,7 +343,7 @@ export class Device {
       this.#join.heard(reception, window);
       return;
     }
-    const { region, battery = 255, adr = true, deviceClass } = this.#options;
+    const { region, battery = 255, adr = true, followsAdr = true, deviceClass } = this.#options;
     const rejoined = this.#rejoin.heard(reception.transmission.phyPayload, window, session);
     if (rejoined !== undefined) {
       this.#session = this.#started(rejoined);
@@ -365,6 +356,7 @@ export class Device {
       region,
       battery,
       adr,
+      followsAdr,
       ackExpected,
       acknowledgeable: this.#current?.fCnt ?? session.fCntUp - 1,
       alwaysListens: deviceClass === "C" || (this.#classB?.isActive ?? false),

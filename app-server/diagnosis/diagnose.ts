@@ -1,9 +1,13 @@
 import { type Diagnoses, type Diagnosis, type Finding, findingCodes } from "../diagnosis-ports.ts";
+import { acknowledgementCheck } from "./checks/acknowledgement.ts";
+import { adrCheck } from "./checks/adr.ts";
 import { channelsCheck } from "./checks/channels.ts";
 import { codecCheck } from "./checks/codec.ts";
 import { configurationCheck } from "./checks/configuration.ts";
 import { transmissionCheck } from "./checks/downlinks.ts";
+import { gatewaysCheck } from "./checks/gateways.ts";
 import { joiningCheck } from "./checks/joining.ts";
+import { queueCheck } from "./checks/queue.ts";
 import { reachCheck } from "./checks/reach.ts";
 import { sessionCheck } from "./checks/session.ts";
 import type { Facts } from "./facts.ts";
@@ -16,9 +20,13 @@ const checks: readonly Check[] = [
   reachCheck,
   joiningCheck,
   sessionCheck,
+  gatewaysCheck,
   channelsCheck,
   transmissionCheck,
+  queueCheck,
+  acknowledgementCheck,
   codecCheck,
+  adrCheck,
 ];
 
 /** What is the matter with a device, by what is known of it. Pure. */

@@ -23,7 +23,11 @@ export interface Facts {
   /** Frames that nobody owns, and that may be this device's. Looked for only while nothing was heard of the device itself. */
   readonly nearMisses: readonly NearMiss[];
   readonly gateways: readonly GatewayFact[];
-  readonly queue: { readonly lengths: readonly number[]; readonly capacity: number };
+  readonly queue: {
+    /** In the order in which they leave. */
+    readonly waiting: readonly { readonly bytes: number; readonly atMs: number }[];
+    readonly capacity: number;
+  };
 }
 
 /** How one gateway heard a frame. */

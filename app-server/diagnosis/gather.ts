@@ -59,7 +59,10 @@ export async function gather(sources: DiagnosisSources, device: Device, scope: H
     nearMisses: isUnheard ? await nearMisses(sources.history, device, profile, session, since) : [],
     gateways: await gatewaysOf(sources, device, uplinks, attempts),
     queue: {
-      lengths: queued.map(({ data }) => Buffer.from(data, "base64").length),
+      waiting: queued.map(({ data, enqueuedAtMs }) => ({
+        bytes: Buffer.from(data, "base64").length,
+        atMs: enqueuedAtMs,
+      })),
       capacity: sources.queue.maxEntries,
     },
   };

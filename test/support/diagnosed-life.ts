@@ -1,10 +1,15 @@
 import type { NewDevice, NewDeviceProfile } from "../../app-server/catalog-ports.ts";
 import type { Diagnosis } from "../../app-server/diagnosis-ports.ts";
+import { createDownlinkQueue } from "../../app-server/downlink.ts";
 import type { CodecSandbox, DeviceCodec } from "../../app-server/ports.ts";
 import { applicationEvents } from "../../app-server/uplink.ts";
+import { createAppSKeyVault } from "../../app-server/vault.ts";
 import { networkControl } from "../../compose/network-control.ts";
-import { type DevEui, parseDevEui, parseJoinEui } from "../../lorawan/ids.ts";
-import type { DeviceConfig } from "../../network-server/ports.ts";
+import { type DevEui, parseDevAddr, parseDevEui, parseJoinEui } from "../../lorawan/ids.ts";
+import { parseAesKey } from "../../lorawan/keys.ts";
+import { sealJoinRequest } from "../../lorawan/phy/security.ts";
+import type { Activation } from "../../network-server/control.ts";
+import type { DeviceConfig, GatewayConfig } from "../../network-server/ports.ts";
 import type { FrameRecord } from "../../platform/frames/frame-record.ts";
 import type { DeviceOptions } from "../../simulators/device.ts";
 import type { UdpGatewayOptions } from "../../simulators/gateway-udp.ts";
@@ -19,6 +24,8 @@ export interface DiagnosedOptions extends Omit<ScenarioOptions, "frames"> {
   /** Of the profile as the API has it, beside what the scenario's says. */
   readonly codec?: DeviceCodec;
   readonly sandbox?: CodecSandbox;
+  /** Of each gateway. */
+  readonly gateway?: Partial<GatewayConfig>;
 }
 
 const failing = async () => ({ kind: "failed", message: "no codec here" }) as const;
@@ -39,7 +46,22 @@ export async function startDiagnoses() {
   const idle = createVirtualClock();
   let clock = idle;
   let scenario: Scenario | undefined;
+  const unused = async () => undefined;
+  const queue = createDownlinkQueue({
+    store: {
+      queue: async devEui => (await scenario?.store.queue(devEui)) ?? [],
+      enqueue: async () => false,
+      removeQueued: async () => false,
+      flushQueue: async () => 0,
+    },
+    directory: { device: unused },
+    network: { session: unused, downlinkSession: unused },
+    vault: createAppSKeyVault({ kekLabel: "x", kek: new Uint8Array(16) }),
+    sandbox: noSandbox,
+    clock: idle,
+  });
   const api = await startTestApi({
+    queue,
     clock: {
       nowMs: () => clock.nowMs(),
       monotonicUs: () => clock.monotonicUs(),
@@ -108,6 +130,19 @@ export async function startDiagnoses() {
         await create(device.devEui, { isDisabled: disabled, resetsFCnt });
         return device;
       },
+      /** A device with a session of its own, and the same or another one stored here. */
+      async addPersonalisedDevice(changes: Partial<DeviceOptions> = {}, stored: Partial<Activation> = {}) {
+        const key = "0a".repeat(16);
+        const appSKey = "0b".repeat(16);
+        const devAddr = parseDevAddr("01020304");
+        const personalization = { devAddr, nwkSKey: key, appSKey };
+        const device = await made.addDevice({ personalization, ...changes }, { tenantId, applicationId });
+        await create(device.devEui);
+        const counters = { fCntUp: 0, nFCntDown: 0, aFCntDown: 0 };
+        const keys = { fNwkSIntKey: key, sNwkSIntKey: key, nwkSEncKey: key, appSKey: { aesKey: appSKey } };
+        await made.server.activate(device.devEui, { devAddr, ...keys, ...counters, ...stored });
+        return device;
+      },
       /** A device that people typed in otherwise than it is. */
       async addMistypedDevice(
         typed: (own: { readonly devEui: string; readonly joinEui: string }) => {
@@ -125,7 +160,7 @@ export async function startDiagnoses() {
         return { ...device, devEui: shown };
       },
       async addGateway(changes: Partial<UdpGatewayOptions> = {}, isOwn = true) {
-        const gateway = await made.addGateway(changes, { tenantId });
+        const gateway = await made.addGateway(changes, { tenantId, ...options.gateway });
         if (isOwn) {
           await api.call("POST", "/api/gateways", {
             gatewayId: gateway.gatewayId,
@@ -134,6 +169,21 @@ export async function startDiagnoses() {
           });
         }
         return gateway;
+      },
+      /** Join-Requests from the air, one every so many milliseconds. */
+      async shoutJoins({ devEui }: { readonly devEui: DevEui }, count: number, everyMs: number): Promise<void> {
+        const [channel] = made.region.defaultChannels;
+        const modulation = made.region.uplinkDataRates[5];
+        if (!channel || !modulation) throw new TypeError("the region has a first channel and DR5");
+        const from = { senderId: "hasty", position: { eastM: 100, northM: 0, heightM: 2 }, powerDbm: 14 };
+        const on = { frequencyHz: channel.uplinkFrequencyHz, modulation, inverted: false };
+        const joinEui = parseJoinEui("0e0e0e0e0e0e0e0e");
+        for (let devNonce = 0; devNonce < count; devNonce += 1) {
+          const startUs = made.clock.monotonicUs();
+          const phyPayload = sealJoinRequest(parseAesKey("00".repeat(16)), { joinEui, devEui, devNonce });
+          made.air.transmit({ ...from, ...on, phyPayload, startUs, endUs: startUs + 60_000 });
+          await made.clock.advance(everyMs);
+        }
       },
       /** What was seen so far is written into the history, then the API is asked. */
       async diagnose(devEui: DevEui): Promise<Diagnosis> {
@@ -152,6 +202,7 @@ export async function startDiagnoses() {
   return {
     api,
     tenantId,
+    noSandbox,
     life,
     async end() {
       await scenario?.server.close();

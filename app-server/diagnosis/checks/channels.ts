@@ -40,7 +40,7 @@ function joinsElsewhere(facts: Facts) {
         evidence("joins without an uplink after them", accepted.length),
       ],
       [
-        "Let networkServer.regions have the channels that the gateways listen to (enabledChannels), or set the gateways to those.",
+        "Let networkServer.regions have the sub-band that the gateways listen to (subBand; 0 takes the one in which devices join), or set the gateways to that one.",
         "If gateways differ, give each sub-band a configuration of its own and say at each gateway which it is set up for.",
       ],
     ),

@@ -13,11 +13,17 @@ export const reachCheck: Check = {
     return signMs === undefined ? `never heard; ${gateways}` : `heard ${timeSince(facts, signMs)}; ${gateways}`;
   },
   findings: facts => {
-    const isHeard = lastSignMs(facts) !== undefined || facts.unsigned.length > 0 || facts.unowned.length > 0;
-    if (!isHeard) return [...facts.nearMisses.slice(0, 1).map(miss => nearMiss(facts, miss)), ...unheard(facts)];
+    if (!isHeard(facts)) return [...facts.nearMisses.slice(0, 1).map(miss => nearMiss(facts, miss)), ...unheard(facts)];
     return isSilent(facts) ? silent(facts) : [];
   },
 };
+
+/** Frames that are refused, or may be recordings, are heard all the same. */
+const isHeard = (facts: Facts): boolean =>
+  lastSignMs(facts) !== undefined ||
+  facts.unsigned.length > 0 ||
+  facts.unowned.length > 0 ||
+  facts.logs.some(({ code }) => code === "UPLINK_F_CNT_RETRANSMISSION");
 
 const nearMissCodes = {
   reversed: "eui_reversed",

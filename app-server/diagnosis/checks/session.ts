@@ -1,4 +1,4 @@
-import { type Facts, lastUplinkMs } from "../facts.ts";
+import { type Facts, type LogFact, lastUplinkMs } from "../facts.ts";
 import { type Check, countOf, duration, evidence, finding, gatewayTexts, timeSince } from "../words.ts";
 
 /** Frames that are or may be of the device, and that its session does not accept. */
@@ -72,10 +72,22 @@ function wrongKeys(facts: Facts) {
   ];
 }
 
+const isReset = ({ code, level }: LogFact): boolean => code === "UPLINK_F_CNT_RESET" && level === "ERROR";
+const isOld = ({ code }: LogFact): boolean => code === "UPLINK_F_CNT_RETRANSMISSION";
+const counterOf = ({ context }: LogFact): number => Number(context.f_cnt);
+
+/**
+ * What was refused since the last uplink, if it comes of a counter that began anew: at 0, or with counters that rise again
+ * below the one that was reached. Recordings hardly ever come in place of the device itself.
+ */
+function resetFrames(facts: Facts): readonly LogFact[] {
+  const refused = after(facts.logs, lastUplinkMs(facts)).filter(log => isReset(log) || isOld(log));
+  const rises = refused.every((log, index) => index === 0 || counterOf(log) < counterOf(refused[index - 1] ?? log));
+  return refused.some(isReset) || (refused.length >= 3 && rises) ? refused : [];
+}
+
 function counterReset(facts: Facts) {
-  const resets = after(facts.logs, lastUplinkMs(facts)).filter(
-    ({ code, level }) => code === "UPLINK_F_CNT_RESET" && level === "ERROR",
-  );
+  const resets = resetFrames(facts);
   const [last] = resets;
   if (last === undefined) return [];
   return [
@@ -99,9 +111,8 @@ function counterReset(facts: Facts) {
 const dayMs = 24 * 3600 * 1000;
 
 function replay(facts: Facts) {
-  const repeated = facts.logs.filter(
-    ({ code, atMs }) => code === "UPLINK_F_CNT_RETRANSMISSION" && facts.nowMs - atMs < dayMs,
-  );
+  const ofReset = resetFrames(facts);
+  const repeated = facts.logs.filter(log => isOld(log) && facts.nowMs - log.atMs < dayMs && !ofReset.includes(log));
   const [last] = repeated;
   const first = repeated.at(-1);
   if (last === undefined || first === undefined) return [];
