@@ -175,6 +175,34 @@ const historySchema = Type.Object(
   { default: {} },
 );
 
+const twinSchema = Type.Object(
+  {
+    enabled: Type.Boolean({
+      default: true,
+      description: "Keeps what devices report in their twins and sends what is desired; off, twins stay as they are.",
+    }),
+    firstRetrySeconds: Type.Integer({
+      minimum: 1,
+      maximum: 86_400,
+      default: 60,
+      description:
+        "How long after a downlink for a desired state the next one is sent if the device does not report it; twice as long after each.",
+    }),
+    longestRetrySeconds: Type.Integer({
+      minimum: 1,
+      maximum: 604_800,
+      default: 21_600,
+      description: "The longest such time.",
+    }),
+    maxAirtimeMsPerDay: Type.Integer({
+      minimum: 100,
+      default: 10_000,
+      description: "What downlinks for desired states of one device may take of the air in 24 hours.",
+    }),
+  },
+  { default: {} },
+);
+
 export const appServerConfigSchema = Type.Object({
   administratorEmail: Type.String({
     default: "admin@localhost",
@@ -228,6 +256,7 @@ export const appServerConfigSchema = Type.Object({
     { default: {} },
   ),
   history: historySchema,
+  twin: twinSchema,
   mqtt: Type.Object(
     {
       qos: Type.Union([Type.Literal(0), Type.Literal(1)], { default: 1, description: "Quality of service of events." }),
@@ -244,6 +273,7 @@ export type GroupRight = Readonly<Static<typeof groupRight>>;
 export type OpenIdConfig = Readonly<Static<typeof openId>>;
 export type BearerTokenConfig = Readonly<Static<typeof bearerTokens>>;
 
+export type TwinConfig = Readonly<Static<typeof twinSchema>>;
 export type HistoryConfig = Readonly<Static<typeof historySchema>>;
 export type DirectoryConfig = Readonly<Static<typeof directory>>;
 

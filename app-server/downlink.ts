@@ -22,7 +22,9 @@ import type {
   DownlinkRequest,
   EnqueueOutcome,
   NetworkControl,
+  OwnDownlinks,
 } from "./ports.ts";
+import { twinItemPrefix } from "./twin-ports.ts";
 
 export interface DownlinkQueueOptions {
   readonly store: Pick<StateStore, "queue" | "enqueue" | "removeQueued" | "flushQueue">;
@@ -59,28 +61,33 @@ const queueItemSchema = Type.Object({
 });
 
 /** Checks downlinks before they wait: a payload that cannot be sent is refused here, with a reason, and not by silence. */
-export function createDownlinkQueue(options: DownlinkQueueOptions): DownlinkQueue {
+export function createDownlinkQueue(options: DownlinkQueueOptions): DownlinkQueue & OwnDownlinks {
   const { store, directory, network, vault, maxEntries = 64 } = options;
   const waiting = async (devEui: DevEui) =>
     (await store.queue(devEui)).map(itemFrom).filter(item => item !== undefined);
   const tools: EncryptionTools = { network, vault, waiting };
   // What is encrypted for a device takes one counter after another.
   const devices = createSerial<DevEui>();
+  const enqueue = async (devEui: DevEui, request: DownlinkRequest, put: PutItem): Promise<EnqueueOutcome> => {
+    const device = await directory.device(devEui);
+    if (device === undefined) return refused("unknown_device", `there is no device ${devEui}`);
+    const payload = checkTimes(request, options.clock) ?? (await payloadOf(request, device, options.sandbox));
+    if (payload.kind === "refused") return payload;
+    const fits = await checkSize(devEui, payload.bytes.length, options.network);
+    if (fits !== undefined) return fits;
+    return devices.run(devEui, async () => {
+      const sealed = await waitingPayload(devEui, request, payload.bytes, tools);
+      if (sealed.kind === "refused") return sealed;
+      return put(devEui, itemOf(request, payload.fPort, sealed, options.clock), options);
+    });
+  };
   return {
     maxEntries,
     async enqueue(devEui, request) {
-      const device = await directory.device(devEui);
-      if (device === undefined) return refused("unknown_device", `there is no device ${devEui}`);
-      const payload = checkTimes(request, options.clock) ?? (await payloadOf(request, device, options.sandbox));
-      if (payload.kind === "refused") return payload;
-      const fits = await checkSize(devEui, payload.bytes.length, options.network);
-      if (fits !== undefined) return fits;
-      return devices.run(devEui, async () => {
-        const sealed = await waitingPayload(devEui, request, payload.bytes, tools);
-        if (sealed.kind === "refused") return sealed;
-        return enqueueItem(devEui, itemOf(request, payload.fPort, sealed, options.clock), store, maxEntries);
-      });
+      if (request.id?.startsWith(twinItemPrefix)) return refused("invalid", `id does not begin with ${twinItemPrefix}`);
+      return enqueue(devEui, request, enqueueItem);
     },
+    enqueueAlone: (devEui, request) => enqueue(devEui, request, enqueueOwnItem),
     nextFCntDown: devEui => sessionAfterWaiting(devEui, tools),
     list: waiting,
     remove: (devEui, id) => store.removeQueued(devEui, id),
@@ -151,19 +158,30 @@ function itemOf(request: DownlinkRequest, fPort: number, payload: WaitingPayload
   };
 }
 
-async function enqueueItem(
-  devEui: DevEui,
-  item: QueueItem,
-  store: DownlinkQueueOptions["store"],
-  maxEntries: number,
-): Promise<EnqueueOutcome> {
-  const entry: QueueEntry = { id: item.id, value: Buffer.from(JSON.stringify(item)) };
+type PutItem = (devEui: DevEui, item: QueueItem, options: DownlinkQueueOptions) => Promise<EnqueueOutcome>;
+
+const entryOf = (item: QueueItem): QueueEntry => ({ id: item.id, value: Buffer.from(JSON.stringify(item)) });
+
+const enqueueItem: PutItem = async (devEui, item, { store, maxEntries = 64 }) => {
+  const entry = entryOf(item);
   if (await store.enqueue(devEui, entry, maxEntries)) return { kind: "enqueued", id: item.id };
+  const waiting = await store.queue(devEui);
+  if (waiting.some(({ id }) => id === item.id)) {
+    return refused("duplicate_id", `an item with the id ${item.id} is waiting already`);
+  }
+  // A downlink of the server's own takes no place away from the application.
+  const own = waiting.filter(({ id }) => id.startsWith(twinItemPrefix)).length;
+  if (own > 0 && (await store.enqueue(devEui, entry, maxEntries + own))) return { kind: "enqueued", id: item.id };
+  return refused("queue_full", `${maxEntries} items are waiting already`);
+};
+
+const enqueueOwnItem: PutItem = async (devEui, item, { store }) => {
+  if (await store.enqueue(devEui, entryOf(item), 1)) return { kind: "enqueued", id: item.id };
   const waiting = await store.queue(devEui);
   return waiting.some(({ id }) => id === item.id)
     ? refused("duplicate_id", `an item with the id ${item.id} is waiting already`)
-    : refused("queue_full", `${maxEntries} items are waiting already`);
-}
+    : refused("queue_full", "others are waiting");
+};
 
 function itemFrom({ value }: QueueEntry): QueueItem | undefined {
   try {

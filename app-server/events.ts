@@ -19,7 +19,7 @@ export interface EventConsumerOptions extends EventTools {
   readonly directory: DeviceDirectory;
   readonly sinks: readonly EventSink[];
   /** Whoever else works on the partitions that this process holds; told after the sinks are done with one. */
-  readonly follower?: LeaseHolder;
+  readonly followers?: readonly LeaseHolder[];
   /** What keeps events for later; nothing when absent. */
   readonly history?: EventHistoryOptions;
   readonly clock: Clock;
@@ -90,7 +90,7 @@ class Consumer implements EventConsumer {
   }
 
   async start(): Promise<void> {
-    const { store, leases } = this.#options;
+    const { store, leases, followers = [] } = this.#options;
     const partitionOptions = {
       ...this.#options,
       decode: createEventDecoder(this.#options),
@@ -107,7 +107,7 @@ class Consumer implements EventConsumer {
     const opened: Promise<void>[] = [];
     await leases.start({
       acquired: partition => {
-        this.#options.follower?.acquired(partition);
+        for (const follower of followers) follower.acquired(partition);
         opened.push(this.#open(partition, partitionOptions));
       },
       released: async partition => {
@@ -118,13 +118,13 @@ class Consumer implements EventConsumer {
           ?.release()
           .catch(error => this.#reportSave(error));
         this.#partitions.delete(partition);
-        await this.#options.follower?.released(partition);
+        await Promise.all(followers.map(follower => follower.released(partition)));
       },
       lost: partition => {
         this.#opening.delete(partition);
         this.#partitions.get(partition)?.close();
         this.#partitions.delete(partition);
-        this.#options.follower?.lost(partition);
+        for (const follower of followers) follower.lost(partition);
       },
     });
     await Promise.all(opened);

@@ -16,6 +16,13 @@ export interface EventKeeper {
   keep(events: readonly ApplicationEvent[]): Promise<void>;
 }
 
+/** Several as one: an event is kept when all of them have it. */
+export const keptByAll = (keepers: readonly EventKeeper[]): EventKeeper => ({
+  async keep(events) {
+    for (const keeper of keepers) await keeper.keep(events);
+  },
+});
+
 export interface HistoryOutletOptions {
   readonly keeper: EventKeeper;
   readonly share: LoopShare;

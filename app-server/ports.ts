@@ -196,6 +196,12 @@ export interface CodecSandbox {
   close(): Promise<void>;
 }
 
+/** The codecs as device twins need them; as the sandbox, it never rejects. */
+export interface TwinCodec {
+  /** The downlink that brings a device nearer to its desired state. */
+  encodeDesired(codec: DeviceCodec, input: DesiredInput): Promise<EncodeOutcome>;
+}
+
 /** Tries codecs that no device uses yet. Promises never reject. `scope` is a tenant, whose share of the time it takes. */
 export interface CodecBench {
   /** Why a script does not load, if it does not. */
@@ -224,6 +230,16 @@ export interface DecodeInput extends CodecCall {
 export interface EncodeInput extends CodecCall {
   readonly fPort: number;
   readonly object: Readonly<Record<string, unknown>>;
+}
+
+/** A device's twin, for its codec. */
+export interface DesiredInput extends CodecCall {
+  /** Unless the codec chooses one. */
+  readonly fPort: number;
+  readonly desired: Readonly<Record<string, unknown>>;
+  readonly reported: Readonly<Record<string, unknown>>;
+  /** What of `desired` is not reported. */
+  readonly delta: Readonly<Record<string, unknown>>;
 }
 
 export type DecodeOutcome =
@@ -333,6 +349,12 @@ export interface DownlinkQueue {
   list(devEui: DevEui): Promise<readonly QueueItem[]>;
   remove(devEui: DevEui, id: string): Promise<boolean>;
   flush(devEui: DevEui): Promise<number>;
+}
+
+/** The device queue as the server's own downlinks get into it. */
+export interface OwnDownlinks {
+  /** Refused with `queue_full` unless nothing waits. */
+  enqueueAlone(devEui: DevEui, request: DownlinkRequest): Promise<EnqueueOutcome>;
 }
 
 /** Commands that applications send through an integration. */

@@ -25,6 +25,7 @@ import { type EventHistory, startEventHistory } from "./history/event-history.ts
 import { createHistorySettings } from "./history/limits.ts";
 import { createMeasurements } from "./history/measurements.ts";
 import { createHistory } from "./history/search.ts";
+import { keptByAll } from "./history-outlet.ts";
 import { identityProviders } from "./identity/providers.ts";
 import { type EmbeddedBroker, startEmbeddedBroker } from "./integration/embedded-broker.ts";
 import { createMqttIntegration, type MqttIntegration } from "./integration/mqtt.ts";
@@ -44,6 +45,11 @@ import { createIntegrationCatalog, createIntegrations } from "./storage/integrat
 import { createRepositories } from "./storage/repositories.ts";
 import type { SealingKeys } from "./storage/sealed-secret.ts";
 import { createSecondFactors } from "./storage/second-factors.ts";
+import { createTwinStore } from "./storage/twins.ts";
+import { createTwinRequests } from "./twin/requests.ts";
+import { startTwins } from "./twin/start.ts";
+import { createTwins } from "./twin/twins.ts";
+import type { TwinRequests } from "./twin-ports.ts";
 
 export interface AppServerOptions {
   readonly config: AppServerConfig;
@@ -120,10 +126,13 @@ async function startParts(
   const maxEntries = config.queueLength;
   const queue = createDownlinkQueue({ store, directory: devices, network, vault, sandbox, clock, maxEntries });
   const commands = createApplicationCommands({ queue, directory: devices, clock, metrics });
+  const twinStore = createTwinStore(sql);
+  const twins = createTwins({ store: twinStore, directory: devices, queue, clock });
+  const requests: MqttRequests = { commands, twins: createTwinRequests({ twins, directory: devices, metrics }) };
 
-  const broker = await startBroker(options, commands, directory.mqttCredentials);
+  const broker = await startBroker(options, requests, directory.mqttCredentials);
   if (broker) closers.push(() => broker.close());
-  const external = connectExternal(options, commands, tls);
+  const external = connectExternal(options, requests, tls);
   const outbound = createOutbound(config.integrations.allowedNetworks);
   const { isShared } = options.peers;
   const sinkTools = createSinks({ kinds: sinkKinds, outbound, commands, isShared, clock, log });
@@ -133,11 +142,19 @@ async function startParts(
   const delivery = createDelivery({ catalog, queue: deliveryQueue, sinks: sinkTools, leases, clock, log, metrics });
   closers.push(() => delivery.close());
   const sinks = [broker?.sink, external?.sink, delivery.sink].filter(sink => sink !== undefined);
+  const outlets = [broker?.tellOfTwin, external?.tellOfTwin].filter(outlet => outlet !== undefined);
+  const twinTools = { store: twinStore, directory: devices, queue, sandbox, outlets };
+  const keepingTwins = startTwins(config.twin, twinTools, options);
+  if (keepingTwins) closers.push(() => keepingTwins.driver.close());
   const history = startHistory(options);
   if (history) closers.push(() => history.close());
+  const keepers = [history?.keeper, keepingTwins?.keeper].filter(keeper => keeper !== undefined);
   const { maxBacklog } = config.history;
-  const kept = history && { history: { keeper: history.keeper, maxBacklog, busyShare: eventLoopWatch() } };
-  const consumed = { store, leases, directory: devices, vault, sandbox, sinks, follower: delivery.holder };
+  const kept = keepers.length > 0 && {
+    history: { keeper: keptByAll(keepers), maxBacklog, busyShare: eventLoopWatch() },
+  };
+  const followers = [delivery.holder, ...(keepingTwins ? [keepingTwins.driver.holder] : [])];
+  const consumed = { store, leases, directory: devices, vault, sandbox, sinks, followers };
   const events = createEventConsumer({ ...consumed, ...kept, clock, log, metrics });
   closers.push(() => events.close());
   if (external) closers.push(() => external.close());
@@ -161,6 +178,7 @@ async function startParts(
       control: network,
       rootKeys,
       queue,
+      twins,
       codecBench: createCodecBench(sandbox),
       feed: createSharedFeed(events.feed, options.peers, clock),
       frames: options.frames,
@@ -177,6 +195,7 @@ async function startParts(
   serveMqttUpgrades(http, broker);
   await serveConsole(http, config.console);
   await delivery.start();
+  await keepingTwins?.driver.start();
   await events.start();
   return broker;
 }
@@ -186,21 +205,27 @@ function startHistory({ config, sql, peers, clock, log, metrics }: AppServerOpti
   return history.enabled ? startEventHistory({ config: history, sql, peers, clock, log, metrics }) : undefined;
 }
 
+/** What clients of a broker can ask for. */
+interface MqttRequests {
+  readonly commands: ApplicationCommands;
+  readonly twins: TwinRequests;
+}
+
 async function startBroker(
   options: AppServerOptions,
-  commands: ApplicationCommands,
+  requests: MqttRequests,
   credentials: MqttCredentials,
 ): Promise<EmbeddedBroker | undefined> {
   const { clock, log, metrics, mqttFolder: sessionFolder } = options;
   const { broker, qos, retain } = options.config.mqtt;
   if (!broker.enabled) return undefined;
   const { bind: host, port } = broker;
-  return startEmbeddedBroker({ host, port, credentials, commands, qos, retain, sessionFolder, clock, log, metrics });
+  return startEmbeddedBroker({ host, port, credentials, ...requests, qos, retain, sessionFolder, clock, log, metrics });
 }
 
 function connectExternal(
   options: AppServerOptions,
-  commands: ApplicationCommands,
+  requests: MqttRequests,
   tls: TlsFiles,
 ): MqttIntegration | undefined {
   const { log, metrics } = options;
@@ -216,7 +241,7 @@ function connectExternal(
     ...tls,
     qos,
     retain,
-    commands,
+    ...requests,
     log,
     metrics,
   });

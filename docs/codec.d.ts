@@ -35,6 +35,17 @@ export interface Encoded {
   errors?: string[];
 }
 
+/** Of a device's twin. */
+export interface DesiredInput<Data extends object = Record<string, unknown>> {
+  readonly desired: Data;
+  readonly reported: Partial<Data>;
+  /** What of `desired` the device has not reported. */
+  readonly delta: Partial<Data>;
+  readonly fPort: number;
+  readonly variables: Readonly<Record<string, string>>;
+  readonly tags: Readonly<Record<string, string>>;
+}
+
 export interface NormalizeInput<Data extends object = Record<string, unknown>> {
   readonly data: Data;
   readonly fPort: number;

@@ -109,6 +109,10 @@ export function createMetrics() {
       "Events and frames that are missing in the history, by what they are and why.",
       ["what", "reason"],
     ),
+    twinReports: counter("twin_reports_total", "Decoded uplinks taken into device twins, by result.", ["result"]),
+    twinDownlinks: counter("twin_downlinks_total", "Downlinks made for device twins, by what became of them.", [
+      "result",
+    ]),
     codecRuns: counter("codec_runs_total", "Codec runs by result.", ["result"]),
     codecSuspensions: counter(
       "codec_suspensions_total",

@@ -14,6 +14,7 @@ import { deviceLabelRoutes } from "./device-labels.ts";
 import { deviceProfileRoutes } from "./device-profiles.ts";
 import { deviceRejoinRoutes } from "./device-rejoin.ts";
 import { deviceSecretRoutes } from "./device-secrets.ts";
+import { deviceTwinRoutes } from "./device-twin.ts";
 import { deviceRoutes } from "./devices.ts";
 import { diagnosisRoutes } from "./diagnosis.ts";
 import { addEtags } from "./etag.ts";
@@ -156,6 +157,7 @@ function addRoutes(scope: FastifyInstance, deps: ApiDependencies): void {
   deviceSecretRoutes(api, deps);
   deviceRejoinRoutes(api, deps);
   queueRoutes(api, deps);
+  deviceTwinRoutes(api, deps);
   gatewayRoutes(api, deps);
   gatewayStateRoutes(api, deps);
   gatewayAirtimeRoutes(api, deps);

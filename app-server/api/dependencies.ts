@@ -14,6 +14,7 @@ import type { Imports } from "../import-ports.ts";
 import type { DeliveryDesk, Integrations, SinkTools } from "../integration-ports.ts";
 import type { CodecBench, DownlinkQueue, EventFeed, NetworkControl, RootKeys } from "../ports.ts";
 import type { SecondFactors } from "../second-factor-ports.ts";
+import type { Twins } from "../twin-ports.ts";
 
 /** What is looked after by the API, each kind of thing in one. */
 export interface ApiRepositories extends Repositories {
@@ -35,6 +36,7 @@ export interface ApiDependencies {
   readonly control: NetworkControl;
   readonly rootKeys: RootKeys;
   readonly queue: DownlinkQueue;
+  readonly twins: Twins;
   readonly codecBench: CodecBench;
   readonly feed: EventFeed;
   readonly frames: FrameStream;

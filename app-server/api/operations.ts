@@ -102,6 +102,12 @@ const devices: Readonly<Record<string, Operation>> = {
   },
   "DELETE /api/devices/{devEui}/activation": { operationId: "endSession" },
   "POST /api/devices/{devEui}/force-rejoin": { operationId: "forceRejoin", example: { rejoinType: 0 } },
+  "GET /api/devices/{devEui}/twin": { operationId: "getDeviceTwin" },
+  "PATCH /api/devices/{devEui}/twin": {
+    operationId: "updateDeviceTwin",
+    example: { desired: { interval: 600, led: { brightness: 40 } } },
+  },
+  "DELETE /api/devices/{devEui}/twin": { operationId: "deleteDeviceTwin" },
   "GET /api/devices/{devEui}/queue": { operationId: "listDownlinks" },
   "GET /api/devices/{devEui}/queue/next-f-cnt": { operationId: "nextDownlinkCounter" },
   "POST /api/devices/{devEui}/queue": {

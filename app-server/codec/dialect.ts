@@ -5,7 +5,7 @@ import { bufferSource } from "./buffer.ts";
  * Scripts that turn bytes into objects and back, as The Things Stack and ChirpStack have them. Styles, newest first:
  * `decodeUplink(input)`, `Decode(fPort, bytes, variables)`, `Decoder(bytes, fPort)`; `encodeDownlink(input)`,
  * `Encode(fPort, object, variables)`, `Encoder(object, fPort)`; `decodeDownlink(input)`; `normalizeUplink(input)` runs on
- * the result of a decode.
+ * the result of a decode. `encodeDesired(input)` is ours: a downlink for a device's twin.
  */
 export const codecDialect: ScriptDialect = {
   fileName: "codec.js",
@@ -13,6 +13,7 @@ export const codecDialect: ScriptDialect = {
   functions: [
     "decodeUplink",
     "encodeDownlink",
+    "encodeDesired",
     "decodeDownlink",
     "normalizeUplink",
     "Decode",
@@ -63,6 +64,12 @@ export const codecDialect: ScriptDialect = {
     if (!functions.decodeDownlink) throw new TypeError("the script has no function decodeDownlink");
     return settled("decodeDownlink", functions.decodeDownlink(withTime(input)));
   };
-  return { __proto__: null, decodeUplink, encodeDownlink, decodeDownlink };
+  const encodeDesired = (functions, { desired, reported, delta, ...input }) => {
+    if (!functions.encodeDesired) return encodeDownlink(functions, { ...input, data: delta });
+    const result = settled("encodeDesired", functions.encodeDesired({ ...input, desired, reported, delta }));
+    if (!isObject(result) || isArray(result)) throw new TypeError("encodeDesired did not return an object");
+    return result;
+  };
+  return { __proto__: null, decodeUplink, encodeDownlink, encodeDesired, decodeDownlink };
 }`,
 };

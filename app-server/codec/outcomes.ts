@@ -50,14 +50,15 @@ export function decodedFrom(name: string, answer: ScriptAnswer): DecodeOutcome {
   };
 }
 
-export function encodedFrom(answer: ScriptAnswer): EncodeOutcome {
+/** Of `encodeDownlink` or `encodeDesired`; `name` for messages. */
+export function encodedFrom(name: string, answer: ScriptAnswer): EncodeOutcome {
   if (answer.kind === "failed") return failureOf(answer);
   const result: unknown = JSON.parse(answer.json);
   const fail = (message: string, errors?: readonly string[]) => failed(answer, message, errors);
-  if (!encodedValidator.Check(result)) return fail("encodeDownlink did not return bytes as whole numbers of 0 to 255");
+  if (!encodedValidator.Check(result)) return fail(`${name} did not return bytes as whole numbers of 0 to 255`);
   const errors = textsOf(result.errors);
-  if (errors.length > 0) return fail(`encodeDownlink returned errors: ${errors.join(", ")}`, errors);
-  if (result.bytes === undefined) return fail("encodeDownlink did not return bytes");
+  if (errors.length > 0) return fail(`${name} returned errors: ${errors.join(", ")}`, errors);
+  if (result.bytes === undefined) return fail(`${name} did not return bytes`);
   return {
     kind: "encoded",
     bytes: Uint8Array.from(result.bytes),

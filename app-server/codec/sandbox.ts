@@ -10,16 +10,18 @@ import type {
   CodecSandbox,
   DecodeInput,
   DecodeOutcome,
+  DesiredInput,
   DeviceCodec,
   EncodeInput,
   EncodeOutcome,
+  TwinCodec,
 } from "../ports.ts";
 import { decodeCayenneLpp, encodeCayenneLpp } from "./cayenne-lpp.ts";
 import { codecDialect } from "./dialect.ts";
 import { decodedFrom, encodedFrom, failureOf } from "./outcomes.ts";
 import { withoutSecrets } from "./secrets.ts";
 
-type ScriptOperation = "decodeUplink" | "encodeDownlink" | "decodeDownlink" | "load";
+type ScriptOperation = "decodeUplink" | "encodeDownlink" | "encodeDesired" | "decodeDownlink" | "load";
 type ScriptCodec = Extract<DeviceCodec, { kind: "javascript" | "typescript" }>;
 
 export interface CodecSandboxOptions {
@@ -48,7 +50,7 @@ const maxOutputBytes = 256 * 1024;
  * reaches nothing of the host, and each call starts as if it were the first. Every `scope` (a tenant) has the same share of
  * the threads' time.
  */
-export function createCodecSandbox(options: CodecSandboxOptions): CodecSandbox & Pick<CodecBench, "check"> {
+export function createCodecSandbox(options: CodecSandboxOptions): CodecSandbox & TwinCodec & Pick<CodecBench, "check"> {
   const pool = new WorkerPool({
     clock: options.clock,
     dialect: codecDialect,
@@ -94,6 +96,7 @@ export function createCodecSandbox(options: CodecSandboxOptions): CodecSandbox &
     decode: (codec, input) => counted(decodeWith(run, "decodeUplink", codec, input)),
     decodeDownlink: (codec, input) => counted(decodeWith(run, "decodeDownlink", codec, input)),
     encode: (codec, input) => counted(encodeWith(run, codec, input)),
+    encodeDesired: (codec, input) => counted(encodeDesiredWith(run, codec, input)),
     async check(codec, scope) {
       if (codec.kind === "none" || codec.kind === "cayenne-lpp") return undefined;
       const answer = await run(codec, "load", {}, { scope, isTraced: true });
@@ -144,11 +147,20 @@ async function encodeWith(run: RunScript, codec: DeviceCodec, input: EncodeInput
     case "typescript": {
       const { fPort, object: data, variables, tags = {} } = input;
       return withoutSecrets(
-        encodedFrom(await run(codec, "encodeDownlink", { fPort, data, variables, tags }, input)),
+        encodedFrom("encodeDownlink", await run(codec, "encodeDownlink", { fPort, data, variables, tags }, input)),
         input,
       );
     }
   }
+}
+
+async function encodeDesiredWith(run: RunScript, codec: DeviceCodec, input: DesiredInput): Promise<EncodeOutcome> {
+  if (codec.kind === "none" || codec.kind === "cayenne-lpp") {
+    return encodeWith(run, codec, { ...input, object: input.delta });
+  }
+  const { desired, reported, delta, fPort, variables, tags = {} } = input;
+  const answer = await run(codec, "encodeDesired", { desired, reported, delta, fPort, variables, tags }, input);
+  return withoutSecrets(encodedFrom("encodeDesired", answer), input);
 }
 
 /** Names scripts by their hash; hashing one of 5 kB at each call would cost as much as running it. */

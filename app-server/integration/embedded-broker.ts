@@ -10,10 +10,11 @@ import type { Log } from "../../platform/log.ts";
 import type { Metrics } from "../../platform/metrics.ts";
 import { openRecordStore, type RecordStore } from "../../platform/state/record-store.ts";
 import type { ApplicationCommands, ApplicationEvent, EventSink, MqttCredentials } from "../ports.ts";
+import type { TwinOutlet, TwinRequests } from "../twin-ports.ts";
 import { type MqttScope, mayRead, mayReceive, maySend, scopedClientId, scopeNameOf } from "./access.ts";
 import { BrokerSessions } from "./broker-sessions.ts";
 import { packetLengthGuard } from "./packet-length.ts";
-import { eventTopic, parseCommandTopic } from "./topics.ts";
+import { eventTopic, parseRequestTopic, type TopicRequest, twinTopic } from "./topics.ts";
 
 export interface EmbeddedBrokerOptions {
   readonly host: string;
@@ -23,6 +24,8 @@ export interface EmbeddedBrokerOptions {
   /** Reads and commands everything; none by default. */
   readonly administrator?: { readonly username: string; readonly password: string };
   readonly commands: ApplicationCommands;
+  /** Without it nobody may ask for twins. */
+  readonly twins?: TwinRequests;
   readonly qos: 0 | 1;
   readonly retain: boolean;
   /** Where sessions, waiting and retained messages survive the process. Without one they end with it. */
@@ -50,6 +53,7 @@ export interface EmbeddedBrokerLimits {
 
 export interface EmbeddedBroker {
   readonly sink: EventSink;
+  readonly tellOfTwin: TwinOutlet;
   readonly port: number;
   /** For an HTTP server's `upgrade` event at `/mqtt`. */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
@@ -103,6 +107,7 @@ class Broker implements EmbeddedBroker {
   readonly #sessions: BrokerSessions;
 
   readonly sink: EventSink = { name: "mqtt-embedded", deliver: event => this.#deliver(event) };
+  readonly tellOfTwin: TwinOutlet = message => this.#send(twinTopic(message), message.json, false);
 
   constructor(options: EmbeddedBrokerOptions, store: RecordStore | undefined) {
     this.#options = options;
@@ -290,15 +295,16 @@ class Broker implements EmbeddedBroker {
     done: (error?: Error | null) => void,
   ): void {
     const scope = client === null ? undefined : this.#scopes.get(client);
-    const command = parseCommandTopic(packet.topic);
-    if (scope === undefined || command === undefined || !maySend(scope, command)) {
+    const request = parseRequestTopic(packet.topic);
+    const isTaken = request?.kind === "down" || this.#options.twins !== undefined;
+    if (scope === undefined || request === undefined || !isTaken || !maySend(scope, request)) {
       this.#refuse("publish", client, { topic: packet.topic });
       done(new Error("this topic is not open to you"));
       return;
     }
     // A command that stayed on the broker would be given to subscribers, and look new, for ever.
     packet.retain = false;
-    this.#command(command, Buffer.from(packet.payload)).then(
+    this.#carryOut(request, Buffer.from(packet.payload)).then(
       () => done(null),
       (error: unknown) => {
         this.#options.log.warn(
@@ -310,26 +316,34 @@ class Broker implements EmbeddedBroker {
     );
   }
 
-  async #command({ applicationId, devEui }: { applicationId: string; devEui: string }, body: Buffer): Promise<void> {
+  async #carryOut({ kind, applicationId, devEui }: TopicRequest, body: Buffer): Promise<void> {
+    if (kind !== "down") {
+      const answer = await this.#options.twins?.take(kind, applicationId, devEui, body);
+      if (answer !== undefined) await this.tellOfTwin(answer);
+      return;
+    }
     const outcome = await this.#options.commands.down(applicationId, devEui, body);
     if (outcome.kind === "enqueued") return;
     this.#options.log.warn({ applicationId, devEui, reason: outcome.message }, "downlink command refused");
     if (outcome.answer !== undefined) await this.#deliver(outcome.answer);
   }
 
-  async #deliver(event: ApplicationEvent): Promise<void> {
+  #deliver(event: ApplicationEvent): Promise<void> {
+    return this.#send(eventTopic(event), event.json, this.#options.retain);
+  }
+
+  async #send(topic: string, json: string, retain: boolean): Promise<void> {
     if (this.#aedes.closed) throw new Error("the MQTT broker is closed");
-    const everywhere = await this.#publish(event);
-    if (!everywhere || this.#options.retain) await this.#sessions.durable();
+    const everywhere = await this.#publish(topic, Buffer.from(json), retain);
+    if (!everywhere || retain) await this.#sessions.durable();
   }
 
   /** False when sockets are full: that is their subscribers' affair, who are bounded and disconnected on their own. */
-  #publish(event: ApplicationEvent): Promise<boolean> {
-    const { qos, retain, clock } = this.#options;
+  #publish(topic: string, payload: Buffer, retain: boolean): Promise<boolean> {
+    const { qos, clock } = this.#options;
     return new Promise((resolve, reject) => {
       const cancel = clock.after(handOverMs, () => resolve(false));
-      const payload = Buffer.from(event.json);
-      this.#aedes.publish({ cmd: "publish", topic: eventTopic(event), payload, qos, retain, dup: false }, error => {
+      this.#aedes.publish({ cmd: "publish", topic, payload, qos, retain, dup: false }, error => {
         cancel();
         if (error) reject(error);
         else resolve(true);

@@ -2,7 +2,8 @@ import { connect, type IClientOptions, type MqttClient } from "mqtt";
 import type { Log } from "../../platform/log.ts";
 import type { Metrics } from "../../platform/metrics.ts";
 import type { ApplicationCommands, ApplicationEvent, EventSink } from "../ports.ts";
-import { commandFilter, eventTopic, parseCommandTopic } from "./topics.ts";
+import type { TwinOutlet, TwinRequests } from "../twin-ports.ts";
+import { commandFilter, eventTopic, parseRequestTopic, twinFilters, twinTopic } from "./topics.ts";
 
 export interface MqttIntegrationOptions {
   /** `mqtt://`, `mqtts://`, `ws://` or `wss://`, with host and port. */
@@ -23,6 +24,8 @@ export interface MqttIntegrationOptions {
   readonly qos: 0 | 1 | 2;
   readonly retain: boolean;
   readonly commands: ApplicationCommands;
+  /** Without it nobody may ask for twins. */
+  readonly twins?: TwinRequests;
   readonly log: Log;
   readonly metrics: Metrics;
   /** Between attempts to connect; 1000. */
@@ -31,6 +34,7 @@ export interface MqttIntegrationOptions {
 
 export interface MqttIntegration {
   readonly sink: EventSink;
+  readonly tellOfTwin: TwinOutlet;
   /** True while events can be published. */
   connected(): boolean;
   /** Resolves when events can be published and commands arrive; does not give up. */
@@ -56,6 +60,7 @@ class Integration implements MqttIntegration {
   readonly #waiting = new Set<(reason: Error) => void>();
 
   readonly sink: EventSink = { name: "mqtt", deliver: event => this.#deliver(event) };
+  readonly tellOfTwin: TwinOutlet = message => this.#publish(twinTopic(message), message.json, false);
 
   constructor(options: MqttIntegrationOptions) {
     this.#options = options;
@@ -136,22 +141,27 @@ class Integration implements MqttIntegration {
   }
 
   #subscribe(): void {
-    const { commandGroup, metrics, log } = this.#options;
-    const filter = commandGroup === undefined ? commandFilter : `$share/${commandGroup}/${commandFilter}`;
-    // A session that the broker has kept may have the subscription of a time when this server was alone.
-    if (commandGroup !== undefined) this.#commands.unsubscribe(commandFilter);
-    this.#commands.subscribe(filter, { qos: 1 }, (error, granted) => {
+    const { commandGroup, twins, metrics, log } = this.#options;
+    const own = [commandFilter, ...(twins === undefined ? [] : twinFilters)];
+    const filters = commandGroup === undefined ? own : own.map(filter => `$share/${commandGroup}/${filter}`);
+    // A session that the broker has kept may have the subscriptions of a time when this server was alone.
+    if (commandGroup !== undefined) this.#commands.unsubscribe(own);
+    this.#commands.subscribe(filters, { qos: 1 }, (error, granted) => {
       if (error === null && granted?.every(({ qos }) => qos <= 2)) return;
       metrics.mqttRefused.inc({ what: "own_subscription" });
-      log.error({ filter }, "the MQTT broker refuses the subscription for commands");
+      log.error({ filters }, "the MQTT broker refuses a subscription for commands or twins");
     });
   }
 
   #deliver(event: ApplicationEvent): Promise<void> {
-    const { qos, retain } = this.#options;
+    return this.#publish(eventTopic(event), event.json, this.#options.retain);
+  }
+
+  #publish(topic: string, json: string, retain: boolean): Promise<void> {
+    const { qos } = this.#options;
     return new Promise((resolve, reject) => {
       this.#waiting.add(reject);
-      this.#events.publish(eventTopic(event), event.json, { qos, retain }, error => {
+      this.#events.publish(topic, json, { qos, retain }, error => {
         this.#waiting.delete(reject);
         if (error) reject(error);
         else resolve();
@@ -160,8 +170,14 @@ class Integration implements MqttIntegration {
   }
 
   async #command(topic: string, body: Uint8Array): Promise<void> {
-    const ids = parseCommandTopic(topic);
-    if (ids === undefined) return;
+    const request = parseRequestTopic(topic);
+    if (request === undefined) return;
+    const { kind, ...ids } = request;
+    if (kind !== "down") {
+      const answer = await this.#options.twins?.take(kind, ids.applicationId, ids.devEui, body);
+      if (answer !== undefined) this.tellOfTwin(answer).catch(() => undefined);
+      return;
+    }
     const outcome = await this.#options.commands.down(ids.applicationId, ids.devEui, body);
     if (outcome.kind === "enqueued") return;
     this.#options.log.warn({ ...ids, reason: outcome.message }, "downlink command refused");

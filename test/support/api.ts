@@ -24,6 +24,7 @@ import { createSinks } from "../../app-server/integration/sinks.ts";
 import type {
   Activation,
   ApplicationEvent,
+  DeviceDirectory,
   DownlinkQueue,
   EventFeed,
   GatewaySummary,
@@ -40,6 +41,8 @@ import { createImports } from "../../app-server/storage/imports.ts";
 import { createIntegrations } from "../../app-server/storage/integrations.ts";
 import { createRepositories } from "../../app-server/storage/repositories.ts";
 import { createSecondFactors } from "../../app-server/storage/second-factors.ts";
+import { createTwinStore } from "../../app-server/storage/twins.ts";
+import { createTwins } from "../../app-server/twin/twins.ts";
 import type { Explanation } from "../../lorawan/explain/explanation.ts";
 import { type DevEui, type GatewayId, parseDevAddr, type TenantId } from "../../lorawan/ids.ts";
 import { systemClock } from "../../platform/clock.ts";
@@ -47,6 +50,7 @@ import { createFrameFeed, type FrameFeed } from "../../platform/frames/frame-fee
 import { createMetrics } from "../../platform/metrics.ts";
 import type { Sql } from "../../platform/sql.ts";
 import type { QueueItem } from "../../platform/state/queue-item.ts";
+import { directoryDevice } from "../app-server/support/fixtures.ts";
 import { migratedTestSql } from "./postgres.ts";
 import { createVirtualClock, type VirtualClock } from "./virtual-clock.ts";
 
@@ -152,6 +156,11 @@ function createFakeRootKeys(): FakeRootKeys {
     },
   };
 }
+
+/** Which devices there are is all that twins need to know. */
+const knownDevices = ({ devices }: Pick<ApiRepositories, "devices">): Pick<DeviceDirectory, "device"> => ({
+  device: async devEui => ((await devices.get(devEui)) === undefined ? undefined : directoryDevice({ kind: "none" })),
+});
 
 function createFakeQueue(clock: VirtualClock, control: Pick<NetworkControl, "downlinkSession">): DownlinkQueue {
   const items = new Map<DevEui, QueueItem[]>();
@@ -278,6 +287,7 @@ export async function startTestApi(
     control,
     rootKeys,
     queue,
+    twins: createTwins({ store: createTwinStore(sql), directory: knownDevices(repositories), queue, clock }),
     codecBench: createCodecBench(sandbox),
     feed,
     frames,

@@ -77,7 +77,7 @@ const events = createEventConsumer({
   vault: createAppSKeyVault({ kekLabel: "x", kek: new Uint8Array(16) }),
   sandbox,
   sinks: [delivery.sink],
-  follower: delivery.holder,
+  followers: [delivery.holder],
   clock,
   log,
   metrics,

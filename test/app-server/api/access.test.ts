@@ -7,152 +7,11 @@ import { parseDevEui, parseGatewayId, type TenantId } from "../../../lorawan/ids
 import { type Method, startTestApi, type TestApi } from "../../support/api.ts";
 import { bodyOf, readsByPost } from "../../support/api-bodies.ts";
 import { addTenantWithDevice, type TenantWithDevice } from "../../support/catalog.ts";
+import { routeRights } from "../support/route-rights.ts";
 
 /** Besides roles: an admin's key for reading only, an expired one, a device manager of another application alone. */
 type Caller = ApiKeyRole | "foreign admin" | "nobody" | "read-only" | "expired" | "elsewhere";
 const callers: readonly Caller[] = [...apiKeyRoles, "foreign admin", "nobody", "read-only", "expired", "elsewhere"];
-
-const everyone: readonly ApiKeyRole[] = apiKeyRoles;
-const devices: readonly ApiKeyRole[] = ["administrator", "admin", "device-manager"];
-const gateways: readonly ApiKeyRole[] = ["administrator", "admin", "gateway-manager"];
-const governors: readonly ApiKeyRole[] = ["administrator", "admin"];
-const administrator: readonly ApiKeyRole[] = ["administrator"];
-
-/**
- * Who may do what, written down a second time: route, roles in the tenant that may, and what a tenant's admin gets for
- * another tenant's thing.
- */
-const table: readonly (readonly [string, readonly ApiKeyRole[], 404 | 403 | "own"])[] = [
-  ["GET /api/me", everyone, "own"],
-  ["POST /api/logout", everyone, "own"],
-  ["PUT /api/me/password", [], 403],
-  ["GET /api/me/sessions", [], 403],
-  ["DELETE /api/me/sessions/{sessionId}", [], 403],
-  ["GET /api/me/second-factor", [], 403],
-  ["POST /api/me/second-factor", [], 403],
-  ["POST /api/me/second-factor/confirmation", [], 403],
-  ["POST /api/me/second-factor/removal", [], 403],
-  ["DELETE /api/users/{userId}/second-factor", administrator, 403],
-  ["GET /api/users/login-ways", administrator, 403],
-  ["DELETE /api/users/{userId}/identities", administrator, 403],
-  ["GET /api/users", administrator, 403],
-  ["POST /api/users", administrator, 403],
-  ["GET /api/users/{userId}", administrator, 403],
-  ["PATCH /api/users/{userId}", administrator, 403],
-  ["DELETE /api/users/{userId}", administrator, 403],
-  ["GET /api/users/{userId}/sessions", administrator, 403],
-  ["DELETE /api/users/{userId}/sessions", administrator, 403],
-  ["GET /api/tenants", everyone, "own"],
-  ["POST /api/tenants", administrator, 403],
-  ["GET /api/tenants/{tenantId}", everyone, 404],
-  ["PATCH /api/tenants/{tenantId}", governors, 404],
-  ["DELETE /api/tenants/{tenantId}", administrator, 403],
-  ["GET /api/tenants/{tenantId}/users", governors, 404],
-  ["PUT /api/tenants/{tenantId}/users/{userId}", governors, 404],
-  ["DELETE /api/tenants/{tenantId}/users/{userId}", governors, 404],
-  ["GET /api/api-keys", governors, "own"],
-  ["POST /api/api-keys", governors, 404],
-  ["DELETE /api/api-keys/{apiKeyId}", governors, 404],
-  ["GET /api/applications", everyone, "own"],
-  ["POST /api/applications", devices, 404],
-  ["GET /api/applications/{applicationId}", everyone, 404],
-  ["PATCH /api/applications/{applicationId}", devices, 404],
-  ["DELETE /api/applications/{applicationId}", devices, 404],
-  ["POST /api/applications/{applicationId}/clone", devices, 404],
-  ["GET /api/applications/{applicationId}/mqtt-credentials", devices, 404],
-  ["POST /api/applications/{applicationId}/mqtt-credentials", devices, 404],
-  ["DELETE /api/applications/{applicationId}/mqtt-credentials/{username}", devices, 404],
-  ["GET /api/device-profiles", everyone, "own"],
-  ["POST /api/device-profiles", devices, 404],
-  ["GET /api/device-profiles/{deviceProfileId}", everyone, 404],
-  ["PATCH /api/device-profiles/{deviceProfileId}", devices, 404],
-  ["DELETE /api/device-profiles/{deviceProfileId}", devices, 404],
-  ["POST /api/device-profiles/{deviceProfileId}/clone", devices, 404],
-  ["POST /api/device-profiles/{deviceProfileId}/codec/test", devices, 404],
-  ["POST /api/device-profiles/{deviceProfileId}/codec/cases", devices, 404],
-  ["GET /api/devices", everyone, "own"],
-  ["POST /api/devices", devices, 404],
-  ["POST /api/devices/qr", devices, 404],
-  ["GET /api/devices/{devEui}", everyone, 404],
-  ["PATCH /api/devices/{devEui}", devices, 404],
-  ["DELETE /api/devices/{devEui}", devices, 404],
-  ["GET /api/devices/{devEui}/keys", everyone, 404],
-  ["PUT /api/devices/{devEui}/keys", devices, 404],
-  ["DELETE /api/devices/{devEui}/keys", devices, 404],
-  ["DELETE /api/devices/{devEui}/nonces", devices, 404],
-  ["GET /api/devices/{devEui}/activation", everyone, 404],
-  ["PUT /api/devices/{devEui}/activation", devices, 404],
-  ["DELETE /api/devices/{devEui}/activation", devices, 404],
-  ["POST /api/devices/{devEui}/force-rejoin", devices, 404],
-  ["GET /api/devices/{devEui}/queue", everyone, 404],
-  ["GET /api/devices/{devEui}/queue/next-f-cnt", everyone, 404],
-  ["POST /api/devices/{devEui}/queue", devices, 404],
-  ["DELETE /api/devices/{devEui}/queue", devices, 404],
-  ["DELETE /api/devices/{devEui}/queue/{itemId}", devices, 404],
-  ["GET /api/gateways", everyone, "own"],
-  ["POST /api/gateways", gateways, 404],
-  ["GET /api/gateways/unknown", administrator, 403],
-  ["GET /api/gateways/states", everyone, "own"],
-  ["GET /api/gateways/{gatewayId}/airtime", everyone, 404],
-  ["GET /api/gateways/{gatewayId}", everyone, 404],
-  ["PATCH /api/gateways/{gatewayId}", gateways, 404],
-  ["DELETE /api/gateways/{gatewayId}", gateways, 404],
-  ["GET /api/gateways/{gatewayId}/status", everyone, 404],
-  ["POST /api/gateways/{gatewayId}/release-address", gateways, 404],
-  ["POST /api/imports/devices", devices, 404],
-  ["POST /api/imports/gateways", gateways, 404],
-  ["POST /api/imports/device-profiles", devices, 404],
-  ["POST /api/imports/applications", devices, 404],
-  ["GET /api/imports", everyone, "own"],
-  ["GET /api/imports/{importId}", everyone, 404],
-  ["GET /api/imports/{importId}/faults", everyone, 404],
-  ["GET /api/exports/devices", everyone, 404],
-  ["GET /api/exports/gateways", everyone, 404],
-  ["GET /api/exports/device-profiles", everyone, 404],
-  ["GET /api/exports/applications", everyone, 404],
-  ["GET /api/integrations/kinds", everyone, "own"],
-  ["GET /api/integrations", everyone, "own"],
-  ["POST /api/integrations", devices, 404],
-  ["GET /api/integrations/{integrationId}", everyone, 404],
-  ["PATCH /api/integrations/{integrationId}", devices, 404],
-  ["DELETE /api/integrations/{integrationId}", devices, 404],
-  ["GET /api/integrations/{integrationId}/state", everyone, 404],
-  ["POST /api/integrations/{integrationId}/test", devices, 404],
-  ["DELETE /api/integrations/{integrationId}/queue", devices, 404],
-  ["GET /api/integrations/{integrationId}/dead-letters", everyone, 404],
-  ["POST /api/integrations/{integrationId}/dead-letters/replay", devices, 404],
-  ["POST /api/integrations/{integrationId}/dead-letters/drop", devices, 404],
-  ["GET /api/events", everyone, "own"],
-  ["GET /api/events/history", everyone, "own"],
-  ["GET /api/events/history/export", everyone, "own"],
-  ["GET /api/devices/{devEui}/events", everyone, 404],
-  ["GET /api/devices/{devEui}/events/export", everyone, 404],
-  ["GET /api/devices/{devEui}/diagnosis", everyone, 404],
-  ["GET /api/devices/{devEui}/frames", everyone, 404],
-  ["GET /api/devices/{devEui}/frames/export", everyone, 404],
-  ["GET /api/gateways/{gatewayId}/frames", everyone, 404],
-  ["GET /api/devices/{devEui}/frames/{frameId}", everyone, 404],
-  ["GET /api/gateways/{gatewayId}/frames/{frameId}", everyone, 404],
-  ["POST /api/frames/decode", everyone, "own"],
-  ["GET /api/gateways/{gatewayId}/frames/export", everyone, 404],
-  ["GET /api/devices/{devEui}/measurements", everyone, 404],
-  ["GET /api/devices/{devEui}/measurements/{key}", everyone, 404],
-  ["GET /api/device-profiles/{deviceProfileId}/measurements", everyone, 404],
-  ["PUT /api/device-profiles/{deviceProfileId}/measurements", devices, 404],
-  ["GET /api/devices/{devEui}/metrics", everyone, 404],
-  ["GET /api/gateways/{gatewayId}/metrics", everyone, 404],
-  ["GET /api/tenants/{tenantId}/metrics", everyone, 404],
-  ["GET /api/tenants/{tenantId}/overview", everyone, 404],
-  ["GET /api/tenants/{tenantId}/history", everyone, 404],
-  ["PATCH /api/tenants/{tenantId}/history", administrator, 403],
-  ["GET /api/devices/{devEui}/frames/stream", everyone, 404],
-  ["GET /api/gateways/{gatewayId}/frames/stream", everyone, 404],
-  ["GET /api/devices/{devEui}/frames/ws", everyone, 404],
-  ["GET /api/gateways/{gatewayId}/frames/ws", everyone, 404],
-  ["GET /api/events/ws", everyone, "own"],
-  ["GET /api/audit-log", governors, "own"],
-  ["GET /api/audit-log/verification", administrator, 403],
-];
 
 const nobody = "00000000-0000-0000-0000-000000000000";
 const key = "00112233445566778899aabbccddeeff";
@@ -294,7 +153,7 @@ function expectedElsewhere(route: string, allowed: readonly ApiKeyRole[]): reado
   return [403, 404];
 }
 
-describe.each(table)("%s", (route, allowed, foreign) => {
+describe.each(routeRights)("%s", (route, allowed, foreign) => {
   test.each(callers)("as %s", async caller => {
     ids = await freshIds();
     const { status, detail } = await statusOf(route, caller);
@@ -326,7 +185,7 @@ test("the table of rights has every route of the OpenAPI document", async () => 
     "GET /api/login/oidc/logout",
     "POST /api/login/oidc/back-channel-logout",
   ];
-  const known = [...table.map(([route]) => route), ...open];
+  const known = [...routeRights.map(([route]) => route), ...open];
   expect(routes.toSorted()).toEqual(known.toSorted());
   expect(api.routes.toSorted(), "a route that the document does not show").toEqual(known.toSorted());
 });

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { type MqttScope, mayRead, mayReceive, maySend } from "../../../app-server/integration/access.ts";
 import { matches } from "../../../app-server/integration/broker-sessions.ts";
 import { packetLengthGuard } from "../../../app-server/integration/packet-length.ts";
-import { parseCommandTopic } from "../../../app-server/integration/topics.ts";
+import { parseRequestTopic } from "../../../app-server/integration/topics.ts";
 import { applicationId, otherApplicationId } from "../support/fixtures.ts";
 
 const own = { kind: "application", applicationId, isReadOnly: false } as const satisfies MqttScope;
@@ -59,7 +59,7 @@ describe("topic access", () => {
 
   test("commands go to devices of the own application, and nothing else is sent", () => {
     const command = (id: string, rest = "device/0101010101010101/command/down") =>
-      parseCommandTopic(`application/${id}/${rest}`);
+      parseRequestTopic(`application/${id}/${rest}`);
     expect(maySend(own, command(applicationId))).toBe(true);
     expect(maySend(own, command(otherApplicationId))).toBe(false);
     expect(maySend({ ...own, isReadOnly: true }, command(applicationId))).toBe(false);
