@@ -120,6 +120,7 @@ const rules: readonly Rule[] = [
       /^[a-z@][^.]*$/,
       /^@[\w/-]+\.css$/,
       /^(maplibre-gl|uplot)\/dist\//,
+      /^qr\/decode\.js$/,
     ],
   },
   {

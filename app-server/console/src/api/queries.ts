@@ -1,6 +1,6 @@
 import { QueryCache, QueryClient } from "@tanstack/react-query";
 import createFetchClient from "openapi-fetch";
-import { ApiProblem } from "../../../../client/client.ts";
+import { ApiProblem, type Problem } from "../../../../client/client.ts";
 import type { paths } from "../../../../client/openapi.d.ts";
 
 /**
@@ -9,13 +9,20 @@ import type { paths } from "../../../../client/openapi.d.ts";
  */
 export const api = createFetchClient<paths>({ headers: { "X-Requested-With": "console" }, credentials: "same-origin" });
 
+/** For an answer without content. Throws ApiProblem. */
+export function done({ error }: { readonly error?: Problem }): void {
+  if (error !== undefined) throw new ApiProblem(error);
+}
+
 export const isProblem = (error: unknown, status: number): boolean =>
   error instanceof ApiProblem && error.problem.status === status;
 
 /** What to show of an error, whatever it is. */
 export function textOf(error: unknown): string {
   if (error instanceof ApiProblem) return error.problem.detail;
-  return error instanceof TypeError ? "The server cannot be reached." : String(error);
+  // What fetch throws without an answer.
+  if (error instanceof TypeError) return "The server cannot be reached.";
+  return error instanceof Error ? error.message : String(error);
 }
 
 /** Faults of the members of a request's body, for the fields of a form: `{ name: "must not have fewer than 1 characters" }`. */

@@ -26,6 +26,8 @@ export interface Column<Item> {
   readonly sortsBy?: string;
   readonly width?: number | string;
   readonly align?: "left" | "right";
+  /** Not shown on narrower screens. */
+  readonly visibleFrom?: "xs" | "sm" | "md" | "lg";
 }
 
 export interface EndlessTableProps<Item, Sort extends string> {
@@ -130,7 +132,7 @@ export function EndlessTable<Item, Sort extends string>(props: EndlessTableProps
             aria-rowcount={hasNextPage ? -1 : items.length + 1}
             highlightOnHover
             stickyHeader
-            miw={560}
+            layout="fixed"
           >
             <Table.Thead>
               <Table.Tr aria-rowindex={1}>
@@ -139,6 +141,7 @@ export function EndlessTable<Item, Sort extends string>(props: EndlessTableProps
                   <Table.Th
                     key={column.title}
                     w={column.width}
+                    {...(column.visibleFrom && { visibleFrom: column.visibleFrom })}
                     ta={column.align}
                     aria-sort={orderOf(sort, column.sortsBy)}
                   >
@@ -155,7 +158,12 @@ export function EndlessTable<Item, Sort extends string>(props: EndlessTableProps
                   <Table.Tr key={key} aria-rowindex={index + 2} h={rowPx}>
                     {selection && <ChooseOne item={item} itemKey={keyOf(item)} selection={selection} />}
                     {columns.map(column => (
-                      <Table.Td key={column.title} ta={column.align}>
+                      <Table.Td
+                        key={column.title}
+                        ta={column.align}
+                        className="one-line"
+                        {...(column.visibleFrom && { visibleFrom: column.visibleFrom })}
+                      >
                         {column.render(item)}
                       </Table.Td>
                     ))}

@@ -1,14 +1,16 @@
-import { ActionIcon, Button, Group, Input, Stack, TextInput } from "@mantine/core";
+import { ActionIcon, Button, Group, Input, Stack, Text, TextInput } from "@mantine/core";
 import { IconPlus, IconTrash } from "@tabler/icons-react";
-import { useState } from "react";
+import { type ReactNode, useState } from "react";
 
 export interface PairsInputProps {
   /** `Tags`. */
   readonly label: string;
   readonly description?: string;
-  readonly value: Readonly<Record<string, string>>;
+  readonly value?: Readonly<Record<string, string>>;
   readonly onChange: (value: Readonly<Record<string, string>>) => void;
-  readonly error?: string | undefined;
+  readonly error?: ReactNode;
+  /** Shows them alone. */
+  readonly isReadOnly?: boolean;
 }
 
 interface Pair {
@@ -18,7 +20,7 @@ interface Pair {
 }
 
 /** Names with values, such as tags. A line without a name is not there. */
-export function PairsInput({ label, description, value, onChange, error }: PairsInputProps) {
+export function PairsInput({ label, description, value = {}, onChange, error, isReadOnly = false }: PairsInputProps) {
   const [pairs, setPairs] = useState<readonly Pair[]>(() =>
     Object.entries(value).map(([name, text], id) => ({ id, name, value: text })),
   );
@@ -49,25 +51,34 @@ export function PairsInput({ label, description, value, onChange, error }: Pairs
               value={text}
               onChange={event => changeOne(id, { value: event.currentTarget.value })}
             />
-            <ActionIcon
-              variant="subtle"
-              color="gray"
-              aria-label={`${label}, remove ${name === "" ? index + 1 : name}`}
-              onClick={() => change(pairs.filter(pair => pair.id !== id))}
-            >
-              <IconTrash size={16} />
-            </ActionIcon>
+            {!isReadOnly && (
+              <ActionIcon
+                variant="subtle"
+                color="gray"
+                aria-label={`${label}, remove ${name === "" ? index + 1 : name}`}
+                onClick={() => change(pairs.filter(pair => pair.id !== id))}
+              >
+                <IconTrash size={16} />
+              </ActionIcon>
+            )}
           </Group>
         ))}
-        <Button
-          variant="subtle"
-          size="xs"
-          leftSection={<IconPlus size={14} />}
-          onClick={add}
-          style={{ alignSelf: "flex-start" }}
-        >
-          Add to {label.toLowerCase()}
-        </Button>
+        {isReadOnly && pairs.length === 0 && (
+          <Text size="sm" c="dimmed">
+            None
+          </Text>
+        )}
+        {!isReadOnly && (
+          <Button
+            variant="subtle"
+            size="xs"
+            leftSection={<IconPlus size={14} />}
+            onClick={add}
+            style={{ alignSelf: "flex-start" }}
+          >
+            Add to {label.toLowerCase()}
+          </Button>
+        )}
       </Stack>
     </Input.Wrapper>
   );

@@ -2,6 +2,9 @@ import { Box, Button, type ButtonProps, Group, Modal, SimpleGrid, Text, Title } 
 import { useDisclosure } from "@mantine/hooks";
 import type { ReactNode } from "react";
 
+/** For inputs whose text is for machines. */
+export const monoInput = { input: "mono" } as const;
+
 export interface FormButtonProps extends Pick<ButtonProps, "variant" | "color" | "size" | "disabled" | "leftSection"> {
   readonly label: string;
   /** Of the dialog; the label unless given. */

@@ -1,5 +1,6 @@
 import { Alert, Badge, Box, Code, Group, Stack, Table, Text, Title } from "@mantine/core";
 import type { Schemas } from "../../../../client/client.ts";
+import { bytesOfBase64, hexOf } from "../api/bytes.ts";
 import { frequencyText, type Reception, receptionsOf, transmissionOf } from "../api/radio.ts";
 import { PageLink } from "./links.tsx";
 
@@ -47,16 +48,12 @@ export function FrameBreakdown({ explained }: { readonly explained: ExplainedFra
           aria-label="PHYPayload"
           style={{ overflowWrap: "anywhere", whiteSpace: "pre-wrap" }}
         >
-          {hexOf(frame.phyPayload)}
+          {hexOf(bytesOfBase64(frame.phyPayload))}
         </Code>
       </Box>
     </Stack>
   );
 }
-
-/** Base64 to hex. */
-const hexOf = (base64: string): string =>
-  Array.from(atob(base64), character => character.charCodeAt(0).toString(16).padStart(2, "0")).join("");
 
 const Part = ({ title }: { readonly title: string }) => (
   <Title order={3} size="h6" mb={4}>

@@ -161,7 +161,7 @@ function FrameRow({ frame, isOpen, onToggle }: FrameRowProps) {
         {frameType.replaceAll("-", " ")}
       </Table.Td>
       <Table.Td>
-        <Badge variant="light" color={goodResults.has(result) ? "teal" : "orange"}>
+        <Badge variant="light" miw="max-content" color={goodResults.has(result) ? "teal" : "orange"}>
           {result.replaceAll("-", " ")}
         </Badge>
       </Table.Td>

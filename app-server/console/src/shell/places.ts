@@ -7,6 +7,7 @@ import {
   IconHome,
   IconKey,
   IconPlugConnected,
+  IconTemplate,
   IconUsers,
 } from "@tabler/icons-react";
 import type { Me } from "../api/session.ts";
@@ -27,7 +28,8 @@ export const places: readonly Place[] = [
   { label: "Overview", to: "/", icon: IconHome },
   { label: "Gateways", to: "/gateways", icon: IconAntenna },
   { label: "Applications", to: "/applications", icon: IconApps },
-  { label: "Device profiles", to: "/device-profiles", icon: IconCpu },
+  { label: "Devices", to: "/devices", icon: IconCpu },
+  { label: "Device profiles", to: "/device-profiles", icon: IconTemplate },
   { label: "Integrations", to: "/integrations", icon: IconPlugConnected, isFor: governors },
   { label: "Tenants", to: "/tenants", icon: IconBuilding },
   { label: "Users", to: "/users", icon: IconUsers, isFor: administrators },
