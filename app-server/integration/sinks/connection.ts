@@ -1,5 +1,8 @@
 import type { Outbound } from "../outbound.ts";
 
+/** Longer than any client waits for a connection alone; shorter than what the engine gives a delivery. */
+const openingMs = 25_000;
+
 /** A connection that is made when it is first needed, shared by all who need it, and made anew once it is lost. */
 export class Connection<Client> {
   readonly #open: (lost: () => void) => Promise<Client>;
@@ -14,14 +17,28 @@ export class Connection<Client> {
 
   get(): Promise<Client> {
     if (this.#client !== undefined) return this.#client;
-    const opening: Promise<Client> = this.#open(() => {
+    const opened = this.#open(() => {
       if (this.#client === opening) this.#client = undefined;
     });
+    const opening = this.#inTime(opened);
     this.#client = opening;
     opening.catch(() => {
       if (this.#client === opening) this.#client = undefined;
     });
     return opening;
+  }
+
+  /** Nobody waits for ever for a server that takes the connection and then does nothing. */
+  #inTime(opened: Promise<Client>): Promise<Client> {
+    return new Promise((resolve, reject) => {
+      const signal = AbortSignal.timeout(openingMs);
+      const late = (): void => {
+        reject(new Error(`no connection within ${openingMs / 1000} s`));
+        opened.then(this.#end).catch(() => undefined);
+      };
+      signal.addEventListener("abort", late);
+      opened.then(resolve, reject).finally(() => signal.removeEventListener("abort", late));
+    });
   }
 
   /** The next one who needs a connection makes a new one, however long this one takes to end. */
@@ -55,6 +72,7 @@ export async function placeOf(outbound: Outbound, host: string, port: number): P
 /** Of `amqps://broker.example.com:5671/path`, without what may be secret. */
 export function urlParts(url: string, port: number): { host: string; port: number; path: string; scheme: string } {
   const parsed = new URL(url);
-  const { hostname: host, pathname } = parsed;
+  const { hostname, pathname } = parsed;
+  const host = hostname.replace(/^\[(.*)\]$/, "$1");
   return { host, port: Number(parsed.port) || port, path: pathname, scheme: parsed.protocol.slice(0, -1) };
 }

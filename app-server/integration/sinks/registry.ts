@@ -4,6 +4,7 @@ import { httpSink } from "./http.ts";
 import { kafkaSink } from "./kafka.ts";
 import type { SinkKind } from "./kind.ts";
 import { mqttSink } from "./mqtt.ts";
+import { mysqlSink } from "./mysql.ts";
 import { natsSink } from "./nats.ts";
 import { postgresSink } from "./postgres.ts";
 import { redisStreamsSink } from "./redis-streams.ts";
@@ -18,4 +19,5 @@ export const sinkKinds: readonly SinkKind[] = [
   natsSink,
   redisStreamsSink,
   postgresSink,
+  mysqlSink,
 ];
