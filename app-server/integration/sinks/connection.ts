@@ -1,3 +1,4 @@
+import type { Duplex } from "node:stream";
 import type { Outbound } from "../outbound.ts";
 
 /** Longer than any client waits for a connection alone; shorter than what the engine gives a delivery. */
@@ -75,4 +76,22 @@ export function urlParts(url: string, port: number): { host: string; port: numbe
   const { hostname, pathname } = parsed;
   const host = hostname.replace(/^\[(.*)\]$/, "$1");
   return { host, port: Number(parsed.port) || port, path: pathname, scheme: parsed.protocol.slice(0, -1) };
+}
+
+/**
+ * Clients of databases throw while they read what no server of theirs would send. Nobody could catch that, and it would end the
+ * process; so the connection ends instead. To be called before anything is read; `check` sees each chunk first and may throw.
+ */
+export function containFaults(stream: Duplex, check?: (chunk: Buffer) => void): void {
+  const emit = stream.emit.bind(stream);
+  stream.emit = (event: string | symbol, ...values: unknown[]): boolean => {
+    try {
+      const [chunk] = values;
+      if (event === "data" && Buffer.isBuffer(chunk)) check?.(chunk);
+      return emit(event, ...values);
+    } catch (error) {
+      stream.destroy(error instanceof Error ? error : new Error("the server sent what it should not"));
+      return true;
+    }
+  };
 }

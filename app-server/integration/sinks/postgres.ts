@@ -4,9 +4,10 @@ import Type, { type Static } from "typebox";
 import Value from "typebox/value";
 import type { Sink, SinkMessage, SinkOutcome } from "../../integration-ports.ts";
 import { eventRow, readingRows } from "../event-row.ts";
-import { Connection, placeOf, urlParts } from "./connection.ts";
+import { Connection, containFaults, placeOf, urlParts } from "./connection.ts";
 import { caCertificate, clientTls, password, strict, tlsOptionsOf, urlFaults, username } from "./fields.ts";
 import { defineSink, type SinkContext } from "./kind.ts";
+import { createMessageCheck } from "./postgres-messages.ts";
 
 const Name = Type.String({ pattern: "^[a-z_][a-z0-9_]{0,49}$" });
 
@@ -164,6 +165,9 @@ class PostgresSink implements Sink {
         ...tlsOptionsOf({ ...this.#settings, ...this.#secrets }),
       },
     });
+    // The answer to the wish for TLS is one byte, and no message.
+    containFaults(client.connection.stream, tls ? undefined : createMessageCheck());
+    client.connection.once("sslconnect", () => containFaults(client.connection.stream, createMessageCheck()));
     // Queries under way are told for themselves.
     client.on("error", lost).on("end", lost);
     await client.connect();

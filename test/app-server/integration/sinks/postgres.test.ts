@@ -243,6 +243,28 @@ describe("PostgreSQL as a receiver", () => {
     expect((await rowsOf("encrypted")).length).toBe(1);
   });
 
+  test.each([
+    ["a key that is cut short", "4b000000060102"],
+    ["an error whose text does not end", "45000000060102"],
+    ["an error whose list of texts does not end", "45000000074d4100"],
+    ["a setting without a value", "5300000006" + "4100"],
+    ["a login method that there is not", "520000000809090909"],
+    ["mechanisms that do not end", "520000000a0000000a4100"],
+    ["columns whose names do not end", "54000000080001" + "4141"],
+    ["a message without a length", "5300000000"],
+    ["a message that is too large", "53ff000000"],
+  ])("a server that sends %s harms nothing", async (_what, hex) => {
+    const odd = createServer(socket => {
+      socket.on("error", () => undefined);
+      socket.once("data", () => socket.write(Buffer.from(hex, "hex")));
+    }).listen(0, "127.0.0.1");
+    await once(odd, "listening");
+    onTestFinished(() => void odd.close());
+    const address = odd.address();
+    const port = typeof address === "object" && address ? address.port : 0;
+    await expect(open({}, port)(message("one"))).rejects.toThrow(/offset|does not speak|authenticationOk/);
+  });
+
   test("what may not be reached is not, and settings that cannot be meant are told", async () => {
     await expect(open({}, proxy.port, [])(message("one"))).rejects.toMatchObject({ code: "forbidden_address" });
     const faultsOf = (settings: object) => postgresSink.faults(settings, {}).map(({ path }) => path);
