@@ -95,3 +95,12 @@ export function containFaults(stream: Duplex, check?: (chunk: Buffer) => void): 
     }
   };
 }
+/** Of `a.example.com:9092, [fd00::1]`, which hosts() lets through. */
+export const hostsOf = (
+  text: string,
+  defaultPort: number,
+): readonly { readonly host: string; readonly port: number }[] =>
+  text.split(",").map(one => {
+    const { hostname, port } = new URL(`tcp://${one.trim()}`);
+    return { host: hostname.replace(/^\[(.*)\]$/, "$1"), port: Number(port) || defaultPort };
+  });

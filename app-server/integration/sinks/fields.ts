@@ -28,6 +28,16 @@ export const tlsOptionsOf = ({ caCertificate: ca, clientCertificate: cert, clien
 export const urlFaults = (url: string, example: string): readonly SettingFault[] =>
   URL.canParse(url) ? [] : [{ path: "/settings/url", message: `must be like ${example}` }];
 
+/** Hosts, each with a port or without, with commas between. */
+export const hosts = (description: string) =>
+  Type.String({ pattern: "^[^/@{},\\s]+(\\s*,\\s*[^/@{},\\s]+)*$", maxLength: 2000, description });
+
+/** A fault for the first of them that is none. */
+export function hostFaults(path: string, text: string): readonly SettingFault[] {
+  const bad = text.split(",").find(one => !URL.canParse(`tcp://${one.trim()}`));
+  return bad === undefined ? [] : [{ path, message: `${bad.trim()} is no host with a port` }];
+}
+
 /** A fault for the first placeholder that there is not. */
 export function placeholderFaults(path: string, template: string | undefined): readonly SettingFault[] {
   const [unknown] = unknownPlaceholders(template ?? "");

@@ -8,20 +8,26 @@ import type {
   Producer,
 } from "@platformatic/kafka";
 import Type, { type Static } from "typebox";
-import type { SettingFault, Sink, SinkMessage, SinkOutcome } from "../../integration-ports.ts";
+import type { Sink, SinkMessage, SinkOutcome } from "../../integration-ports.ts";
 import type { Outbound } from "../outbound.ts";
 import { filled } from "../placeholders.ts";
-import { Connection } from "./connection.ts";
-import { caCertificate, clientTls, password, placeholderFaults, strict, tlsOptionsOf, username } from "./fields.ts";
+import { Connection, hostsOf } from "./connection.ts";
+import {
+  caCertificate,
+  clientTls,
+  hostFaults,
+  hosts,
+  password,
+  placeholderFaults,
+  strict,
+  tlsOptionsOf,
+  username,
+} from "./fields.ts";
 import { defineSink, type SinkContext } from "./kind.ts";
 
 const settingsSchema = Type.Object(
   {
-    brokers: Type.String({
-      pattern: "^[^/@{},\\s]+(\\s*,\\s*[^/@{},\\s]+)*$",
-      maxLength: 2000,
-      description: "Brokers to ask first, with commas between: kafka-1.example.com:9092,kafka-2.example.com:9092.",
-    }),
+    brokers: hosts("Brokers to ask first, with commas between: kafka-1.example.com:9092,kafka-2.example.com:9092."),
     topic: Type.Optional(
       Type.String({
         minLength: 1,
@@ -141,7 +147,7 @@ class KafkaSink implements Sink {
     const kafka = await import("@platformatic/kafka");
     const { brokers, tls = false, mechanism = "PLAIN", username: user } = this.#settings;
     const { outbound } = this.#context;
-    const bootstrapBrokers = brokersOf(brokers);
+    const bootstrapBrokers = [...hostsOf(brokers, defaultPort)];
     const producer: Opened["producer"] = new kafka.Producer({
       clientId: "upchirp",
       bootstrapBrokers,
@@ -177,13 +183,6 @@ const recordOf = (
     ...(Number.isFinite(timeMs) && { timestamp: BigInt(timeMs) }),
   };
 };
-
-/** Of `kafka-1:9092, [fd00::1]:9093`. */
-const brokersOf = (text: string): Broker[] =>
-  text.split(",").map(one => {
-    const { hostname, port } = new URL(`kafka://${one.trim()}`);
-    return { host: hostname.replace(/^\[(.*)\]$/, "$1"), port: Number(port) || defaultPort };
-  });
 
 /** The brokers tell of each other: every connection goes to an address that was checked, whoever named it. */
 function guard(pool: ConnectionPool, outbound: Outbound, tls: boolean, faultOf: (message: string) => Error): void {
@@ -226,11 +225,6 @@ function reasonOf(error: unknown): string {
   return error instanceof Error ? error.message : "the broker did not take it";
 }
 
-function brokerFaults(text: string): readonly SettingFault[] {
-  const bad = text.split(",").find(one => !URL.canParse(`kafka://${one.trim()}`));
-  return bad === undefined ? [] : [{ path: "/settings/brokers", message: `${bad.trim()} is no host with a port` }];
-}
-
 /** Apache Kafka and what speaks its protocol. */
 export const kafkaSink = defineSink({
   kind: "kafka",
@@ -240,6 +234,9 @@ export const kafkaSink = defineSink({
   // A producer that leaves no second copy has one request under way.
   maxBatch: 100,
   maxInFlight: 1,
-  faults: ({ brokers, topic }) => [...brokerFaults(brokers), ...placeholderFaults("/settings/topic", topic)],
+  faults: ({ brokers, topic }) => [
+    ...hostFaults("/settings/brokers", brokers),
+    ...placeholderFaults("/settings/topic", topic),
+  ],
   open: (settings, secrets, context) => new KafkaSink(settings, secrets, context),
 });

@@ -3,6 +3,7 @@ import { amqp1Sink } from "./amqp1.ts";
 import { httpSink } from "./http.ts";
 import { kafkaSink } from "./kafka.ts";
 import type { SinkKind } from "./kind.ts";
+import { mongodbSink } from "./mongodb.ts";
 import { mqttSink } from "./mqtt.ts";
 import { mysqlSink } from "./mysql.ts";
 import { natsSink } from "./nats.ts";
@@ -20,4 +21,5 @@ export const sinkKinds: readonly SinkKind[] = [
   redisStreamsSink,
   postgresSink,
   mysqlSink,
+  mongodbSink,
 ];

@@ -1,20 +1,14 @@
-import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { startJava, whyNoJars } from "./java.ts";
 import { freePort } from "./mosquitto.ts";
-import { programAt, startProgram } from "./programs.ts";
 
-const java = programAt("java", "/usr/bin/java", "/usr/local/bin/java");
-const jars = fileURLToPath(new URL("../../../node_modules/.cache/upchirp/kafka", import.meta.url));
-const hasJars = existsSync(join(jars, "kafka-server-4.3.1.jar"));
 const tlsFile = (name: string): Promise<string> =>
   readFile(new URL(`../../support/tls/${name}`, import.meta.url), "utf8");
 
 /** Why tests with Kafka cannot run here, or undefined. */
-export const whyNoKafka: string | undefined = java !== undefined && hasJars ? undefined : "not installed";
-if (whyNoKafka !== undefined && process.env.CI === "true") throw new Error("in CI: Kafka is not installed");
+export const whyNoKafka: string | undefined = whyNoJars("kafka");
 
 /** A text for a file of properties: its lines as one. */
 const inOneLine = (text: string): string => text.trim().replaceAll("\n", "\\n\\\n");
@@ -85,8 +79,7 @@ export async function startKafka({ advertisedPort, login }: KafkaOptions): Promi
   const identity = "version=1\ncluster.id=MkU3OEVBNTcwNTJENDM2Qg\nnode.id=1\ndirectory.id=Jm5Rjc1NSkWqQyS6lLqgVA\n";
   await mkdir(join(folder, "data"));
   await writeFile(join(folder, "data", "meta.properties"), identity);
-  const small = ["-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"];
-  const server = await startProgram(java ?? "", [...small, "-cp", join(jars, "*"), "kafka.Kafka", config], port);
+  const server = await startJava("kafka", "kafka.Kafka", [config], port, 256);
   return {
     port,
     plainPort,
