@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { appServerFaults } from "./app-server/config.ts";
 import { type AppServer, startAppServer } from "./app-server/server.ts";
 import type { FirstAdministrator } from "./app-server/storage/first-start.ts";
-import type { Config } from "./compose/config.ts";
+import { type Config, configSchema } from "./compose/config.ts";
 import { openDatabase, prepareCatalog } from "./compose/database.ts";
 import { openFrameHistory } from "./compose/frame-history.ts";
 import { joinServerFaultsOf, joinServerOf, listenWithTls, type TlsListener } from "./compose/join-servers.ts";
@@ -24,6 +24,7 @@ import { openUdpSocket } from "./network-server/gateway/udp/socket.ts";
 import { checkRegionConfigs } from "./network-server/region-check.ts";
 import { startNetworkServer } from "./network-server/server.ts";
 import { createStoreControl } from "./network-server/store-control.ts";
+import { effectiveSettings } from "./platform/config/effective.ts";
 import { prepareDataFolder } from "./platform/data-folder.ts";
 import { ConfigError } from "./platform/errors.ts";
 import { createFrameFeed } from "./platform/frames/frame-feed.ts";
@@ -223,6 +224,12 @@ export async function startInstallation(
         log,
         metrics,
         version,
+        server: {
+          gatewayUdpPort: roles.has("network-server") ? network().udpPort : networkServer.udp.port,
+          roles: [...roles],
+          startedAtMs: clock.nowMs(),
+          settings: effectiveSettings(configSchema, config),
+        },
       });
       return { server, administrator };
     },

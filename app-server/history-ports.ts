@@ -166,6 +166,12 @@ export interface TenantOverview {
 }
 
 /** Sums of what devices measured, and of what devices, gateways and tenants did. */
+/** When a gateway came or went. */
+export interface PresenceChange {
+  readonly at: string;
+  readonly isOnline: boolean;
+}
+
 export interface Measurements {
   latest(devEui: DevEui, tenantId: TenantId, names: readonly MeasurementName[]): Promise<readonly LatestMeasurement[]>;
   /** Each value, oldest first; undefined where that would take more than so many uplinks. */
@@ -191,6 +197,8 @@ export interface Measurements {
     span: Span,
   ): Promise<readonly MetricsPoint[]>;
   gatewayMetrics(gatewayId: GatewayId, every: "hour" | "day", span: Span): Promise<readonly MetricsPoint[]>;
+  /** How it was then, where that is known, and each change since, oldest first. */
+  gatewayPresence(gatewayId: GatewayId, since: string): Promise<readonly PresenceChange[]>;
   tenantMetrics(tenantId: TenantId, every: "hour" | "day", span: Span): Promise<readonly MetricsPoint[]>;
   /** Inactive: not heard for more than twice the interval that the profile says, at that time. */
   overview(tenantId: TenantId, nowMs: number): Promise<TenantOverview>;

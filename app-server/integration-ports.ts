@@ -192,6 +192,8 @@ export interface IntegrationState {
 /** What waits and what died, for people. */
 export interface DeliveryDesk {
   state(id: IntegrationId): Promise<IntegrationState>;
+  /** Of each of them. */
+  states(ids: readonly IntegrationId[]): Promise<ReadonlyMap<IntegrationId, IntegrationState>>;
   deadLetters(
     id: IntegrationId,
     filter: LetterFilter,

@@ -10,7 +10,7 @@ import { readPem } from "../platform/pem-file.ts";
 import type { Sql } from "../platform/sql.ts";
 import type { StateStore } from "../platform/state/store.ts";
 import { createApi } from "./api/api.ts";
-import { apiDefaults } from "./api/dependencies.ts";
+import { apiDefaults, type ServerFacts } from "./api/dependencies.ts";
 import type { AuditKeys } from "./audit-ports.ts";
 import { createCodecBench } from "./codec/cases.ts";
 import { createCodecSandbox } from "./codec/sandbox.ts";
@@ -24,6 +24,7 @@ import { createEventConsumer } from "./events.ts";
 import { type EventHistory, startEventHistory } from "./history/event-history.ts";
 import { createHistorySettings } from "./history/limits.ts";
 import { createMeasurements } from "./history/measurements.ts";
+import { startPresence } from "./history/presence.ts";
 import { createHistory } from "./history/search.ts";
 import { keptByAll } from "./history-outlet.ts";
 import { identityProviders } from "./identity/providers.ts";
@@ -80,6 +81,8 @@ export interface AppServerOptions {
   readonly metrics: Metrics;
   /** Of the program, for the API's description of itself. */
   readonly version: string;
+  /** What the API says of the process. */
+  readonly server: Omit<ServerFacts, "mqttPort">;
 }
 
 /** The app-server role. */
@@ -147,7 +150,11 @@ async function startParts(
   const keepingTwins = startTwins(config.twin, twinTools, options);
   if (keepingTwins) closers.push(() => keepingTwins.driver.close());
   const history = startHistory(options);
-  if (history) closers.push(() => history.close());
+  if (history) {
+    closers.push(() => history.close());
+    const { measurementDays: days } = config.history;
+    closers.push(startPresence({ sql, control: network, peers: options.peers, days, clock, log }));
+  }
   const keepers = [history?.keeper, keepingTwins?.keeper].filter(keeper => keeper !== undefined);
   const { maxBacklog } = config.history;
   const kept = keepers.length > 0 && {
@@ -189,6 +196,7 @@ async function startParts(
       clock,
       log,
       version: options.version,
+      server: { ...options.server, ...(broker && { mqttPort: broker.port }) },
       requestsPerMinute: config.apiKeys.requestsPerMinute,
     }),
   );

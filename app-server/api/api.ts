@@ -25,6 +25,7 @@ import { frameExplanationRoutes } from "./frame-explanation.ts";
 import { frameHistoryRoutes } from "./frame-history.ts";
 import { frameStreamRoutes } from "./frame-streams.ts";
 import { gatewayAirtimeRoutes } from "./gateway-airtime.ts";
+import { gatewayPresenceRoutes } from "./gateway-presence.ts";
 import { gatewayStateRoutes } from "./gateway-states.ts";
 import { gatewayRoutes } from "./gateways.ts";
 import { historySettingsRoutes } from "./history-settings.ts";
@@ -44,6 +45,7 @@ import { Problem, problemOf } from "./problem.ts";
 import { queueRoutes } from "./queue.ts";
 import { notFound, Refusal, TooManyRequests } from "./refusal.ts";
 import { createRequestCheck } from "./request-limit.ts";
+import { serverRoutes } from "./server.ts";
 import { tenantRoutes } from "./tenants.ts";
 import { usageMetricRoutes } from "./usage-metrics.ts";
 import { memberRoutes, userRoutes } from "./users.ts";
@@ -161,6 +163,7 @@ function addRoutes(scope: FastifyInstance, deps: ApiDependencies): void {
   gatewayRoutes(api, deps);
   gatewayStateRoutes(api, deps);
   gatewayAirtimeRoutes(api, deps);
+  gatewayPresenceRoutes(api, deps);
   integrationRoutes(api, deps);
   integrationDeliveryRoutes(api, deps);
   const streams = createLiveStreams(api, deps);
@@ -176,5 +179,6 @@ function addRoutes(scope: FastifyInstance, deps: ApiDependencies): void {
   measurementRoutes(api, deps);
   usageMetricRoutes(api, deps);
   auditRoutes(api, deps);
+  serverRoutes(api, deps);
   openApiRoutes(scope);
 }

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
 import type { FastifyBaseLogger, FastifyInstance, RawServerDefault } from "fastify";
 import type { Clock } from "../../platform/clock.ts";
+import type { EffectiveSetting } from "../../platform/config/effective.ts";
 import type { FrameStream } from "../../platform/frames/frame-feed.ts";
 import type { Log } from "../../platform/log.ts";
 import type { AuditLog } from "../audit-ports.ts";
@@ -21,9 +22,20 @@ export interface ApiRepositories extends Repositories {
   readonly integrations: Integrations;
 }
 
+/** What the process that serves the API knows of itself. */
+export interface ServerFacts {
+  readonly gatewayUdpPort: number;
+  /** Of the broker inside, where there is one. */
+  readonly mqttPort?: number;
+  readonly roles: readonly string[];
+  readonly startedAtMs: number;
+  readonly settings: readonly EffectiveSetting[];
+}
+
 export interface ApiDependencies {
   /** Of the program, for the OpenAPI document. */
   readonly version: string;
+  readonly server: ServerFacts;
   readonly repositories: ApiRepositories;
   readonly deliveryDesk: DeliveryDesk;
   readonly sinks: SinkTools;

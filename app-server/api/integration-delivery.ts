@@ -1,11 +1,12 @@
 import Type, { type Static } from "typebox";
 import { parseDevEui, parseIntegrationId } from "../../lorawan/ids.ts";
 import type { DeadLetter as DeadLetterRecord, LetterFilter } from "../integration-ports.ts";
-import { inTenant } from "./access.ts";
+import { acrossTenants, inTenant } from "./access.ts";
 import type { Api, ApiDependencies } from "./dependencies.ts";
-import { EventKind, IntegrationParams } from "./integrations.ts";
+import { EventKind, IntegrationListQuery, IntegrationParams, integrationFilter } from "./integrations.ts";
+import { pageRequest } from "./listing.ts";
 import { found } from "./refusal.ts";
-import { Eui64, listOf, NullableTime, pageQuery, strict, Time, Uuid } from "./schemas.ts";
+import { Eui64, listOf, NullableTime, pageOf, pageQuery, strict, Time, Uuid } from "./schemas.ts";
 
 const State = Type.Object({
   mode: Type.String(),
@@ -20,6 +21,14 @@ const State = Type.Object({
     oldestAt: NullableTime,
   }),
   deadLetters: Type.Integer(),
+});
+const NamedState = Type.Object({
+  integrationId: Uuid,
+  tenantId: Uuid,
+  applicationId: Type.Union([Uuid, Type.Null()]),
+  kind: Type.String(),
+  name: Type.String(),
+  ...State.properties,
 });
 const TestResult = Type.Object({
   outcome: Type.Enum(["delivered", "unavailable", "failed", "rejected", "gone"]),
@@ -88,6 +97,26 @@ function stateRoutes(api: Api, { repositories: { integrations }, deliveryDesk, s
         "integration",
       );
       return { mode, ...(await deliveryDesk.state(id)) };
+    },
+  );
+  api.get(
+    "/integrations/states",
+    {
+      config: { access: acrossTenants("read") },
+      schema: {
+        summary: "List whether integrations deliver, and what waits",
+        querystring: IntegrationListQuery,
+        response: { 200: pageOf(NamedState) },
+      },
+    },
+    async request => {
+      const page = await integrations.list(integrationFilter(request, request.query), pageRequest(request.query));
+      const states = await deliveryDesk.states(page.items.map(({ id }) => id));
+      const items = page.items.flatMap(({ id, tenantId, applicationId, kind, name, mode }) => {
+        const state = states.get(id);
+        return state === undefined ? [] : [{ integrationId: id, tenantId, applicationId, kind, name, mode, ...state }];
+      });
+      return { ...page, items };
     },
   );
   api.post(

@@ -1,7 +1,9 @@
+import type { FastifyRequest } from "fastify";
 import Type, { type Static } from "typebox";
 import { parseApplicationId, parseIntegrationId, parseTenantId } from "../../lorawan/ids.ts";
 import {
   eventFormats,
+  type IntegrationListFilter,
   type Integration as IntegrationRecord,
   integrationModes,
   overflowPolicies,
@@ -105,12 +107,22 @@ const IntegrationChange = Type.Partial(
   change,
 );
 export const IntegrationParams = Type.Object({ integrationId: Uuid });
-const ListQuery = Type.Object(
+export const IntegrationListQuery = Type.Object(
   { ...plainListQuery, tenantId: Type.Optional(Uuid), applicationId: Type.Optional(Uuid) },
   strict,
 );
 const Schema = Type.Unsafe<object>({ type: "object", additionalProperties: true });
 const Kind = Type.Object({ kind: Type.String(), title: Type.String(), settings: Schema, secrets: Schema });
+
+/** Which integrations a list has. Throws Refusal. */
+export function integrationFilter(
+  request: FastifyRequest,
+  query: Static<typeof IntegrationListQuery>,
+): IntegrationListFilter {
+  const { applicationId } = query;
+  const filter = listFilter(request, query, { reach: "applications" });
+  return { ...filter, ...(applicationId !== undefined && { applicationId: parseApplicationId(applicationId) }) };
+}
 
 const withoutNulls = (secrets: Secrets): Secrets =>
   Object.fromEntries(Object.entries(secrets).filter(([, value]) => value !== null));
@@ -174,16 +186,13 @@ function recordRoutes(api: Api, deps: ApiDependencies): void {
     "/integrations",
     {
       config: { access: acrossTenants("read") },
-      schema: { summary: "List integrations", querystring: ListQuery, response: { 200: pageOf(Integration) } },
+      schema: {
+        summary: "List integrations",
+        querystring: IntegrationListQuery,
+        response: { 200: pageOf(Integration) },
+      },
     },
-    async request => {
-      const { applicationId } = request.query;
-      const filter = listFilter(request, request.query, { reach: "applications" });
-      return integrations.list(
-        { ...filter, ...(applicationId !== undefined && { applicationId: parseApplicationId(applicationId) }) },
-        pageRequest(request.query),
-      );
-    },
+    async request => integrations.list(integrationFilter(request, request.query), pageRequest(request.query)),
   );
   api.post(
     "/integrations",

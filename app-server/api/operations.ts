@@ -71,6 +71,8 @@ const governance: Readonly<Record<string, Operation>> = {
     example: { tenantId, name: "dashboard", role: "viewer", expiresAt: "2099-12-31T00:00:00Z" },
   },
   "DELETE /api/api-keys/{apiKeyId}": { operationId: "deleteApiKey" },
+  "GET /api/server": { operationId: "getServer" },
+  "GET /api/server/process": { operationId: "getServerProcess" },
   "GET /api/audit-log": { operationId: "listAuditEntries" },
   "GET /api/audit-log/verification": { operationId: "verifyAuditLog" },
 };
@@ -120,6 +122,7 @@ const devices: Readonly<Record<string, Operation>> = {
 
 const integrations: Readonly<Record<string, Operation>> = {
   "GET /api/integrations/kinds": { operationId: "listIntegrationKinds" },
+  "GET /api/integrations/states": { operationId: "listIntegrationStates" },
   "GET /api/integrations": { operationId: "listIntegrations" },
   "POST /api/integrations": {
     operationId: "createIntegration",
@@ -209,6 +212,7 @@ const others: Readonly<Record<string, Operation>> = {
   "PATCH /api/gateways/{gatewayId}": { operationId: "updateGateway", example: { sourceRule: { kind: "pin" } } },
   "DELETE /api/gateways/{gatewayId}": { operationId: "deleteGateway" },
   "GET /api/gateways/states": { operationId: "listGatewayStates" },
+  "GET /api/gateways/{gatewayId}/presence": { operationId: "getGatewayPresence" },
   "GET /api/gateways/{gatewayId}/airtime": { operationId: "getGatewayAirtime" },
   "GET /api/gateways/unknown": { operationId: "listUnknownGateways" },
   "GET /api/gateways/{gatewayId}/status": { operationId: "getGatewayStatus" },

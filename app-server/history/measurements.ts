@@ -3,6 +3,7 @@ import { Compile } from "typebox/compile";
 import type { Sql } from "../../platform/sql.ts";
 import type { MeasurementName, MeasurementPoint, Measurements, MetricsPoint, Span } from "../history-ports.ts";
 import { latestOf, type MeasuredSum, measurementsOf } from "./measured.ts";
+import { presenceSince } from "./presence.ts";
 import { MeasuredColumn, MeasuredSumColumn, TallyColumn } from "./sum-columns.ts";
 
 const LatestRow = Type.Object({ measured: MeasuredColumn });
@@ -82,6 +83,7 @@ export function createMeasurements(sql: Sql): Measurements {
     deviceMetrics: (devEui, tenantId, every, span) =>
       metrics("device_sums", "dev_eui = $1 and tenant_id = $2", [devEui, tenantId], every, span),
     gatewayMetrics: (gatewayId, every, span) => metrics("gateway_sums", "gateway_id = $1", [gatewayId], every, span),
+    gatewayPresence: (gatewayId, since) => presenceSince(sql, gatewayId, since),
     tenantMetrics: (tenantId, every, span) => metrics("tenant_sums", "tenant_id = $1", [tenantId], every, span),
     async overview(tenantId, nowMs) {
       const [row] = await sql.rows(

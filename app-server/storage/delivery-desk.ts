@@ -1,13 +1,15 @@
 import Type, { type Static } from "typebox";
 import { parseApplicationId, parseDevEui } from "../../lorawan/ids.ts";
 import type { Sql } from "../../platform/sql.ts";
-import type { DeadLetter, DeliveryDesk, LetterFilter } from "../integration-ports.ts";
+import type { DeadLetter, DeliveryDesk, IntegrationState, LetterFilter } from "../integration-ports.ts";
 import type { ApplicationEventKind } from "../ports.ts";
 import { carried, queueChannel } from "./delivery-queue.ts";
 import { rfc3339 } from "./statement.ts";
 
 const NullableText = Type.Union([Type.String(), Type.Null()]);
+const integrationId = Type.String();
 const StateRow = Type.Object({
+  integrationId,
   circuit: Type.Unsafe<"closed" | "open">(Type.String()),
   delivered: Type.Integer(),
   dropped: Type.Integer(),
@@ -15,7 +17,12 @@ const StateRow = Type.Object({
   lastErrorAt: NullableText,
   lastError: Type.String(),
 });
-const QueueRow = Type.Object({ messages: Type.Integer(), bytes: Type.Integer(), oldestAt: NullableText });
+const QueueRow = Type.Object({
+  integrationId,
+  messages: Type.Integer(),
+  bytes: Type.Integer(),
+  oldestAt: NullableText,
+});
 const LetterRow = Type.Object({
   id: Type.String(),
   devEui: Type.String(),
@@ -28,6 +35,7 @@ const LetterRow = Type.Object({
   message: Type.String(),
   attempts: Type.Integer(),
 });
+const DeadRow = Type.Object({ integrationId, count: Type.Integer() });
 const Count = Type.Object({ count: Type.Integer() });
 
 const toLetter = (row: Static<typeof LetterRow>): DeadLetter => ({
@@ -48,46 +56,58 @@ function conditionOf(id: string, { ids, devEui, kind, reason }: LetterFilter, va
   ].join(" and ");
 }
 
-const noState: Static<typeof StateRow> = {
-  circuit: "closed",
-  delivered: 0,
-  dropped: 0,
-  lastDeliveredAt: null,
-  lastErrorAt: null,
-  lastError: "",
-};
+const ofOne = <Row extends { readonly integrationId: string }>(rows: readonly Row[], id: string): Row | undefined =>
+  rows.find(row => row.integrationId === id);
+
+/** An integration that nothing was sent for yet has no row of its state, one without a queue none of that. */
+function stateOf(
+  state: Static<typeof StateRow> | undefined,
+  queue: Static<typeof QueueRow> | undefined,
+  deadLetters: number,
+): IntegrationState {
+  const { circuit = "closed", delivered = 0, dropped = 0, lastDeliveredAt = null } = state ?? {};
+  const { lastErrorAt = null, lastError = "" } = state ?? {};
+  const { messages = 0, bytes = 0, oldestAt = null } = queue ?? {};
+  return {
+    circuit,
+    delivered,
+    dropped,
+    lastDeliveredAt,
+    lastError: lastErrorAt === null ? null : { at: lastErrorAt, message: lastError },
+    queue: { messages, bytes, oldestAt },
+    deadLetters,
+  };
+}
 
 export function createDeliveryDesk(sql: Sql): DeliveryDesk {
   const count = async (text: string, values: readonly unknown[]): Promise<number> =>
     (await sql.rows(Count, text, values))[0]?.count ?? 0;
+  const states: DeliveryDesk["states"] = async ids => {
+    const told = await sql.rows(
+      StateRow,
+      `select integration_id as "integrationId", circuit, delivered, dropped, last_error as "lastError",
+           ${rfc3339("last_delivered_at")} as "lastDeliveredAt", ${rfc3339("last_error_at")} as "lastErrorAt"
+         from integration_states where integration_id = any($1::uuid[])`,
+      [ids],
+    );
+    const queues = await sql.rows(
+      QueueRow,
+      `select integration_id as "integrationId", count(*)::integer as messages, sum(size)::bigint as bytes,
+           ${rfc3339("min(enqueued_at)")} as "oldestAt"
+         from integration_queue where integration_id = any($1::uuid[]) group by integration_id`,
+      [ids],
+    );
+    const dead = await sql.rows(
+      DeadRow,
+      `select integration_id as "integrationId", count(*)::integer as count
+         from integration_dead_letters where integration_id = any($1::uuid[]) group by integration_id`,
+      [ids],
+    );
+    return new Map(ids.map(id => [id, stateOf(ofOne(told, id), ofOne(queues, id), ofOne(dead, id)?.count ?? 0)]));
+  };
   return {
-    async state(id) {
-      const [state = noState] = await sql.rows(
-        StateRow,
-        `select circuit, delivered, dropped, last_error as "lastError",
-             ${rfc3339("last_delivered_at")} as "lastDeliveredAt", ${rfc3339("last_error_at")} as "lastErrorAt"
-           from integration_states where integration_id = $1`,
-        [id],
-      );
-      const [queue = { messages: 0, bytes: 0, oldestAt: null }] = await sql.rows(
-        QueueRow,
-        `select count(*)::integer as messages, coalesce(sum(size), 0)::bigint as bytes,
-             ${rfc3339("min(enqueued_at)")} as "oldestAt"
-           from integration_queue where integration_id = $1`,
-        [id],
-      );
-      const letters = "select count(*)::integer as count from integration_dead_letters where integration_id = $1";
-      const { circuit, delivered, dropped, lastDeliveredAt, lastErrorAt, lastError } = state;
-      return {
-        circuit,
-        delivered,
-        dropped,
-        lastDeliveredAt,
-        lastError: lastErrorAt === null ? null : { at: lastErrorAt, message: lastError },
-        queue,
-        deadLetters: await count(letters, [id]),
-      };
-    },
+    states,
+    state: async id => (await states([id])).get(id) ?? stateOf(undefined, undefined, 0),
     async deadLetters(id, filter, { limit, after = "0" }) {
       const values: unknown[] = [];
       const where = conditionOf(id, filter, values);

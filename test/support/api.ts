@@ -275,6 +275,7 @@ export async function startTestApi(
   const sources = { repositories, history: createHistory(sql), control, rootKeys, queue, clock, ...rest };
   const deps = {
     version: "0.0.0",
+    server: { gatewayUdpPort: 1700, roles: ["app-server"], startedAtMs: clock.nowMs(), settings: [] },
     repositories,
     bulk: createBulkCatalog(sql, rootKeys),
     imports: createImports(sql),

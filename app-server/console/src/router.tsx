@@ -2,7 +2,9 @@ import { createRoute, createRouter, lazyRouteComponent } from "@tanstack/react-r
 import { inside, root } from "./inside.tsx";
 import { deviceRoutes } from "./pages/devices/routes.ts";
 import { gatewayRoutes } from "./pages/gateways/routes.ts";
+import { integrationRoutes } from "./pages/integrations/routes.ts";
 import { LoginPage } from "./pages/login.tsx";
+import { fetched, PageFault } from "./parts/page-fault.tsx";
 
 /** A path of the console and nothing else: a login must not end at somebody else's page. */
 const isPath = (next: unknown): next is string => typeof next === "string" && /^\/(?![/\\])/.test(next);
@@ -18,13 +20,20 @@ const login = createRoute({
 const overview = createRoute({
   getParentRoute: () => inside,
   path: "/",
-  component: lazyRouteComponent(() => import("./pages/overview.tsx"), "OverviewPage"),
+  component: lazyRouteComponent(
+    fetched(() => import("./pages/overview/overview.tsx")),
+    "OverviewPage",
+  ),
 });
 
 export const router = createRouter({
-  routeTree: root.addChildren([login, inside.addChildren([overview, ...gatewayRoutes, ...deviceRoutes])]),
+  routeTree: root.addChildren([
+    login,
+    inside.addChildren([overview, ...gatewayRoutes, ...integrationRoutes, ...deviceRoutes]),
+  ]),
   basepath: "/console",
   defaultPreload: "intent",
+  defaultErrorComponent: PageFault,
   scrollRestoration: true,
 });
 

@@ -1,4 +1,4 @@
-import { createTheme, Input, Modal } from "@mantine/core";
+import { createTheme, Input, Modal, Notification } from "@mantine/core";
 
 export const theme = createTheme({
   primaryColor: "cyan",
@@ -15,5 +15,6 @@ export const theme = createTheme({
     InputWrapper: Input.Wrapper.extend({
       defaultProps: { inputWrapperOrder: ["label", "input", "description", "error"] },
     }),
+    Notification: Notification.extend({ defaultProps: { closeButtonProps: { "aria-label": "Close" } } }),
   },
 });

@@ -161,6 +161,12 @@ test("dead letters are listed by page and filter, queued again, and dropped", as
   expect(rest.next).toBeUndefined();
   expect((await api.call("GET", `${path}/dead-letters?reason=mapping`)).json().items).toHaveLength(1);
   expect((await api.call("GET", `${path}/state`)).json()).toMatchObject({ deadLetters: 3, queue: { messages: 0 } });
+  await api.call("POST", "/api/integrations", { ...webhook, name: "idle", tenantId: ours.tenant.id });
+  const { items } = (await api.call("GET", "/api/integrations/states")).json();
+  expect(items.filter(({ name }: { name: string }) => name !== "own" && name !== "all")).toMatchObject([
+    { integrationId: path.split("/").at(-1), name: "dashboard", mode: "active", deadLetters: 3, lastError: null },
+    { name: "idle", applicationId: null, deadLetters: 0, queue: { messages: 0, bytes: 0, oldestAt: null } },
+  ]);
   const replayed = await api.call("POST", `${path}/dead-letters/replay`, { reason: "rejected" });
   expect(replayed.json()).toEqual({ count: 2 });
   expect((await api.call("POST", `${path}/dead-letters/drop`, { ids: ["2", "99"] })).json()).toEqual({ count: 1 });

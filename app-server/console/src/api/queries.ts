@@ -32,6 +32,15 @@ export function faultsOf(error: unknown): Readonly<Record<string, string>> {
   return Object.fromEntries(faults?.reverse() ?? []);
 }
 
+/** The same by the whole path below the body: `{ "settings/url": "must be an address" }`. */
+export function faultPathsOf(error: unknown): Readonly<Record<string, string>> {
+  if (!(error instanceof ApiProblem)) return {};
+  const faults = error.problem.errors?.map(
+    ({ path, message }) => [path.split("/").slice(2).join("/"), message] as const,
+  );
+  return Object.fromEntries(faults?.reverse() ?? []);
+}
+
 export const queryClient: QueryClient = new QueryClient({
   queryCache: new QueryCache({
     // A login that has ended shows at whatever is asked next.

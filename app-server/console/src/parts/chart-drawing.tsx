@@ -7,13 +7,14 @@ import type { ChartLine, ChartProps } from "./chart-shape.ts";
 import { shortNumber } from "./numbers.ts";
 
 const dayS = 86_400;
-const clockTime = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
+const clockTime = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 const date = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
 const moment = new Intl.DateTimeFormat(undefined, {
   day: "numeric",
   month: "short",
   hour: "2-digit",
   minute: "2-digit",
+  hourCycle: "h23",
 });
 
 /** The part of a chart that needs the drawing library; a file of its own, so that it is loaded alone. */
@@ -103,10 +104,15 @@ function optionsOf(lines: readonly ChartLine[], { width, height, fromZero, setIn
     height,
     legend: { show: false },
     cursor: { y: false, drag: { x: false, y: false }, points: { size: 6 } },
-    padding: [8, 12, 0, 0],
+    padding: [8, 16, 0, 0],
     scales: { y: { range: (_plot, low, high) => rangeOf(low, high, fromZero) } },
     axes: [
-      { ...axis, values: (_plot, splits, _axis, _space, step) => splits.map(split => timeText(split, step)) },
+      {
+        ...axis,
+        size: 28,
+        space: 64,
+        values: (_plot, splits, _axis, _space, step) => splits.map(split => timeText(split, step)),
+      },
       { ...axis, size: 52, values: (_plot, splits) => splits.map(split => shortNumber(split)) },
     ],
     series: [{}, ...lines.map(line => seriesOf(line, colour(`${line.color}-6`)))],
@@ -132,9 +138,10 @@ function seriesOf({ label, as = "line", isFaint = false }: ChartLine, stroke: st
 /** With some air above; a scale of one value has a place in it all the same. */
 function rangeOf(low: number | null, high: number | null, fromZero: boolean): [number, number] {
   if (low === null || high === null) return [0, 1];
+  if (fromZero && low >= 0) return [0, Math.max(1, high * 1.08)];
   const bottom = fromZero ? Math.min(0, low) : low;
   const air = (high - bottom || Math.abs(high) || 1) * 0.08;
-  return [fromZero && low >= 0 ? 0 : bottom - air, high + air];
+  return [bottom - air, high + air];
 }
 
 const timeText = (seconds: number, step: number): string => {

@@ -19,7 +19,13 @@ export interface HeatMapProps {
 }
 
 const formats = {
-  hour: new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" }),
+  hour: new Intl.DateTimeFormat(undefined, {
+    day: "numeric",
+    month: "short",
+    hour: "2-digit",
+    minute: "2-digit",
+    hourCycle: "h23",
+  }),
   day: new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" }),
 };
 

@@ -15,7 +15,7 @@ export function Stat({ label, value, children }: StatProps) {
       <Text component="dt" size="xs" c="dimmed">
         {label}
       </Text>
-      <Text component="dd" m={0} fz={22} fw={650} className="numbers" style={{ overflowWrap: "anywhere" }}>
+      <Text component="dd" m={0} fz={19} fw={650} className="numbers" style={{ overflowWrap: "anywhere" }}>
         {value}
       </Text>
       {children !== undefined && (

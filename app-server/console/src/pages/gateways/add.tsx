@@ -4,7 +4,8 @@ import { useDisclosure } from "@mantine/hooks";
 import { IconPlus } from "@tabler/icons-react";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
-import { dataOf } from "../../../../../client/client.ts";
+import { useEffect } from "react";
+import { dataOf, type Schemas } from "../../../../../client/client.ts";
 import { api, faultsOf } from "../../api/queries.ts";
 import { ProblemNote } from "../../parts/problem.tsx";
 
@@ -31,7 +32,16 @@ export function AddGateway({ tenantId = "" }: { readonly tenantId?: string | und
   );
 }
 
-function GatewayFields({ tenantId, onEnd }: { readonly tenantId: string; readonly onEnd: () => void }) {
+export interface GatewayFieldsProps {
+  readonly tenantId: string;
+  /** Of one that was heard already. */
+  readonly gatewayId?: string;
+  readonly location?: Schemas["Gateway"]["location"];
+  readonly onEnd: () => void;
+}
+
+/** The form for a new gateway. */
+export function GatewayFields({ tenantId, gatewayId: heard = "", location = null, onEnd }: GatewayFieldsProps) {
   const queries = useQueryClient();
   const navigate = useNavigate();
   const tenants = useQuery({
@@ -39,15 +49,20 @@ function GatewayFields({ tenantId, onEnd }: { readonly tenantId: string; readonl
     queryFn: async () => dataOf(await api.GET("/api/tenants", { params: { query: { limit: 1000 } } })).items,
   });
   const form = useForm<GatewayForm>({
-    initialValues: { tenantId, gatewayId: "", name: "" },
+    initialValues: { tenantId, gatewayId: heard, name: "" },
     validate: {
       tenantId: value => (value === "" ? "Choose whose gateway it is." : null),
       gatewayId: value => (euiPattern.test(value.trim()) ? null : "16 hexadecimal digits, as on the gateway's label."),
       name: value => (value.trim() === "" ? "Give it a name." : null),
     },
   });
+  const only = tenants.data?.length === 1 ? tenants.data[0]?.id : undefined;
+  const { setFieldValue } = form;
+  useEffect(() => {
+    if (only !== undefined) setFieldValue("tenantId", only);
+  }, [only, setFieldValue]);
   const add = useMutation({
-    mutationFn: async (body: GatewayForm) => dataOf(await api.POST("/api/gateways", { body })),
+    mutationFn: async (body: GatewayForm) => dataOf(await api.POST("/api/gateways", { body: { ...body, location } })),
     onSuccess: async ({ gatewayId }) => {
       await queries.invalidateQueries({ queryKey: ["gateways"] });
       onEnd();
@@ -63,10 +78,17 @@ function GatewayFields({ tenantId, onEnd }: { readonly tenantId: string; readonl
           label="Tenant"
           withAsterisk
           searchable
+          allowDeselect={false}
           data={tenants.data?.map(({ id, name }) => ({ value: id, label: name })) ?? []}
           {...form.getInputProps("tenantId")}
         />
-        <TextInput label="EUI" withAsterisk placeholder="0016c001f1000001" {...form.getInputProps("gatewayId")} />
+        <TextInput
+          label="EUI"
+          withAsterisk
+          placeholder="0016c001f1000001"
+          readOnly={heard !== ""}
+          {...form.getInputProps("gatewayId")}
+        />
         <TextInput label="Name" withAsterisk {...form.getInputProps("name")} />
         <Group justify="flex-end">
           <Button variant="default" onClick={onEnd}>

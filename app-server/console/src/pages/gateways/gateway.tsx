@@ -1,23 +1,113 @@
-import { Skeleton } from "@mantine/core";
+import { Badge, SimpleGrid, Skeleton, Tabs } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
-import { useParams } from "@tanstack/react-router";
-import { dataOf } from "../../../../../client/client.ts";
+import { useNavigate, useParams, useSearch } from "@tanstack/react-router";
+import { dataOf, type Schemas } from "../../../../../client/client.ts";
+import { stateColors, stateNames } from "../../api/gateway-states.ts";
 import { api } from "../../api/queries.ts";
+import { mayWrite, useMe } from "../../api/session.ts";
 import { Copyable } from "../../parts/copyable.tsx";
+import { Frames } from "../../parts/frames.tsx";
+import { fineNumber, shortNumber } from "../../parts/numbers.ts";
 import { PageHeader } from "../../parts/page-header.tsx";
 import { ProblemNote } from "../../parts/problem.tsx";
+import { Stat } from "../../parts/stat.tsx";
+import { TimeAgo } from "../../parts/time-ago.tsx";
+import { AirtimePanel } from "./airtime.tsx";
+import { SetUp } from "./set-up.tsx";
+import { GatewaySettings } from "./settings.tsx";
+import { gatewayTabs, isGatewayTab } from "./tabs.ts";
+import { Traffic } from "./traffic.tsx";
+
+type Status = Schemas["GatewayStatus"];
 
 export function GatewayPage() {
   const { gatewayId } = useParams({ from: "/inside/gateways/$gatewayId" });
+  const { tab = "traffic" } = useSearch({ from: "/inside/gateways/$gatewayId" });
+  const navigate = useNavigate({ from: "/gateways/$gatewayId" });
+  const me = useMe();
+  const path = { gatewayId };
   const gateway = useQuery({
     queryKey: ["gateways", gatewayId],
-    queryFn: async () => dataOf(await api.GET("/api/gateways/{gatewayId}", { params: { path: { gatewayId } } })),
+    queryFn: async () => dataOf(await api.GET("/api/gateways/{gatewayId}", { params: { path } })),
+  });
+  const status = useQuery({
+    queryKey: ["gateways", gatewayId, "status"],
+    queryFn: async () => dataOf(await api.GET("/api/gateways/{gatewayId}/status", { params: { path } })),
+    refetchInterval: 5_000,
   });
   if (gateway.isError) return <ProblemNote error={gateway.error} onRetry={() => void gateway.refetch()} />;
   if (!gateway.data) return <Skeleton h={40} w={300} />;
+  const { name, description, isDisabled } = gateway.data;
+  const isWriter = mayWrite(me, "gateways", gateway.data.tenantId);
   return (
-    <PageHeader title={gateway.data.name} above={[{ label: "Gateways", to: "/gateways" }]}>
-      <Copyable value={gatewayId} label="EUI" />
-    </PageHeader>
+    <>
+      <PageHeader
+        title={name}
+        above={[{ label: "Gateways", to: "/gateways" }]}
+        actions={status.data && <StateSign status={status.data} isDisabled={isDisabled} />}
+      >
+        <Copyable value={gatewayId} label="EUI" /> {description}
+      </PageHeader>
+      {status.isError && <ProblemNote error={status.error} onRetry={() => void status.refetch()} />}
+      {status.data === undefined ? <Skeleton h={72} mb="md" /> : <Figures status={status.data} />}
+      <Tabs
+        value={tab}
+        onChange={chosen => void navigate({ search: { tab: isGatewayTab(chosen) ? chosen : undefined } })}
+        keepMounted={false}
+      >
+        <Tabs.List mb="md">
+          {Object.entries(gatewayTabs).map(([key, label]) => (
+            <Tabs.Tab key={key} value={key}>
+              {label}
+            </Tabs.Tab>
+          ))}
+        </Tabs.List>
+        <Tabs.Panel value="traffic">
+          <Traffic gatewayId={gatewayId} />
+        </Tabs.Panel>
+        <Tabs.Panel value="airtime">
+          <AirtimePanel gatewayId={gatewayId} />
+        </Tabs.Panel>
+        <Tabs.Panel value="frames">
+          <Frames source={{ kind: "gateway", gatewayId }} />
+        </Tabs.Panel>
+        <Tabs.Panel value="set">
+          <SetUp gatewayId={gatewayId} />
+        </Tabs.Panel>
+        <Tabs.Panel value="settings">
+          <GatewaySettings
+            gateway={gateway.data}
+            pinnedAddress={status.data?.pinnedAddress ?? null}
+            isWriter={isWriter}
+          />
+        </Tabs.Panel>
+      </Tabs>
+    </>
+  );
+}
+
+function StateSign({ status: { state }, isDisabled }: { readonly status: Status; readonly isDisabled: boolean }) {
+  return (
+    <Badge size="lg" variant="light" color={isDisabled ? "gray" : stateColors[state]}>
+      {isDisabled ? "disabled" : stateNames[state]}
+    </Badge>
+  );
+}
+
+function Figures({ status }: { readonly status: Status }) {
+  const { counts, lastSeenAt, remoteAddress, roundTripMs, hasGpsTime } = status;
+  return (
+    <SimpleGrid cols={{ base: 2, sm: 3, lg: 6 }} spacing="sm" mb="md">
+      <Stat label="Heard" value={<TimeAgo time={lastSeenAt} />}>
+        <span className="mono">{remoteAddress}</span>
+      </Stat>
+      <Stat label="Uplinks" value={shortNumber(counts.uplinks)} />
+      <Stat label="Downlinks" value={shortNumber(counts.downlinks)}>
+        {counts.downlinkFailures > 0 && `${shortNumber(counts.downlinkFailures)} failed`}
+      </Stat>
+      <Stat label="Refused packets" value={shortNumber(counts.refused)} />
+      <Stat label="Round trip" value={roundTripMs === null ? "–" : `${fineNumber(roundTripMs)} ms`} />
+      <Stat label="GPS time" value={hasGpsTime === null ? "–" : hasGpsTime ? "yes" : "no"} />
+    </SimpleGrid>
   );
 }

@@ -1,71 +1,128 @@
-import { Badge } from "@mantine/core";
-import { IconAntenna } from "@tabler/icons-react";
-import { dataOf, type Schemas } from "../../../../../client/client.ts";
+import { Badge, Group, SegmentedControl, Skeleton } from "@mantine/core";
+import { IconAntenna, IconMap2 } from "@tabler/icons-react";
+import { useQuery } from "@tanstack/react-query";
+import { useNavigate, useSearch } from "@tanstack/react-router";
+import { useMemo } from "react";
+import { dataOf } from "../../../../../client/client.ts";
+import {
+  type GatewayState,
+  gatewayStatesQuery,
+  positionsOf,
+  stateColors,
+  stateNames,
+} from "../../api/gateway-states.ts";
 import { api } from "../../api/queries.ts";
 import { mayWrite, useMe } from "../../api/session.ts";
 import { Empty } from "../../parts/empty.tsx";
 import { type Column, EndlessTable } from "../../parts/endless-table.tsx";
 import { PageLink } from "../../parts/links.tsx";
+import { PositionMap } from "../../parts/map.tsx";
 import { PageHeader } from "../../parts/page-header.tsx";
+import { ProblemNote } from "../../parts/problem.tsx";
 import { TimeAgo } from "../../parts/time-ago.tsx";
 import { useTenantId } from "../../shell/tenant.ts";
 import { AddGateway } from "./add.tsx";
-
-type Gateway = Schemas["Gateway"];
+import { UnknownGateways } from "./unknown.tsx";
 
 const sorts = ["name", "-name", "createdAt", "-createdAt"] as const;
 type Sort = (typeof sorts)[number];
 const isSort = (text: string): text is Sort => sorts.some(sort => sort === text);
 
-const columns: readonly Column<Gateway>[] = [
+const columns: readonly Column<GatewayState>[] = [
   {
     title: "Name",
     sortsBy: "name",
     render: ({ gatewayId, name }) => (
-      <PageLink to="/gateways/$gatewayId" params={{ gatewayId }}>
+      <PageLink to="/gateways/$gatewayId" params={{ gatewayId }} truncate display="block" title={name} maw={360}>
         {name}
       </PageLink>
     ),
   },
   { title: "EUI", width: 180, render: ({ gatewayId }) => <span className="mono">{gatewayId}</span> },
-  {
-    title: "State",
-    width: 110,
-    render: ({ isDisabled }) => (isDisabled ? <Badge color="gray">disabled</Badge> : null),
-  },
-  { title: "Added", width: 160, sortsBy: "createdAt", render: ({ createdAt }) => <TimeAgo time={createdAt} /> },
+  { title: "State", width: 150, render: gateway => <StateBadge gateway={gateway} /> },
+  { title: "Heard", width: 150, render: ({ lastSeenAt }) => <TimeAgo time={lastSeenAt} /> },
+  { title: "Added", width: 150, sortsBy: "createdAt", render: ({ createdAt }) => <TimeAgo time={createdAt} /> },
 ];
+
+function StateBadge({ gateway: { state, isDisabled } }: { readonly gateway: GatewayState }) {
+  return isDisabled ? (
+    <Badge color="gray">disabled</Badge>
+  ) : (
+    <Badge color={stateColors[state]} variant="light">
+      {stateNames[state]}
+    </Badge>
+  );
+}
 
 export function GatewayList() {
   const me = useMe();
   const tenantId = useTenantId();
+  const { view } = useSearch({ from: "/inside/gateways" });
+  const navigate = useNavigate({ from: "/gateways" });
   return (
     <>
       <PageHeader
         title="Gateways"
-        actions={mayWrite(me, "gateways", tenantId) && <AddGateway key={tenantId} tenantId={tenantId} />}
-      />
-      <EndlessTable
-        label="Gateways"
-        queryKey={["gateways", tenantId]}
-        read={async request =>
-          dataOf(
-            await api.GET("/api/gateways", {
-              params: { query: { ...request, ...(tenantId !== undefined && { tenantId }) } },
-            }),
-          )
-        }
-        columns={columns}
-        keyOf={({ gatewayId }) => gatewayId}
-        isSort={isSort}
-        sort="name"
-        searchHint="Name or EUI"
-        empty={
-          <Empty icon={IconAntenna} title="No gateways yet">
-            A gateway hears the devices around it and passes on what they say.
-          </Empty>
+        actions={
+          <Group gap="xs">
+            <SegmentedControl
+              size="sm"
+              aria-label="View"
+              data={[
+                { value: "list", label: "List" },
+                { value: "map", label: "Map" },
+              ]}
+              value={view ?? "list"}
+              onChange={chosen => void navigate({ search: { view: chosen === "map" ? chosen : undefined } })}
+            />
+            {mayWrite(me, "gateways", tenantId) && <AddGateway key={tenantId} tenantId={tenantId} />}
+          </Group>
         }
       />
+      {me.isAdministrator && <UnknownGateways tenantId={tenantId} mayAdopt={!me.isReadOnly} />}
+      {view === "map" ? <GatewayMap tenantId={tenantId} /> : <GatewayTable tenantId={tenantId} />}
     </>
   );
+}
+
+function GatewayTable({ tenantId }: { readonly tenantId: string | undefined }) {
+  return (
+    <EndlessTable
+      label="Gateways"
+      queryKey={["gateways", tenantId]}
+      read={async request =>
+        dataOf(
+          await api.GET("/api/gateways/states", {
+            params: { query: { ...request, ...(tenantId !== undefined && { tenantId }) } },
+          }),
+        )
+      }
+      columns={columns}
+      keyOf={({ gatewayId }) => gatewayId}
+      isSort={isSort}
+      sort="name"
+      searchHint="Name or EUI"
+      refreshMs={30_000}
+      empty={
+        <Empty icon={IconAntenna} title="No gateways yet">
+          A gateway hears the devices around it and passes on what they say.
+        </Empty>
+      }
+    />
+  );
+}
+
+function GatewayMap({ tenantId }: { readonly tenantId: string | undefined }) {
+  const gateways = useQuery(gatewayStatesQuery(tenantId));
+  const positions = useMemo(() => positionsOf(gateways.data ?? []), [gateways.data]);
+  if (gateways.isError) return <ProblemNote error={gateways.error} onRetry={() => void gateways.refetch()} />;
+  if (gateways.isPending) return <Skeleton h={480} />;
+  if (positions.length === 0) {
+    return (
+      <Empty icon={IconMap2} title="No gateway has a place">
+        Give your gateways their locations to see them here.
+      </Empty>
+    );
+  }
+  return <PositionMap label="Map of gateways" positions={positions} height={520} />;
 }

@@ -1,0 +1,74 @@
+import type { Schemas } from "../../../../client/client.ts";
+
+/** What happened in one hour or day: of a tenant, gateway or device alike. */
+export type Point = Schemas["TenantMetrics"]["items"][number];
+
+const byTime = (points: readonly Point[]): ReadonlyMap<number, Point> =>
+  new Map(points.map(point => [Date.parse(point.time), point]));
+
+/** How often something happened in each step; 0 where there is nothing of that time. */
+export function countsOver(points: readonly Point[], steps: readonly number[], ...names: readonly string[]) {
+  const found = byTime(points);
+  return steps.map(step => names.reduce((sum, name) => sum + (found.get(step)?.counts[name] ?? 0), 0));
+}
+
+/** How often each sort of something happened in each step, by its name. */
+export function sortsOver(points: readonly Point[], steps: readonly number[], group: string) {
+  const found = byTime(points);
+  return [...totalsBy(points, group).keys()].map(sort => ({
+    sort,
+    values: steps.map(step => found.get(step)?.by[group]?.[sort] ?? 0),
+  }));
+}
+
+/** A figure in each step; null where none was measured. */
+export function figuresOver(
+  points: readonly Point[],
+  steps: readonly number[],
+  name: string,
+  part: "average" | "min" | "max",
+): readonly (number | null)[] {
+  const found = byTime(points);
+  return steps.map(step => found.get(step)?.figures[name]?.[part] ?? null);
+}
+
+export const totalOf = (points: readonly Point[], ...names: readonly string[]): number =>
+  points.reduce((sum, { counts }) => sum + names.reduce((so, name) => so + (counts[name] ?? 0), 0), 0);
+
+/** Over the whole time, in the order of names read as numbers where they are some. */
+export function totalsBy(points: readonly Point[], group: string): ReadonlyMap<string, number> {
+  const totals = new Map<string, number>();
+  for (const { by } of points) {
+    for (const [sort, count] of Object.entries(by[group] ?? {})) totals.set(sort, (totals.get(sort) ?? 0) + count);
+  }
+  return new Map([...totals].sort(([one], [other]) => one.localeCompare(other, undefined, { numeric: true })));
+}
+
+/** Of several tenants what happened to all of them; figures are left out, since nobody asks for them together. */
+export function addedUp(lists: readonly (readonly Point[])[]): readonly Point[] {
+  const times = new Map<string, Point>();
+  for (const point of lists.flat()) {
+    const known = times.get(point.time);
+    times.set(point.time, known === undefined ? point : { ...known, ...sumOf(known, point) });
+  }
+  return [...times.values()].sort((one, other) => (one.time < other.time ? -1 : 1));
+}
+
+const sumOf = (one: Point, other: Point) => ({
+  counts: sumOfCounts(one.counts, other.counts),
+  by: Object.fromEntries(
+    [...new Set([...Object.keys(one.by), ...Object.keys(other.by)])].map(group => [
+      group,
+      sumOfCounts(one.by[group] ?? {}, other.by[group] ?? {}),
+    ]),
+  ),
+  figures: {},
+});
+
+type Counts = Readonly<Record<string, number>>;
+
+function sumOfCounts(one: Counts, other: Counts): Record<string, number> {
+  const sum = { ...one };
+  for (const [name, count] of Object.entries(other)) sum[name] = (sum[name] ?? 0) + count;
+  return sum;
+}

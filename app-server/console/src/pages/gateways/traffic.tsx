@@ -1,0 +1,159 @@
+import { Group, Progress, SimpleGrid, Skeleton, Stack, Text } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
+import { useMemo } from "react";
+import { dataOf } from "../../../../../client/client.ts";
+import { countsOver, figuresOver, type Point, sortsOver, totalsBy } from "../../api/metrics.ts";
+import { api } from "../../api/queries.ts";
+import { frequencyText } from "../../api/radio.ts";
+import { Chart } from "../../parts/chart.tsx";
+import { HeatMap } from "../../parts/heat-map.tsx";
+import { shortNumber } from "../../parts/numbers.ts";
+import { Panel } from "../../parts/panel.tsx";
+import { ProblemNote } from "../../parts/problem.tsx";
+import { periodOf, stepsOf, type TimeRange, TimeRangeChoice, useTimeRange } from "../../parts/time-range.tsx";
+import { OnlineHistory } from "./online.tsx";
+
+/** What a gateway heard and sent, and how well. */
+export function Traffic({ gatewayId }: { readonly gatewayId: string }) {
+  const [range, setRange] = useTimeRange();
+  const metrics = useQuery({
+    queryKey: ["metrics", "gateways", gatewayId, range],
+    queryFn: async () =>
+      dataOf(
+        await api.GET("/api/gateways/{gatewayId}/metrics", {
+          params: { path: { gatewayId }, query: periodOf(range) },
+        }),
+      ).items,
+    refetchInterval: 30_000,
+    placeholderData: previous => previous,
+  });
+  return (
+    <Stack>
+      <Group justify="flex-end">
+        <TimeRangeChoice value={range} onChange={setRange} />
+      </Group>
+      <OnlineHistory gatewayId={gatewayId} range={range} />
+      {metrics.isError && <ProblemNote error={metrics.error} onRetry={() => void metrics.refetch()} />}
+      {metrics.isPending && <Skeleton h={300} />}
+      {metrics.data !== undefined && <TrafficCharts points={metrics.data} range={range} />}
+    </Stack>
+  );
+}
+
+function TrafficCharts({ points, range }: { readonly points: readonly Point[]; readonly range: TimeRange }) {
+  // biome-ignore lint/correctness/useExhaustiveDependencies: time goes on with what is read.
+  const steps = useMemo(() => stepsOf(range), [range, points]);
+  const bounds = (figure: string) => [
+    { label: "average", color: "cyan", values: figuresOver(points, steps, figure, "average") },
+    { label: "least", color: "gray", values: figuresOver(points, steps, figure, "min"), isFaint: true },
+    { label: "most", color: "gray", values: figuresOver(points, steps, figure, "max"), isFaint: true },
+  ];
+  return (
+    <>
+      <SimpleGrid cols={{ base: 1, md: 2 }}>
+        <Panel title="Frames heard">
+          <Chart
+            label="Frames heard over time"
+            times={steps}
+            lines={[{ label: "heard", color: "cyan", as: "bars", values: countsOver(points, steps, "received") }]}
+          />
+        </Panel>
+        <Panel title="Downlinks">
+          <Chart
+            label="Downlinks over time"
+            times={steps}
+            lines={[
+              { label: "sent", color: "teal", values: countsOver(points, steps, "sent") },
+              { label: "refused", color: "red", values: countsOver(points, steps, "refused") },
+            ]}
+          />
+        </Panel>
+        <Panel title="RSSI">
+          <Chart label="RSSI over time" unit="dBm" times={steps} lines={bounds("rssi")} fromZero={false} />
+        </Panel>
+        <Panel title="SNR">
+          <Chart label="SNR over time" unit="dB" times={steps} lines={bounds("snr")} fromZero={false} />
+        </Panel>
+      </SimpleGrid>
+      <Sorts
+        title="Frames by frequency"
+        group="frequency"
+        points={points}
+        range={range}
+        nameOf={sort => frequencyText(Number(sort))}
+      />
+      <Sorts title="Frames by data rate" group="dataRate" points={points} range={range} nameOf={sort => sort} />
+      <SimpleGrid cols={{ base: 1, md: 2 }}>
+        <Panel title="What became of frames">
+          <Shares totals={totalsBy(points, "verdict")} good="accepted" />
+        </Panel>
+        <Panel title="What became of downlinks">
+          <Shares totals={totalsBy(points, "status")} good="OK" />
+        </Panel>
+      </SimpleGrid>
+    </>
+  );
+}
+
+interface SortsProps {
+  readonly title: string;
+  readonly group: string;
+  readonly points: readonly Point[];
+  readonly range: TimeRange;
+  readonly nameOf: (sort: string) => string;
+}
+
+function Sorts({ title, group, points, range, nameOf }: SortsProps) {
+  const steps = stepsOf(range);
+  const rows = sortsOver(points, steps, group).map(({ sort, values }) => ({ label: nameOf(sort), values }));
+  return (
+    <Panel title={title}>
+      {rows.length === 0 ? (
+        <Nothing />
+      ) : (
+        <HeatMap label={title} times={steps} every={periodOf(range).every} rows={rows} />
+      )}
+    </Panel>
+  );
+}
+
+const Nothing = () => (
+  <Text c="dimmed" size="sm">
+    Nothing in this time.
+  </Text>
+);
+
+interface SharesProps {
+  readonly totals: ReadonlyMap<string, number>;
+  /** The one that is as it should be. */
+  readonly good: string;
+}
+
+/** How much of the whole each is, the most first. */
+function Shares({ totals, good }: SharesProps) {
+  const all = [...totals.values()].reduce((sum, count) => sum + count, 0);
+  if (all === 0) return <Nothing />;
+  return (
+    <Stack gap={8}>
+      {[...totals]
+        .sort(([, one], [, other]) => other - one)
+        .map(([name, count]) => (
+          <Group key={name} gap="sm" wrap="nowrap">
+            <Text size="sm" w={150} truncate title={name}>
+              {name.replaceAll("-", " ")}
+            </Text>
+            <Progress
+              value={(100 * count) / all}
+              color={name === good ? "teal" : "orange"}
+              flex={1}
+              size="lg"
+              aria-label={name}
+            />
+            <Text size="sm" w={64} ta="right" className="numbers">
+              {shortNumber(count)}
+            </Text>
+          </Group>
+        ))}
+    </Stack>
+  );
+}

@@ -1,0 +1,90 @@
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { createClient, dataOf } from "../../client/client.ts";
+import { describeInBrowser, seriousFaults } from "../support/browser.ts";
+import { consoleUnderTest } from "../support/console.ts";
+import { type ConsoleFleet, startFleet } from "../support/console-fleet.ts";
+
+describeInBrowser("the console's integrations", () => {
+  const console = consoleUnderTest(["--set", 'appServer.integrations.allowedNetworks=["127.0.0.0/8"]']);
+  let answer = 400;
+  const receiver = createServer((request, response) => {
+    request.resume();
+    response.writeHead(answer).end();
+  });
+  let radio: ConsoleFleet;
+  beforeAll(async () => {
+    await new Promise<void>(resolve => receiver.listen(0, "127.0.0.1", resolve));
+    radio = startFleet(console.server(), { devices: 2, gateways: 1, intervalSeconds: 1 });
+  });
+  afterAll(async () => {
+    await radio.end();
+    receiver.close();
+  });
+  const url = (): string => `http://127.0.0.1:${(receiver.address() as AddressInfo).port}/`;
+
+  test("are set up by the fields of their kind, tested, and what died is sent again", async () => {
+    const { page, complaints } = await console.openLoggedIn();
+    await page.goto("/console/integrations");
+    await page.getByText("No integrations yet").waitFor();
+    await page.getByRole("link", { name: "Add integration" }).click();
+    for (const { title } of await kinds()) await page.getByRole("button", { name: title, exact: true }).waitFor();
+    await page.getByRole("button", { name: "HTTP webhook" }).click();
+    await page.getByRole("textbox", { name: "Name", exact: true }).fill("Dashboard");
+    await page.getByRole("textbox", { name: "URL", exact: true }).fill("ftp://example.com");
+    await page.getByRole("combobox", { name: "Sends events of" }).click();
+    await page.getByRole("option", { name: "every application of Default" }).click();
+    await page.getByRole("textbox", { name: "Signing key" }).fill("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
+    expect(await seriousFaults(page)).toEqual([]);
+    await page.getByRole("button", { name: "Add", exact: true }).click();
+    await page.getByText("That was not saved").waitFor();
+    expect(await page.getByRole("textbox", { name: "URL", exact: true }).getAttribute("aria-invalid")).toBe("true");
+    await page.getByRole("textbox", { name: "URL", exact: true }).fill(url());
+    await page.getByRole("button", { name: "Add", exact: true }).click();
+    await page.getByRole("heading", { name: "Dashboard" }).waitFor();
+
+    await page.getByRole("button", { name: "Send a test" }).click();
+    await page.getByText(/The receiver did not take it: the receiver answered 400/).waitFor();
+    const letters = page.getByRole("table", { name: "Dead letters" });
+    await letters.getByText("rejected by the receiver").first().waitFor();
+    await page.getByText("dead letters", { exact: true }).first().waitFor();
+    expect(await seriousFaults(page)).toEqual([]);
+    await page
+      .getByRole("button", { name: /^Show letter/ })
+      .first()
+      .click();
+    await page.getByRole("dialog").getByText("deduplicationId").waitFor();
+    await page.keyboard.press("Escape");
+
+    answer = 200;
+    await page.getByRole("button", { name: "Send all again" }).click();
+    await page.getByText(/queued again/).waitFor();
+    await page.getByText("No dead letters").waitFor();
+    await page.getByText("delivering", { exact: true }).waitFor();
+
+    await page.getByRole("tab", { name: "Settings" }).click();
+    // What went in does not come out.
+    expect(await page.getByRole("textbox", { name: "Signing key" }).inputValue()).toBe("");
+    await page
+      .getByText(/It is set; typed anew it is replaced/)
+      .first()
+      .waitFor();
+    await page.getByRole("combobox", { name: "Mode" }).click();
+    await page.getByRole("option", { name: "off" }).click();
+    await page.getByRole("button", { name: "Save" }).click();
+    await page.getByText("Saved").waitFor();
+    await page.getByText("off", { exact: true }).first().waitFor();
+    expect(await seriousFaults(page)).toEqual([]);
+
+    await page.getByRole("button", { name: "Delete integration" }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
+    await page.getByText("No integrations yet").waitFor();
+    expect(complaints).toEqual([]);
+  });
+
+  const kinds = async (): Promise<readonly { readonly title: string }[]> => {
+    const client = createClient({ url: console.server().apiUrl, token: console.server().token() });
+    return dataOf(await client.GET("/api/integrations/kinds")).items;
+  };
+});
