@@ -5,6 +5,7 @@ import { createProgram } from "./cli/program.ts";
 import { withOfflineCodecs } from "./compose/codec-bench.ts";
 import { type Config, configSchema } from "./compose/config.ts";
 import { connectDatabase, localTokenFile, migrationsFolder, reencryptRootKeys } from "./compose/database.ts";
+import { examinationOfFaults, examine } from "./compose/doctor/doctor.ts";
 import { masterKeyFile } from "./compose/keys.ts";
 import { migrateFromOther } from "./compose/migrate-from.ts";
 import { migrateToRedis } from "./compose/migrate-state.ts";
@@ -13,6 +14,7 @@ import { type Installation, startInstallation } from "./compose.ts";
 import { systemClock } from "./platform/clock.ts";
 import { exampleConfig, printConfig } from "./platform/config/print.ts";
 import { loadConfig } from "./platform/config.ts";
+import { ConfigError } from "./platform/errors.ts";
 import { addMasterKey, KeyFileError } from "./platform/key-file.ts";
 import { endAtOnce, stopOnSignals } from "./platform/lifecycle.ts";
 import { createLog, type Log } from "./platform/log.ts";
@@ -95,6 +97,15 @@ const actions: ProgramActions = {
       process.stdout.write(`Done: the root keys of ${done} devices are under the new key. Back up the key file.\n`);
     } finally {
       await close();
+    }
+  },
+  async doctor(options, ntp) {
+    const roles = rolesNamed(options.roles);
+    try {
+      return await examine(configOf(options), { roles, ...(ntp !== undefined && { ntp }) });
+    } catch (error) {
+      if (error instanceof ConfigError) return examinationOfFaults(error.message);
+      throw error;
     }
   },
   printConfig: options => printConfig(configSchema, configOf(options)),

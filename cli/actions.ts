@@ -20,6 +20,19 @@ export interface ScriptCodec {
   readonly script: string;
 }
 
+/** What `doctor` found; of the shape of a device's diagnosis. */
+export interface Examination {
+  readonly isWell: boolean;
+  readonly findings: readonly {
+    readonly code: string;
+    readonly severity: string;
+    readonly summary: string;
+    readonly evidence: readonly { readonly what: string; readonly value: string }[];
+    readonly whatToDo: readonly string[];
+  }[];
+  readonly checked: readonly { readonly check: string; readonly found: string }[];
+}
+
 /** What the composition root does for commands that need the servers. Errors are shown, and exit with 1. */
 export interface ProgramActions {
   readonly version: string;
@@ -31,6 +44,8 @@ export interface ProgramActions {
   /** True if nothing was faulty. */
   migrateFrom(options: StartOptions, request: MigrationRequest): Promise<boolean>;
   rotateKeys(options: StartOptions): Promise<void>;
+  /** @param ntp a time server to compare the clock with. */
+  doctor(options: StartOptions, ntp?: string): Promise<Examination>;
   /** The effective configuration, without secrets. */
   printConfig(options: StartOptions): string | Promise<string>;
   /** Errors of `work` and MalformedValue for what does not fit. */

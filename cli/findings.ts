@@ -12,13 +12,21 @@ export const Finding = Type.Object({
 });
 export const Checked = Type.Object({ check: Type.String(), found: Type.String() });
 
+interface Told {
+  readonly code: string;
+  readonly severity: string;
+  readonly summary: string;
+  readonly evidence: readonly { readonly what: string; readonly value: string; readonly at?: string }[];
+  readonly whatToDo: readonly string[];
+}
+
 const indent = "   ";
 const indented = (text: string): string => text.replace(/^(?=.)/gm, indent);
 
 /** For people: what was found, with what shows it and what to do about it, then what was looked at. */
 export function renderFindings(
   terminal: Terminal,
-  findings: readonly Static<typeof Finding>[],
+  findings: readonly Told[],
   checked: readonly Static<typeof Checked>[],
 ): string {
   const parts = findings.map(({ code, severity, summary, evidence, whatToDo }, index) => {

