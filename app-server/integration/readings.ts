@@ -49,3 +49,33 @@ export function readingsOf(message: SinkMessage): readonly Reading[] {
   const event = eventIn(message);
   return readingsIn(event === undefined ? JSON.parse(message.body) : objectAt(event, "object"));
 }
+
+/** What series are kept of, beside the decoded payload: of what type, since a series can have but one. */
+const told = {
+  number: ["fCnt", "dr", "margin", "batteryLevel", "fCntDown"],
+  boolean: ["confirmed", "externalPowerSource", "batteryLevelUnavailable", "acknowledged"],
+  string: ["devAddr", "level", "code", "description"],
+};
+
+function ownReadings(event: JsonObject): readonly Reading[] {
+  const { rssi, snr } = bestReception(event);
+  const gateways = listAt(event, "rxInfo").length;
+  const location = objectAt(event, "location");
+  const found: readonly (readonly [string, unknown, string])[] = [
+    ...Object.entries(told).flatMap(([type, names]) => names.map(name => [name, event[name], type] as const)),
+    ...["latitude", "longitude", "altitude"].map(name => [name, location[name], "number"] as const),
+    ["rssi", rssi, "number"],
+    ["snr", snr, "number"],
+    ["gateways", gateways > 0 ? gateways : undefined, "number"],
+  ];
+  return found.flatMap(([name, value, type]) => (typeof value === type ? readingsIn(value, name) : []));
+}
+
+/**
+ * All of an event that makes a time series: readings of the decoded payload, and what the network knows. Each name once; the
+ * codec's come first.
+ */
+export function telemetryOf(message: SinkMessage): ReadonlyMap<string, Reading[1]> {
+  const event = eventIn(message);
+  return new Map([...(event === undefined ? [] : ownReadings(event)), ...readingsOf(message)]);
+}

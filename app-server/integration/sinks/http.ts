@@ -1,13 +1,11 @@
 import { createHmac } from "node:crypto";
-import { Agent as HttpAgent, type IncomingMessage, type RequestOptions, request as requestHttp } from "node:http";
-import { Agent as HttpsAgent, request as requestHttps } from "node:https";
-import { isIP } from "node:net";
 import Type, { type Static } from "typebox";
 import type { SettingFault, Sink, SinkMessage, SinkOutcome } from "../../integration-ports.ts";
 import { filled, unknownPlaceholders } from "../placeholders.ts";
+import { strict } from "./fields.ts";
+import { HttpClient, retryAfterMs } from "./http-client.ts";
 import { defineSink, type SinkContext } from "./kind.ts";
 
-const strict = { additionalProperties: false } as const;
 const Url = Type.String({ pattern: "^https?://[^/{}@\\s]+(/\\S*)?$", maxLength: 2000 });
 const Headers = Type.Record(
   Type.String({ pattern: "^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}$" }),
@@ -60,8 +58,6 @@ type HttpSecrets = Static<typeof secretsSchema>;
 const ownHeaders =
   /^(host|content-length|content-type|transfer-encoding|connection|upgrade|te|trailer|expect|keep-alive|proxy-.*|webhook-.*)$/i;
 
-const maxAnswerBytes = 64 * 1024;
-
 function faults(settings: Settings, secrets: HttpSecrets): readonly SettingFault[] {
   const urls: readonly (readonly [path: string, url: string])[] = [
     ["/settings/url", settings.url],
@@ -89,73 +85,28 @@ class HttpSink implements Sink {
   readonly #settings: Settings;
   readonly #secrets: HttpSecrets;
   readonly #context: SinkContext;
-  readonly #agents: { readonly http: HttpAgent; readonly https: HttpsAgent };
+  readonly #client: HttpClient;
 
   constructor(settings: Settings, secrets: HttpSecrets, context: SinkContext) {
     this.#settings = settings;
     this.#secrets = secrets;
     this.#context = context;
-    const { lookup } = context.outbound;
-    const { caCertificate: ca } = settings;
-    const { clientCertificate: cert, clientKey: key } = secrets;
-    const pooled = { keepAlive: true, keepAliveMsecs: 30_000, lookup };
-    this.#agents = {
-      http: new HttpAgent(pooled),
-      https: new HttpsAgent({ ...pooled, ...(ca && { ca }), ...(cert && key && { cert, key }) }),
-    };
+    this.#client = new HttpClient(context.outbound, { ...settings, ...secrets });
   }
 
   async deliver([message]: readonly SinkMessage[], signal: AbortSignal): Promise<SinkOutcome> {
     if (message === undefined) return { kind: "delivered" };
     const { urls, url: common } = this.#settings;
     const url = new URL(filled(urls?.[message.kind] ?? common, message, encodeURIComponent));
-    // Nobody looks up what is an address already.
-    const host = url.hostname.replace(/^\[(.*)\]$/, "$1");
-    if (isIP(host) !== 0) await this.#context.outbound.resolve(host);
-    const { status, retryAfter } = await this.#send(url, message, signal);
+    const { method = "POST", timeoutSeconds = 10 } = this.#settings;
+    const body = Buffer.from(message.body);
+    const headers = this.#headers(message, body.length);
+    const { status, retryAfter } = await this.#client.send({ url, method, headers, body, timeoutSeconds, signal });
     return outcomeOf(status, retryAfter, this.#context.clock.nowMs());
   }
 
   async close(): Promise<void> {
-    this.#agents.http.destroy();
-    this.#agents.https.destroy();
-  }
-
-  #send(
-    url: URL,
-    message: SinkMessage,
-    signal: AbortSignal,
-  ): Promise<{ readonly status: number; readonly retryAfter: string | undefined }> {
-    const { method = "POST", timeoutSeconds = 10 } = this.#settings;
-    const body = Buffer.from(message.body);
-    const options: RequestOptions = {
-      method,
-      headers: this.#headers(message, body.length),
-      signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutSeconds * 1000)]),
-    };
-    return new Promise((resolve, reject) => {
-      const answered = (response: IncomingMessage): void => {
-        const answer = { status: response.statusCode ?? 0, retryAfter: response.headers["retry-after"] };
-        let bytes = 0;
-        response.on("data", (chunk: Buffer) => {
-          bytes += chunk.length;
-          // What it says does not matter; a connection that says so much is not used again.
-          if (bytes <= maxAnswerBytes) return;
-          resolve(answer);
-          response.destroy();
-        });
-        response.on("end", () => resolve(answer));
-        response.on("error", reject);
-      };
-      const call =
-        url.protocol === "https:"
-          ? requestHttps(url, { ...options, agent: this.#agents.https }, answered)
-          : requestHttp(url, { ...options, agent: this.#agents.http }, answered);
-      call.on("error", error =>
-        reject(error.name === "AbortError" ? new Error(`no answer within ${timeoutSeconds} s`) : error),
-      );
-      call.end(body);
-    });
+    this.#client.close();
   }
 
   #headers(message: SinkMessage, length: number): Record<string, string | number> {
@@ -174,13 +125,6 @@ class HttpSink implements Sink {
       ...(signingKey && { "webhook-signature": signatureOf(signingKey, id, timestamp, body) }),
     };
   }
-}
-
-/** RFC 9110 10.2.3: seconds, or a date. */
-function retryAfterMs(text: string | undefined, nowMs: number): number | undefined {
-  if (text === undefined) return undefined;
-  const ms = /^\d{1,9}$/.test(text) ? Number(text) * 1000 : Date.parse(text) - nowMs;
-  return Number.isFinite(ms) && ms > 0 ? ms : undefined;
 }
 
 function outcomeOf(status: number, retryAfter: string | undefined, nowMs: number): SinkOutcome {

@@ -1,6 +1,7 @@
 import { amqpSink } from "./amqp.ts";
 import { amqp1Sink } from "./amqp1.ts";
 import { httpSink } from "./http.ts";
+import { influxdbSink } from "./influxdb.ts";
 import { kafkaSink } from "./kafka.ts";
 import type { SinkKind } from "./kind.ts";
 import { mongodbSink } from "./mongodb.ts";
@@ -21,5 +22,6 @@ export const sinkKinds: readonly SinkKind[] = [
   redisStreamsSink,
   postgresSink,
   mysqlSink,
+  influxdbSink,
   mongodbSink,
 ];
