@@ -7,6 +7,9 @@ export default defineConfig({
     testTimeout: 30_000,
     hookTimeout: 60_000,
     pool: "forks",
+    // Files of one worker share its modules: loading them anew for each file took two thirds of its time. A test leaves nothing
+    // behind in a module or in the process.
+    isolate: false,
     passWithNoTests: false,
   },
 });
