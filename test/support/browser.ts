@@ -50,10 +50,19 @@ export async function visit(
 
 /** What axe finds that would keep somebody from using the page; the rule's name with the element. */
 export async function seriousFaults(page: Page): Promise<readonly string[]> {
+  // What is still coming into sight has not its own colours yet.
+  await page.evaluate(settle);
   // Evaluated by the debugger, since the page's own policy lets nobody add a script.
   await page.evaluate(axe.source);
   const { violations } = await page.evaluate<axe.AxeResults>("axe.run()");
   return violations
     .filter(({ impact }) => impact === "serious" || impact === "critical")
-    .flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html}`));
+    .flatMap(({ id, nodes }) => nodes.map(({ html, failureSummary = "" }) => `${id}: ${html} ${failureSummary}`));
 }
+
+/** Waits for what moves once. */
+const settle = `Promise.allSettled(
+  document.getAnimations()
+    .filter(({ effect }) => effect?.getComputedTiming().iterations !== Infinity)
+    .map(({ finished }) => finished),
+).then(() => undefined)`;

@@ -2,8 +2,11 @@ import { createTheme, Input, Modal, Notification } from "@mantine/core";
 
 export const theme = createTheme({
   primaryColor: "cyan",
-  primaryShade: { light: 9, dark: 7 },
+  // White can be read on it, light and dark.
+  primaryShade: 9,
   autoContrast: true,
+  // Where black and white can be read equally well (WCAG 2.2, 1.4.3).
+  luminanceThreshold: 0.179,
   defaultRadius: "md",
   fontFamily: "system-ui, -apple-system, Segoe UI, Roboto, sans-serif",
   fontFamilyMonospace: "ui-monospace, SFMono-Regular, Menlo, Consolas, monospace",

@@ -1,8 +1,8 @@
 import { javascript } from "@codemirror/lang-javascript";
-import { defaultHighlightStyle, syntaxHighlighting } from "@codemirror/language";
-import { Compartment, EditorState } from "@codemirror/state";
-import { oneDarkHighlightStyle } from "@codemirror/theme-one-dark";
-import { Box, useComputedColorScheme } from "@mantine/core";
+import { HighlightStyle, syntaxHighlighting } from "@codemirror/language";
+import { EditorState } from "@codemirror/state";
+import { tags } from "@lezer/highlight";
+import { Box } from "@mantine/core";
 import { basicSetup, EditorView } from "codemirror";
 import { useEffect, useRef } from "react";
 
@@ -31,8 +31,19 @@ const look = EditorView.theme({
   ".cm-cursor": { borderLeftColor: "var(--mantine-color-text)" },
 });
 
-const colors = (scheme: "light" | "dark") =>
-  syntaxHighlighting(scheme === "dark" ? oneDarkHighlightStyle : defaultHighlightStyle);
+const shade = (light: string, dark: string): string =>
+  `light-dark(color-mix(in srgb, var(--mantine-color-${light}), black 25%), var(--mantine-color-${dark}))`;
+
+/** Colours that can be read on the line that is edited too, light and dark. */
+const colors = HighlightStyle.define([
+  { tag: [tags.keyword, tags.modifier], color: shade("grape-9", "grape-3") },
+  { tag: [tags.string, tags.special(tags.string), tags.regexp], color: shade("green-9", "green-3") },
+  { tag: [tags.number, tags.bool, tags.null], color: shade("orange-9", "orange-3") },
+  { tag: [tags.comment], color: "var(--mantine-color-dimmed)", fontStyle: "italic" },
+  { tag: [tags.function(tags.variableName), tags.definition(tags.variableName)], color: shade("blue-9", "blue-3") },
+  { tag: [tags.propertyName, tags.typeName], color: shade("cyan-9", "cyan-3") },
+  { tag: tags.invalid, color: shade("red-9", "red-4") },
+]);
 
 /** The part that needs the editor's library; a file of its own, so that it is loaded alone. */
 export default function CodeArea({
@@ -45,14 +56,12 @@ export default function CodeArea({
 }: CodeEditorProps) {
   const place = useRef<HTMLDivElement>(null);
   const view = useRef<EditorView>(undefined);
-  const scheme = useComputedColorScheme();
-  const coloring = useRef(new Compartment());
-  const latest = useRef({ value, onChange, scheme });
-  latest.current = { value, onChange, scheme };
+  const latest = useRef({ value, onChange });
+  latest.current = { value, onChange };
 
   useEffect(() => {
     if (place.current === null) return;
-    const { value: doc, scheme: first } = latest.current;
+    const { value: doc } = latest.current;
     const editor = new EditorView({
       parent: place.current,
       state: EditorState.create({
@@ -61,7 +70,7 @@ export default function CodeArea({
           basicSetup,
           javascript({ typescript: language === "typescript" }),
           look,
-          coloring.current.of(colors(first)),
+          syntaxHighlighting(colors),
           EditorView.cspNonce.of(nonce),
           EditorView.contentAttributes.of({ "aria-label": label }),
           EditorState.readOnly.of(isReadOnly),
@@ -78,7 +87,6 @@ export default function CodeArea({
       editor.destroy();
     };
   }, [label, language, isReadOnly]);
-  useEffect(() => view.current?.dispatch({ effects: coloring.current.reconfigure(colors(scheme)) }), [scheme]);
   useEffect(() => {
     // Set from outside, and not by what was just typed.
     const editor = view.current;

@@ -45,7 +45,7 @@ export function ConfirmDialog(props: ConfirmDialogProps) {
           <Button variant="default" onClick={close} data-autofocus>
             Cancel
           </Button>
-          <Button {...(!isHarmless && { color: "red.8" })} loading={doing.isPending} onClick={() => doing.mutate()}>
+          <Button {...(!isHarmless && { color: "red.9" })} loading={doing.isPending} onClick={() => doing.mutate()}>
             {yes}
           </Button>
         </Group>

@@ -213,7 +213,7 @@ function TaskDialog({ devices, task, onClose, onDone }: DialogProps & { readonly
           </Button>
           {!running.isSuccess && (
             <Button
-              {...(task.isDanger && { color: "red.8" })}
+              {...(task.isDanger && { color: "red.9" })}
               loading={running.isPending}
               disabled={work === undefined}
               onClick={() => work && running.mutate(work)}

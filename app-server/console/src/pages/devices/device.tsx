@@ -11,20 +11,24 @@ import { PageHeader } from "../../parts/page-header.tsx";
 import { ProblemNote } from "../../parts/problem.tsx";
 import { RecordName } from "../../parts/record-select.tsx";
 import { TagList } from "../../parts/tag-list.tsx";
-import { type DeviceEvent, DeviceStream } from "./events.tsx";
+import { DeviceStream } from "./events.tsx";
 import { type DeviceTab, deviceTabs } from "./tabs.ts";
 
 const Overview = lazy(() => import("./overview.tsx"));
+const Diagnosis = lazy(() => import("./diagnosis.tsx"));
 const Events = lazy(() => import("./event-list.tsx"));
 const Queue = lazy(() => import("./queue.tsx"));
+const Twin = lazy(() => import("./twin.tsx"));
 const Activation = lazy(() => import("./activation.tsx"));
 const Settings = lazy(() => import("./settings.tsx"));
 
 const titles: Readonly<Record<DeviceTab, string>> = {
   overview: "Overview",
+  diagnosis: "Diagnosis",
   live: "Frames",
   events: "Events",
   queue: "Queue",
+  twin: "Twin",
   activation: "Activation",
   settings: "Settings",
 };
@@ -39,7 +43,7 @@ export function DevicePage() {
   if (!device.data) return <Skeleton h={40} w={300} />;
   const { record } = device.data;
   return (
-    <DeviceStream key={devEui} devEui={devEui} onEvent={event => refresh(queries, devEui, event)}>
+    <DeviceStream key={devEui} devEui={devEui} onEvent={() => refresh(queries, devEui)}>
       <PageHeader
         title={record.name}
         above={[
@@ -66,8 +70,7 @@ export function DevicePage() {
 }
 
 /** What an event makes old of what is shown. */
-function refresh(queries: QueryClient, devEui: string, { kind }: DeviceEvent): void {
-  if (kind === "up") void queries.invalidateQueries({ queryKey: ["devices", devEui, "measurements"] });
+function refresh(queries: QueryClient, devEui: string): void {
   void queries.invalidateQueries({ queryKey: ["devices", devEui, "session"] });
   void queries.invalidateQueries({ queryKey: ["devices", devEui, "queue"] });
 }
@@ -78,9 +81,11 @@ function DeviceTabs({ devEui, tenantId }: { readonly devEui: string; readonly te
   const isWriter = mayWrite(useMe(), "devices", tenantId);
   const panels: Readonly<Record<DeviceTab, ReactNode>> = {
     overview: <Overview devEui={devEui} />,
+    diagnosis: <Diagnosis devEui={devEui} />,
     live: <Frames source={{ kind: "device", devEui }} />,
     events: <Events devEui={devEui} />,
     queue: <Queue devEui={devEui} isWriter={isWriter} />,
+    twin: <Twin devEui={devEui} isWriter={isWriter} />,
     activation: <Activation devEui={devEui} isWriter={isWriter} />,
     settings: <Settings devEui={devEui} isWriter={isWriter} />,
   };

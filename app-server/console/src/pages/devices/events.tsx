@@ -38,7 +38,7 @@ const Came = createContext<readonly DeviceEvent[]>([]);
 
 export interface DeviceStreamProps {
   readonly devEui: string;
-  readonly onEvent: (event: DeviceEvent) => void;
+  readonly onEvent: () => void;
   readonly children: ReactNode;
 }
 
@@ -49,7 +49,7 @@ export function DeviceStream({ devEui, onEvent, children }: DeviceStreamProps) {
     if (live.kind === "gap" || live.kind === "end") return;
     const event = eventOf(live);
     setCame(known => [event, ...known].slice(0, mostKept));
-    onEvent(event);
+    onEvent();
   });
   return <Came.Provider value={came}>{children}</Came.Provider>;
 }

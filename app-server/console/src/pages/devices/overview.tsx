@@ -9,6 +9,7 @@ import { fineNumber, wholeNumber } from "../../parts/numbers.ts";
 import { ProblemNote } from "../../parts/problem.tsx";
 import { Stat } from "../../parts/stat.tsx";
 import { TimeAgo } from "../../parts/time-ago.tsx";
+import { DiagnosisNote } from "./diagnosis.tsx";
 import { useDeviceEvents } from "./events.tsx";
 import { sessionQuery } from "./session-query.ts";
 import { type Counting, countingOf, type Heard, heardOf } from "./signal.ts";
@@ -24,6 +25,7 @@ export default function DeviceOverview({ devEui }: { readonly devEui: string }) 
   if (past.isPending) return <Skeleton h={240} />;
   return (
     <Stack gap="xl">
+      <DiagnosisNote devEui={devEui} />
       <Figures
         heard={heard}
         counting={counting}
@@ -38,7 +40,7 @@ export default function DeviceOverview({ devEui }: { readonly devEui: string }) 
         </Empty>
       ) : (
         <>
-          <Values devEui={devEui} />
+          <Values devEui={devEui} decodedAt={events.find(({ content }) => content.object !== undefined)?.time} />
           <Signal heard={heard} />
           <Gaps counting={counting} />
         </>

@@ -1,3 +1,12 @@
 /** Parts of a device's page, as they are in its address. */
-export const deviceTabs = ["overview", "live", "events", "queue", "activation", "settings"] as const;
+export const deviceTabs = [
+  "overview",
+  "diagnosis",
+  "live",
+  "events",
+  "queue",
+  "twin",
+  "activation",
+  "settings",
+] as const;
 export type DeviceTab = (typeof deviceTabs)[number];

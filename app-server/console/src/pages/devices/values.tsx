@@ -1,6 +1,6 @@
 import { Button, Modal, Paper, SimpleGrid, Skeleton, Stack, Table, Text, Title, UnstyledButton } from "@mantine/core";
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
-import { useState } from "react";
+import { useRef, useState } from "react";
 import { dataOf, type Schemas } from "../../../../../client/client.ts";
 import { api } from "../../api/queries.ts";
 import { Chart } from "../../parts/chart.tsx";
@@ -15,14 +15,32 @@ const readLatest = async (devEui: string) =>
   dataOf(await api.GET("/api/devices/{devEui}/measurements", { params: { path: { devEui } } })).items;
 type Latest = Awaited<ReturnType<typeof readLatest>>[number];
 
+/** What was just heard is in the history within moments; so often it is asked whether it is. */
+const historyPollMs = 700;
+/** And for so long, should the history keep nothing. */
+const historyPatienceMs = 30_000;
+
+interface ValuesProps {
+  readonly devEui: string;
+  /** Time of the newest uplink with decoded values, if there is one. RFC 3339. */
+  readonly decodedAt: string | undefined;
+}
+
 /** The latest decoded values, each with its course. */
-export function Values({ devEui }: { readonly devEui: string }) {
+export function Values({ devEui, decodedAt }: ValuesProps) {
+  const arrived = useRef({ decodedAt, ms: Date.now() });
+  if (arrived.current.decodedAt !== decodedAt) arrived.current = { decodedAt, ms: Date.now() };
+  const isBehind = (known: readonly Latest[] | undefined): boolean =>
+    decodedAt !== undefined &&
+    Date.now() - arrived.current.ms < historyPatienceMs &&
+    !(known?.some(({ time }) => Date.parse(time) >= Date.parse(decodedAt)) ?? false);
   const [isWhole, setWhole] = useState(false);
   const [open, setOpen] = useState<Latest>();
   const latest = useQuery({
     queryKey: ["devices", devEui, "measurements", "latest"],
     queryFn: () => readLatest(devEui),
     placeholderData: keepPreviousData,
+    refetchInterval: query => (isBehind(query.state.data) ? historyPollMs : false),
   });
   const all = latest.data ?? [];
   return (
@@ -64,9 +82,10 @@ type Point = Schemas["Measurement"]["points"][number];
 const numberOf = ({ average, value }: Point): number | undefined =>
   average ?? (typeof value === "number" ? value : undefined);
 
-function useSeries(devEui: string, key: string, range: TimeRange) {
+/** Read anew whenever there is a newer value. */
+function useSeries(devEui: string, { key, time }: Latest, range: TimeRange) {
   return useQuery({
-    queryKey: ["devices", devEui, "measurements", key, range],
+    queryKey: ["devices", devEui, "measurements", key, range, time],
     queryFn: () => readSeries(devEui, key, periodOf(range).since),
     placeholderData: keepPreviousData,
   });
@@ -82,7 +101,7 @@ const textOf = (value: number | string): string =>
 
 function ValueCard({ devEui, latest, onOpen }: ValueProps & { readonly onOpen: () => void }) {
   const { key, name, unit, value, time, kind } = latest;
-  const series = useSeries(devEui, key, "24h");
+  const series = useSeries(devEui, latest, "24h");
   const numbers = (series.data?.points ?? []).map(numberOf).filter(number => number !== undefined);
   return (
     <UnstyledButton onClick={onOpen} miw={0}>
@@ -110,7 +129,7 @@ function ValueCard({ devEui, latest, onOpen }: ValueProps & { readonly onOpen: (
 /** One value over time, large. */
 function Course({ devEui, latest }: ValueProps) {
   const [range, setRange] = useState<TimeRange>("24h");
-  const { data, isError, error } = useSeries(devEui, latest.key, range);
+  const { data, isError, error } = useSeries(devEui, latest, range);
   const points = data?.points ?? [];
   const isNumeric = points.some(point => numberOf(point) !== undefined);
   return (
