@@ -7,10 +7,11 @@ import {
   IconHome,
   IconKey,
   IconPlugConnected,
+  IconRocket,
   IconTemplate,
   IconUsers,
 } from "@tabler/icons-react";
-import type { Me } from "../api/session.ts";
+import { type Me, mayWrite } from "../api/session.ts";
 
 /** One entry of the navigation. */
 export interface Place {
@@ -24,6 +25,8 @@ export interface Place {
 const administrators = (me: Me): boolean => me.isAdministrator;
 const governors = (me: Me): boolean => me.isAdministrator || me.memberships.some(({ role }) => role === "admin");
 
+const starters = (me: Me): boolean => mayWrite(me, "devices") && mayWrite(me, "gateways");
+
 export const places: readonly Place[] = [
   { label: "Overview", to: "/", icon: IconHome },
   { label: "Gateways", to: "/gateways", icon: IconAntenna },
@@ -35,4 +38,5 @@ export const places: readonly Place[] = [
   { label: "Users", to: "/users", icon: IconUsers, isFor: administrators },
   { label: "API keys", to: "/api-keys", icon: IconKey, isFor: governors },
   { label: "Audit log", to: "/audit-log", icon: IconHistory, isFor: governors },
+  { label: "First steps", to: "/start", icon: IconRocket, isFor: starters },
 ];

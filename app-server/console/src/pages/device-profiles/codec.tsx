@@ -10,6 +10,7 @@ import { ProblemNote } from "../../parts/problem.tsx";
 import type { Profile } from "./choices.ts";
 import { CodecBench } from "./codec-bench.tsx";
 import { type CodecCase, CodecCases, differenceText } from "./codec-cases.tsx";
+import { starterScript } from "./starter-script.ts";
 
 const kinds = [
   { value: "none", label: "None: payloads stay bytes" },
@@ -17,19 +18,6 @@ const kinds = [
   { value: "javascript", label: "JavaScript" },
   { value: "typescript", label: "TypeScript" },
 ] as const satisfies readonly { value: Profile["codec"]; label: string }[];
-
-const starter = `function decodeUplink(input) {
-  const { bytes, fPort } = input;
-  return {
-    data: { temperature: ((bytes[0] << 8) | bytes[1]) / 10 },
-    warnings: [],
-  };
-}
-
-function encodeDownlink(input) {
-  return { fPort: 1, bytes: [input.data.interval] };
-}
-`;
 
 export interface CodecProps {
   readonly profile: Tagged<Profile>;
@@ -63,7 +51,7 @@ export default function Codec({ profile, isWriter }: CodecProps) {
   const choose = (value: string | null): void => {
     const chosen = kinds.find(kind => kind.value === value)?.value ?? "none";
     setCodec(chosen);
-    if (isScript(chosen) && script.trim() === "") setScript(starter);
+    if (isScript(chosen) && script.trim() === "") setScript(starterScript);
   };
   return (
     <Stack gap="xl">

@@ -110,7 +110,7 @@ export function DiagnosisNote({ devEui }: { readonly devEui: string }) {
   return (
     <Alert color={colors[worst.severity]} icon={<IconAlertTriangle size={18} />} role="status" title={worst.summary}>
       {worst.whatToDo[0]}{" "}
-      <PageLink to="/devices/$devEui" params={{ devEui }} search={{ tab: "diagnosis" }} size="sm">
+      <PageLink to="/devices/$devEui" params={{ devEui }} search={{ tab: "diagnosis" }} size="sm" underline="always">
         The whole diagnosis
       </PageLink>
     </Alert>

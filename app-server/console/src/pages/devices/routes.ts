@@ -1,6 +1,7 @@
 import { createRoute, lazyRouteComponent } from "@tanstack/react-router";
 import { inside } from "../../inside.tsx";
 import { type ProfileTab, profileTabs } from "../device-profiles/tabs.ts";
+import { progressOf } from "../start/steps.ts";
 import { type DeviceTab, deviceTabs } from "./tabs.ts";
 import { type DeviceView, deviceViewOf } from "./view.ts";
 
@@ -63,4 +64,11 @@ const profile = createRoute({
   component: lazyRouteComponent(() => import("../device-profiles/profile.tsx"), "ProfilePage"),
 });
 
-export const deviceRoutes = [applications, application, devices, addDevice, device, profiles, profile] as const;
+const start = createRoute({
+  getParentRoute: () => inside,
+  path: "/start",
+  validateSearch: progressOf,
+  component: lazyRouteComponent(() => import("../start/start.tsx"), "StartPage"),
+});
+
+export const deviceRoutes = [start, applications, application, devices, addDevice, device, profiles, profile] as const;

@@ -17,6 +17,7 @@ import { useTenantId } from "../../shell/tenant.ts";
 import { LiveEvents } from "./live-events.tsx";
 import { SinksInTrouble } from "./sinks.tsx";
 import { useHappenings, useStates, useSummedTenants } from "./totals.ts";
+import { Welcome } from "./welcome.tsx";
 
 export function OverviewPage() {
   const tenantId = useTenantId();
@@ -57,6 +58,7 @@ function Sums({ ids, range }: SumsProps) {
   const { devices, gateways } = states.data;
   return (
     <>
+      {(devices.get("total") ?? 0) === 0 && <Welcome />}
       <SimpleGrid cols={{ base: 2, sm: 3, lg: 6 }} spacing="sm">
         <Stat label="Devices" value={wholeNumber(devices.get("total") ?? 0)}>
           <States states={devices} colors={{ active: "teal", inactive: "red", neverSeen: "gray" }} />
