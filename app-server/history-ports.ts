@@ -60,6 +60,13 @@ export interface HistoryPage {
   readonly after?: string;
 }
 
+/** A device that is heard and not here. */
+export interface UnknownDevice {
+  readonly requests: number;
+  /** Its last Join-Request. */
+  readonly last: FrameRecord;
+}
+
 /** What is found, newest first. */
 export interface History {
   /** A page may have fewer items than its limit, or none, and a `next` all the same: so much was looked through. */
@@ -72,6 +79,12 @@ export interface History {
     devEuis: readonly DevEui[],
     page: { readonly since: string; readonly limit: number },
   ): Promise<readonly FrameRecord[]>;
+  /** Devices that ask to join and that nobody here has, the last heard first; all, or the one with this DevEUI. */
+  unknownDevices(filter: {
+    readonly since: string;
+    readonly devEui?: DevEui;
+    readonly limit: number;
+  }): Promise<readonly UnknownDevice[]>;
 }
 
 /** How long and how much is kept for a tenant. */

@@ -41,6 +41,7 @@ export function renderFindings(
       "\n",
     ].join("");
   });
+  if (checked.length === 0) return parts.join("");
   const looked = checked.map(({ check, found }) => [check, found] as const);
   return `${parts.join("")}Looked at:\n${indented(renderFields(terminal, looked))}`;
 }

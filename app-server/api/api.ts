@@ -47,6 +47,7 @@ import { notFound, Refusal, TooManyRequests } from "./refusal.ts";
 import { createRequestCheck } from "./request-limit.ts";
 import { serverRoutes } from "./server.ts";
 import { tenantRoutes } from "./tenants.ts";
+import { unknownDeviceRoutes } from "./unknown-devices.ts";
 import { usageMetricRoutes } from "./usage-metrics.ts";
 import { memberRoutes, userRoutes } from "./users.ts";
 import { compileValidator, refuseUnstorable } from "./validation.ts";
@@ -173,6 +174,7 @@ function addRoutes(scope: FastifyInstance, deps: ApiDependencies): void {
   exportRoutes(api, deps);
   eventHistoryRoutes(api, deps);
   diagnosisRoutes(api, deps);
+  unknownDeviceRoutes(api, deps);
   frameHistoryRoutes(api, deps);
   frameExplanationRoutes(api, deps);
   historySettingsRoutes(api, deps);

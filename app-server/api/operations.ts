@@ -222,6 +222,7 @@ const others: Readonly<Record<string, Operation>> = {
   "GET /api/events/history/export": { operationId: "exportEvents" },
   "GET /api/devices/{devEui}/events": { operationId: "listDeviceEvents" },
   "GET /api/devices/{devEui}/events/export": { operationId: "exportDeviceEvents" },
+  "GET /api/devices/unknown": { operationId: "listUnknownDevices" },
   "GET /api/devices/{devEui}/diagnosis": { operationId: "getDiagnosis" },
   "GET /api/devices/{devEui}/frames": { operationId: "listDeviceFrames" },
   "GET /api/devices/{devEui}/frames/export": { operationId: "exportDeviceFrames" },

@@ -12,7 +12,7 @@ import { type NearMiss, nearDevEuis, reversedBytes } from "./near-misses.ts";
 export interface DiagnosisSources {
   readonly repositories: Pick<Repositories, "deviceProfiles" | "gateways">;
   readonly history: History;
-  readonly control: Pick<NetworkControl, "session" | "gateways">;
+  readonly control: Pick<NetworkControl, "session" | "gateways" | "gateway">;
   readonly rootKeys: Pick<RootKeys, "has">;
   readonly queue: Pick<DownlinkQueue, "list" | "maxEntries">;
   readonly clock: Clock;
@@ -136,23 +136,28 @@ async function gatewaysOf(
   uplinks: readonly UplinkFact[],
   joins: readonly JoinAttempt[],
 ): Promise<readonly GatewayFact[]> {
-  const heard = [...uplinks.flatMap(({ heardBy }) => heardBy), ...joins.flatMap(({ gatewayIds }) => gatewayIds)];
-  const heardIds = new Set(heard.map(entry => (typeof entry === "string" ? entry : entry.gatewayId)));
-  const statuses = new Map((await control.gateways()).map(status => [status.gatewayId, status]));
-  const factOf = (gatewayId: GatewayId, gateway: Gateway | undefined): GatewayFact =>
-    gatewayFact(gatewayId, gateway?.tenantId === tenantId ? gateway : undefined, statuses.get(gatewayId), heardIds);
-  const own = (await repositories.gateways.list({ tenants: [tenantId] }, { limit: most.gateways })).items;
-  const hearers = [...heardIds].slice(0, most.hearers);
-  if (hearers.length === 0) return own.map(gateway => factOf(gateway.gatewayId, gateway));
-  const ofOwn = new Map(own.map(gateway => [gateway.gatewayId, gateway]));
-  return hearers.map(gatewayId => factOf(gatewayId, ofOwn.get(gatewayId)));
+  const heardIds = new Set([
+    ...uplinks.flatMap(({ heardBy }) => heardBy.map(({ gatewayId }) => gatewayId)),
+    ...joins.flatMap(({ gatewayIds }) => gatewayIds),
+  ]);
+  if (heardIds.size === 0) {
+    const own = (await repositories.gateways.list({ tenants: [tenantId] }, { limit: most.gateways })).items;
+    const statuses = new Map((await control.gateways()).map(status => [status.gatewayId, status]));
+    return own.map(gateway => gatewayFact(gateway.gatewayId, gateway, statuses.get(gateway.gatewayId), false));
+  }
+  return Promise.all(
+    [...heardIds].slice(0, most.hearers).map(async gatewayId => {
+      const [gateway, status] = await Promise.all([repositories.gateways.get(gatewayId), control.gateway(gatewayId)]);
+      return gatewayFact(gatewayId, gateway?.tenantId === tenantId ? gateway : undefined, status, true);
+    }),
+  );
 }
 
 function gatewayFact(
   gatewayId: GatewayId,
   own: Gateway | undefined,
   summary: GatewaySummary | undefined,
-  heardIds: ReadonlySet<GatewayId>,
+  hasHeardDevice: boolean,
 ): GatewayFact {
   const clockAheadMs = summary && clockAhead(summary);
   return {
@@ -160,7 +165,7 @@ function gatewayFact(
     isOwn: own !== undefined,
     ...(own && { name: own.name }),
     isDisabled: own?.isDisabled ?? false,
-    hasHeardDevice: heardIds.has(gatewayId),
+    hasHeardDevice,
     status: summary === undefined ? "never-seen" : summary.online ? "online" : "offline",
     ...(summary && { lastSeenAtMs: summary.lastSeenAtMs }),
     uplinkCount: summary?.counts.uplinks ?? 0,

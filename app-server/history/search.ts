@@ -180,6 +180,35 @@ export function frameQuery(
   };
 }
 
+const UnknownSqlRow = Type.Object({
+  requests: Type.Integer(),
+  at: Type.String(),
+  id: Type.String(),
+  payload: Type.String(),
+  details: Type.String(),
+});
+
+/** Some may be of devices that were added since, or that were left out for another reason: those are taken away later. */
+const unknownQuery = (
+  since: string,
+  devEui: DevEui | undefined,
+  limit: number,
+): { text: string; values: unknown[] } => ({
+  text: `with heard as (
+      select substring(phy_payload from 10 for 8) as eui, count(*)::integer as requests, max(at) as last
+        from frame_history
+        where dev_eui is null and dev_addr is null and length(phy_payload) = 23 and at >= $1::timestamptz
+          ${devEui === undefined ? "" : "and substring(phy_payload from 10 for 8) = decode($2, 'hex')"}
+        group by 1 order by last desc limit ${limit})
+    select h.requests, f.at, f.id::text as id, encode(f.phy_payload, 'base64') as payload, f.details
+      from heard h cross join lateral (
+        select * from frame_history
+          where dev_eui is null and dev_addr is null and length(phy_payload) = 23 and at = h.last
+            and substring(phy_payload from 10 for 8) = h.eui limit 1) f
+      order by f.at desc, f.id desc`,
+  values: [since, ...(devEui === undefined ? [] : [Buffer.from(toFrameOrder(devEui)).toString("hex")])],
+});
+
 /** As the index has it: of a Join-Request, which is 23 bytes, the DevEUI as it is on the air. */
 export const joinsQuery = (
   devEuis: readonly DevEui[],
@@ -221,6 +250,14 @@ export function createHistory(sql: Sql): History {
     async frame(filter, id) {
       if (!uuidPattern.test(id)) return undefined;
       return (await frames(filter, { limit: 1 }, id)).items[0];
+    },
+    async unknownDevices({ since, devEui, limit }) {
+      const { text, values } = unknownQuery(since, devEui, limit);
+      const rows = await sql.rows(UnknownSqlRow, text, values);
+      return rows.flatMap(({ requests, details, payload }) => {
+        const last = readFrame(details, payload);
+        return last ? [{ requests, last }] : [];
+      });
     },
     async joinsOfNobody(devEuis, { since, limit }) {
       const { text, values } = joinsQuery(devEuis, since, limit);

@@ -2,12 +2,20 @@ import type { Command } from "commander";
 import type { ApiClient, ApiRecord } from "../api-client.ts";
 import { addApiOptions, connect } from "../api-options.ts";
 import { UsageError } from "../errors.ts";
-import { hexDigits, integerBetween, isObject, type OptionValues, secretHex, textOption } from "../option-values.ts";
-import { cellOf } from "../table.ts";
+import {
+  flagOption,
+  hexDigits,
+  integerBetween,
+  isObject,
+  type OptionValues,
+  secretHex,
+  textOption,
+} from "../option-values.ts";
+import { cellOf, renderTable } from "../table.ts";
 import type { Terminal } from "../terminal.ts";
 import { applicationNames } from "./application.ts";
 import { addFieldOptions, bodyOf } from "./body.ts";
-import { addResource, examplesText } from "./commands.ts";
+import { addResource, examplesText, printJson } from "./commands.ts";
 import { describingFields, flagField, macField, nameField } from "./common-fields.ts";
 import { resolveId, tenantQuery, textMember } from "./lookup.ts";
 import { profileNames } from "./profile.ts";
@@ -287,7 +295,25 @@ function addAction(group: Command, action: DeviceAction, terminal: Terminal): vo
     });
 }
 
+function addUnknown(group: Command, terminal: Terminal): void {
+  addApiOptions(group.command("unknown"))
+    .summary("list devices that ask to join and are not here")
+    .description("Lists devices whose Join-Requests are heard and that nobody has; `device create` lets them in.")
+    .addHelpText("after", examplesText(["upchirp device unknown"]))
+    .action(async (values: OptionValues) => {
+      const { items } = await connect(values, terminal).list("/devices/unknown", undefined, mostUnknown);
+      if (flagOption(values, "json")) return printJson(terminal, items);
+      if (items.length === 0) return terminal.write("No unknown device has asked to join in the last seven days.\n");
+      const members = ["devEui", "joinEui", "requests", "lastHeardAt", "gatewayIds"];
+      const rows = items.map(item => members.map(name => textMember(item, name)));
+      terminal.write(renderTable(terminal, ["DevEUI", "JoinEUI", "Requests", "Last heard", "By"], rows));
+    });
+}
+
+const mostUnknown = 200;
+
 export function addDeviceCommands(program: Command, terminal: Terminal): void {
   const group = addResource(program, device, terminal);
   for (const action of actions) addAction(group, action, terminal);
+  addUnknown(group, terminal);
 }

@@ -1,14 +1,18 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { parseDevEui } from "../../lorawan/ids.ts";
 import { startDiagnoses } from "../support/diagnosed-life.ts";
 import { createTestTerminal, type Run, runProgram } from "../support/terminal.ts";
 
 let diagnoses: Awaited<ReturnType<typeof startDiagnoses>>;
+let administrator: string;
 let env: Readonly<Record<string, string>>;
 beforeAll(async () => {
   diagnoses = await startDiagnoses();
   const { api } = diagnoses;
   const viewer = { tenantId: diagnoses.tenantId, name: "viewer", role: "viewer", expiresAt: null } as const;
   const { token } = await api.repositories.apiKeys.create(viewer);
+  const key = { tenantId: null, name: "administrator", role: "administrator", expiresAt: null } as const;
+  administrator = (await api.repositories.apiKeys.create(key)).token;
   env = { UPCHIRP_URL: await api.app.listen({ host: "127.0.0.1", port: 0 }), UPCHIRP_TOKEN: token };
 });
 afterAll(() => diagnoses.end());
@@ -45,6 +49,27 @@ test("a device with a wrong key is told why, what shows it and what to do, and t
   const json = await upchirp("why", devEui, "--json");
   expect(json.exitCode).toBe(1);
   expect(JSON.parse(json.output)).toMatchObject({ isWell: false, findings: [{ code: "wrong_root_key" }] });
+});
+
+test("a device that nobody has and that asks to join is told to an administrator, with what to type", async () => {
+  const life = await diagnoses.life();
+  const gateway = await life.addGateway();
+  const { device, devEui } = await life.addMistypedDevice(() => ({ devEui: "1111111111111111" }));
+  device.start();
+  await life.clock.advance(60_000);
+  await life.diagnose(devEui);
+  const asAdministrator = (...args: readonly string[]) =>
+    runProgram([...args], createTestTerminal({ env: { ...env, UPCHIRP_TOKEN: administrator } }));
+  const { exitCode, output } = await asAdministrator("why", device.devEui);
+  expect(exitCode).toBe(1);
+  expect(output).toContain(`- Add it: upchirp device create --dev-eui ${device.devEui} --join-eui 0e0e0e0e0e0e0e0e `);
+  const listed = await asAdministrator("device", "unknown");
+  expect(listed.output).toMatch(
+    new RegExp(`\\n${device.devEui}  0e0e0e0e0e0e0e0e  \\d +\\S+Z +${gateway.gatewayId}\\n$`),
+  );
+  await life.create(parseDevEui(device.devEui));
+  expect((await asAdministrator("device", "unknown")).output).toMatch(/^No unknown device/);
+  expect((await asAdministrator("why", "00000000000000ff")).errors).toContain("Nothing under this DevEUI");
 });
 
 test("a device that is not there is no finding but a failure", async () => {

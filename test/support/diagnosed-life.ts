@@ -93,6 +93,7 @@ export async function startDiagnoses() {
     const control = networkControl(made.server, made.vault);
     api.control.session = devEui => control.session(devEui);
     api.control.gateways = () => control.gateways();
+    api.control.gateway = gatewayId => control.gateway(gatewayId);
     const { profile } = made;
     const stored = await api.repositories.deviceProfiles.create({
       ...profileFor(tenantId, `profile ${crypto.randomUUID()}`),
@@ -194,6 +195,8 @@ export async function startDiagnoses() {
         await frameWriter.write(frames.splice(0));
         const answer = await api.call("GET", `/api/devices/${devEui}/diagnosis`);
         if (answer.statusCode !== 200) throw new Error(answer.body);
+        // Keys have 32 digits; ids have hyphens.
+        if (/[0-9a-f]{32}/i.test(answer.body)) throw new Error(`a key is told: ${answer.body}`);
         return answer.json();
       },
     };

@@ -120,6 +120,7 @@ export const routeRights: readonly (readonly [string, readonly ApiKeyRole[], 404
   ["GET /api/events/history/export", everyone, "own"],
   ["GET /api/devices/{devEui}/events", everyone, 404],
   ["GET /api/devices/{devEui}/events/export", everyone, 404],
+  ["GET /api/devices/unknown", administrator, 403],
   ["GET /api/devices/{devEui}/diagnosis", everyone, 404],
   ["GET /api/devices/{devEui}/frames", everyone, 404],
   ["GET /api/devices/{devEui}/frames/export", everyone, 404],
