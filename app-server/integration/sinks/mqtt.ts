@@ -1,10 +1,11 @@
-import { type IClientOptions, MqttClient } from "mqtt";
+import type { MqttClient } from "mqtt";
 import Type, { type Static } from "typebox";
 import type { SettingFault, Sink, SinkMessage, SinkOutcome } from "../../integration-ports.ts";
 import { filled } from "../placeholders.ts";
-import { caCertificate, clientTls, password, placeholderFaults, strict, tlsOptionsOf, username } from "./fields.ts";
+import { caCertificate, clientTls, password, placeholderFaults, strict, urlFaults, username } from "./fields.ts";
 import { defineSink, type SinkContext } from "./kind.ts";
 import { commandFilterOf, commandOf } from "./mqtt-commands.ts";
+import { openMqtt, published } from "./mqtt-connection.ts";
 import { HomeAssistantDiscovery } from "./mqtt-home-assistant.ts";
 
 const Topic = Type.String({ minLength: 1, maxLength: 1000, pattern: "^[^#+\\0]+$" });
@@ -58,20 +59,15 @@ const topics = {
   "ttn-v3": "v3/{applicationId}@{tenantId}/devices/eui-{devEui}/{ttnKind}",
 } as const;
 
-const connectMs = 10_000;
 const reconnectMs = { first: 1000, longest: 60_000 };
-
-/** MQTT 5 reason codes that say something about the message: not authorized, topic, size, format. */
-const refusals: ReadonlySet<unknown> = new Set([0x87, 0x90, 0x95, 0x99]);
 
 /** A value is one level of a topic, whatever it holds. */
 const levelOf = (value: string): string => value.replace(/[/+#\0]/g, "_");
 
 function faults(settings: Settings): readonly SettingFault[] {
-  const canParse = URL.canParse(settings.url);
   return [
     ...placeholderFaults("/settings/topic", settings.topic),
-    ...(canParse ? [] : [{ path: "/settings/url", message: "must be like mqtts://broker.example.com" }]),
+    ...urlFaults(settings.url, "mqtts://broker.example.com"),
   ];
 }
 
@@ -129,45 +125,24 @@ class MqttSink implements Sink {
   }
 
   /** A connection that ended is never used again: what it had under way fails, and the queue has it. */
-  #connect(): Promise<MqttClient> {
-    const { url, username, clientId, protocolVersion = 4 } = this.#settings;
-    const { protocol, hostname, port } = new URL(url);
-    const isTls = protocol === "mqtts:";
+  async #connect(): Promise<MqttClient> {
+    const { username, clientId, protocolVersion = 4, takesCommands = false } = this.#settings;
     const { password } = this.#secrets;
-    const options: IClientOptions = {
+    const options = {
       protocolVersion,
-      reconnectPeriod: 0,
-      connectTimeout: connectMs,
-      clean: true,
-      queueQoSZero: false,
-      resubscribe: false,
       ...(clientId !== undefined && { clientId }),
       ...(username !== undefined && { username }),
       ...(password !== undefined && { password }),
     };
-    const tls = isTls ? tlsOptionsOf({ ...this.#settings, ...this.#secrets }) : undefined;
-    const place = { host: hostname, port: Number(port) || (isTls ? 8883 : 1883), ...(tls && { tls }) };
-    return new Promise((resolve, reject) => {
-      const client = new MqttClient(() => this.#context.outbound.connect(place), options);
-      // Every message under way listens for the end.
-      client.setMaxListeners(0);
-      let reason = "the broker closed the connection";
-      client.on("error", error => {
-        reason = error.message;
-      });
-      client.on("close", () => {
-        reject(new Error(reason));
-        client.end(true);
-        if (this.#client === client) this.#client = undefined;
-        if (this.#settings.takesCommands) this.#reconnectLater();
-      });
-      client.on("connect", () => {
-        this.#client = client;
-        this.#reconnectMs = reconnectMs.first;
-        if (this.#settings.takesCommands) this.#takeCommands(client);
-        resolve(client);
-      });
+    const place = { ...this.#settings, ...this.#secrets };
+    const client = await openMqtt(this.#context.outbound, place, options, ended => {
+      if (this.#client === ended) this.#client = undefined;
+      if (takesCommands) this.#reconnectLater();
     });
+    this.#client = client;
+    this.#reconnectMs = reconnectMs.first;
+    if (takesCommands) this.#takeCommands(client);
+    return client;
   }
 
   #stayConnected(): void {
@@ -212,29 +187,6 @@ class MqttSink implements Sink {
         this.#context.log.warn({ devEui, reason: outcome.message }, "downlink command refused");
     }
   }
-}
-
-/** Resolves when the broker has taken responsibility; with QoS 0, when it is written. */
-function published(
-  client: MqttClient,
-  topic: string,
-  body: string,
-  options: { readonly qos: 0 | 1; readonly retain: boolean },
-  signal: AbortSignal,
-): Promise<SinkOutcome> {
-  return new Promise(resolve => {
-    // The broker may close because of this very message, and says nothing else of it in MQTT 3.1.1.
-    const closed = (): void => resolve({ kind: "failed", message: "the broker closed the connection" });
-    client.once("close", closed);
-    signal.addEventListener("abort", closed, { once: true });
-    client.publish(topic, body, options, error => {
-      client.off("close", closed);
-      signal.removeEventListener("abort", closed);
-      if (!error) return resolve({ kind: "delivered" });
-      const isRefusal = "code" in error && refusals.has(error.code);
-      resolve({ kind: isRefusal ? "rejected" : "failed", message: error.message });
-    });
-  });
 }
 
 /** Another MQTT broker. */

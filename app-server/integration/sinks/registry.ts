@@ -10,6 +10,7 @@ import { mysqlSink } from "./mysql.ts";
 import { natsSink } from "./nats.ts";
 import { postgresSink } from "./postgres.ts";
 import { redisStreamsSink } from "./redis-streams.ts";
+import { thingsboardSink } from "./thingsboard.ts";
 
 /** Every kind of sink, in the order of the documentation. */
 export const sinkKinds: readonly SinkKind[] = [
@@ -23,5 +24,6 @@ export const sinkKinds: readonly SinkKind[] = [
   postgresSink,
   mysqlSink,
   influxdbSink,
+  thingsboardSink,
   mongodbSink,
 ];
