@@ -27,6 +27,7 @@ export async function startEmbeddedSet({ folder }: SetOptions): Promise<Installa
     args: [
       ...["--data", dataFolder, "--udp-port", `${udpPort}`, "--mqtt-port", `${ownBrokerPort}`],
       ...["--set", "appServer.mqtt.broker.bind=127.0.0.1", "--set", brokerUrl],
+      ...["--set", `appServer.integrations.allowedNetworks=${JSON.stringify(["127.0.0.0/8"])}`],
     ],
   });
   const whole = victimOf("server", "the server", server);

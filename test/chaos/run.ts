@@ -11,7 +11,7 @@ import { planFaults } from "./plan.ts";
 import { NotReady, pause } from "./program.ts";
 import { createRecorder, type Recorder } from "./recorder.ts";
 import { startScaledSet } from "./scaled-set.ts";
-import { makeLogin, type Subscriber, startSubscriber } from "./subscriber.ts";
+import { makeLogin, type Subscriber, startSubscriber, startWebhook } from "./subscriber.ts";
 import type { StruckFault, Told } from "./truth.ts";
 
 export const sets = { embedded: startEmbeddedSet, scaled: startScaledSet };
@@ -223,6 +223,7 @@ async function startCast(options: ChaosOptions, { installation, nowMs }: Scene):
     const login = asksForLogin ? await makeLogin(apiUrl, token, applicationId) : undefined;
     subscribers.set(name, await startSubscriber(url, login, applicationId, nowMs));
   }
+  subscribers.set("webhook", await startWebhook(apiUrl, token, applicationId, nowMs));
   cells.start();
   const commander = startCommander({ apiUrl, token, seed, devices, isJoined: recorder.isJoined, nowMs });
   return { recorder, cells, subscribers, commander };

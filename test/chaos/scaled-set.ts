@@ -21,6 +21,7 @@ export async function startScaledSet({ folder }: SetOptions): Promise<Installati
   const shared = [
     ...["--postgres-url", `postgresql://${postgresUser}@127.0.0.1:${postgres.path.port}/postgres`],
     ...set([`keyEncryptionKeys=${hex(4)}:${hex(32)}`, "appServer.mqtt.broker.enabled=false"]),
+    ...set([`appServer.integrations.allowedNetworks=${JSON.stringify(["127.0.0.0/8"])}`]),
   ];
   const state = set([`state.redis.url=redis://127.0.0.1:${redis.path.port}`]);
   const start = (name: string, role: string, httpPort: number, args: readonly string[]): Program =>

@@ -52,6 +52,8 @@ type KafkaSecrets = Static<typeof secretsSchema>;
 
 const connectMs = 5000;
 const requestMs = 10_000;
+/** Half of what brokers take unless they are told otherwise (`message.max.bytes`). */
+const requestBytes = 500_000;
 const defaultPort = 9092;
 const topicTemplate = "upchirp.{applicationId}";
 /** What a topic's name may have. */
@@ -113,7 +115,7 @@ class KafkaSink implements Sink {
     return this.#connection.close();
   }
 
-  /** A request for each partition, since each is taken or not by itself; what came of those that were not. */
+  /** Requests for each partition, since each takes its own or not; what came of those that were not taken. */
   async #send({ kafka, producer }: Opened, messages: readonly SinkMessage[]): Promise<readonly SinkOutcome[]> {
     const { topic: template = topicTemplate } = this.#settings;
     const records = messages
@@ -129,9 +131,12 @@ class KafkaSink implements Sink {
     const outcomes = await Promise.all(
       [...parts.values()].map(async part => {
         try {
-          const placed = part.map(({ record }) => ({ ...record, partition: partitionOf(record) }));
-          await producer.send({ messages: placed });
-          for (const { message } of part) this.#taken.add(message.deduplicationId);
+          for (const some of requestsOf(part)) {
+            await producer.send({
+              messages: some.map(({ record }) => ({ ...record, partition: partitionOf(record) })),
+            });
+            for (const { message } of some) this.#taken.add(message.deduplicationId);
+          }
           return [];
         } catch (error) {
           return [outcomeOf(kafka, error)];
@@ -184,6 +189,26 @@ const recordOf = (
   };
 };
 
+interface Placed {
+  readonly message: SinkMessage;
+  readonly record: KafkaRecord;
+}
+
+/** In order, as many in each as a broker is sure to take. */
+function requestsOf(part: readonly Placed[]): readonly (readonly Placed[])[] {
+  const requests: Placed[][] = [];
+  let bytes = requestBytes;
+  for (const placed of part) {
+    bytes += placed.message.body.length;
+    if (bytes > requestBytes) {
+      requests.push([]);
+      bytes = placed.message.body.length;
+    }
+    requests.at(-1)?.push(placed);
+  }
+  return requests;
+}
+
 /** The brokers tell of each other: every connection goes to an address that was checked, whoever named it. */
 function guard(pool: ConnectionPool, outbound: Outbound, tls: boolean, faultOf: (message: string) => Error): void {
   const get: (broker: Broker) => Promise<KafkaConnection> = pool.get.bind(pool);
@@ -232,7 +257,7 @@ export const kafkaSink = defineSink({
   settings: settingsSchema,
   secrets: secretsSchema,
   // A producer that leaves no second copy has one request under way.
-  maxBatch: 100,
+  maxBatch: 500,
   maxInFlight: 1,
   faults: ({ brokers, topic }) => [
     ...hostFaults("/settings/brokers", brokers),

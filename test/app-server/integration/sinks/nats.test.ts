@@ -1,52 +1,15 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { type JetStreamClient, jetstream, jetstreamManager } from "@nats-io/jetstream";
-import { connect, type NatsConnection } from "@nats-io/transport-node";
 import { describe, expect, test } from "vitest";
 import { natsSink } from "../../../../app-server/integration/sinks/nats.ts";
 import { describeSink, type Receiver } from "../../../contracts/sink.ts";
-import { freePort } from "../../support/mosquitto.ts";
-import { type Program, programAt, startProgram } from "../../support/programs.ts";
+import { natsLogin, startNats, whyNoNats } from "../../support/nats.ts";
 import { integrationOf, sinkContext, sinkMessage } from "../../support/sink-context.ts";
 
-const program = programAt("nats-server", "/usr/sbin/nats-server", "/usr/bin/nats-server", "/usr/local/bin/nats-server");
-const login = { user: "upchirp", pass: "secret of theirs" };
-
-async function openServer() {
-  const folder = await mkdtemp(join(tmpdir(), "upchirp-nats-"));
-  const port = await freePort();
-  const args = ["-a", "127.0.0.1", "-p", `${port}`, "-js", "-sd", folder, "--user", login.user, "--pass", login.pass];
-  let server: Program | undefined;
-  let connection: NatsConnection | undefined;
-  const start = async (): Promise<JetStreamClient> => {
-    server = await startProgram(program ?? "", args, port);
-    connection = await connect({ servers: `127.0.0.1:${port}`, ...login, reconnect: false });
-    const manager = await jetstreamManager(connection);
-    await manager.streams.add({ name: "up", subjects: ["up.>"], max_msg_size: 4000 });
-    return jetstream(connection);
-  };
-  const stop = async (): Promise<void> => {
-    await connection?.close();
-    await server?.stop();
-  };
-  return {
-    port,
-    start,
-    stop,
-    async close(): Promise<void> {
-      await stop();
-      await rm(folder, { recursive: true, force: true });
-    },
-  };
-}
-
 async function openReceiver(): Promise<Receiver> {
-  const server = await openServer();
+  const server = await startNats();
   let stream = await server.start();
   return {
-    settings: { url: `nats://127.0.0.1:${server.port}`, username: login.user, subject: "up.{devEui}" },
-    secrets: { password: login.pass },
+    settings: { url: `nats://127.0.0.1:${server.port}`, username: natsLogin.user, subject: "up.{devEui}" },
+    secrets: { password: natsLogin.pass },
     async received() {
       const consumer = await stream.consumers.get("up");
       const { num_pending: pending } = await consumer.info();
@@ -69,16 +32,16 @@ async function openReceiver(): Promise<Receiver> {
   };
 }
 
-describe.skipIf(program === undefined)(`with nats-server${program ? "" : " (not installed)"}`, () => {
+describe.skipIf(whyNoNats !== undefined)(`with nats-server${whyNoNats ? ` (${whyNoNats})` : ""}`, () => {
   describeSink(natsSink, openReceiver);
 
   test("a subject that no stream takes is told and waits, and a second copy is dropped by the stream", async () => {
-    const server = await openServer();
+    const server = await startNats();
     const stream = await server.start();
     const openWith = (subject: string) => {
-      const settings = { url: `nats://127.0.0.1:${server.port}`, username: login.user, subject };
+      const settings = { url: `nats://127.0.0.1:${server.port}`, username: natsLogin.user, subject };
       return natsSink.open(
-        { integration: integrationOf("nats", { settings }), secrets: { password: login.pass } },
+        { integration: integrationOf("nats", { settings }), secrets: { password: natsLogin.pass } },
         sinkContext(),
       );
     };
