@@ -110,9 +110,8 @@ export interface NewApiKey {
   /** Null, by default: what the configuration says. */
   readonly requestsPerMinute?: number | null;
 }
-export interface ApiKey extends Required<NewApiKey> {
+export interface ApiKey extends Required<NewApiKey>, Timestamps {
   readonly id: string;
-  readonly createdAt: string;
   readonly lastUsedAt: string | null;
 }
 
@@ -290,7 +289,13 @@ export interface ApiKeys {
   get(id: string): Promise<ApiKey | undefined>;
   /** The token is only here; its hash is what is kept. */
   create(key: NewApiKey, tokenOf?: (id: string) => string): Promise<{ apiKey: ApiKey; token: string }>;
-  remove(id: string): Promise<boolean>;
+  /** What it may do stays as it was made. */
+  update(
+    id: string,
+    change: Partial<Pick<NewApiKey, "name" | "expiresAt" | "requestsPerMinute">>,
+    check?: Check<ApiKey>,
+  ): Promise<ApiKey | undefined>;
+  remove(id: string, check?: Check<ApiKey>): Promise<boolean>;
   /** The key of a token that has not expired; notes the use. */
   find(token: string): Promise<ApiKey | undefined>;
 }

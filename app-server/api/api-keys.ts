@@ -1,12 +1,14 @@
+import type { FastifyRequest } from "fastify";
 import Type from "typebox";
 import { parseTenantId } from "../../lorawan/ids.ts";
 import { apiKeyRoles } from "../catalog-ports.ts";
 import { acrossTenants, inTenant } from "./access.ts";
 import { callerOf } from "./authentication.ts";
 import type { Api, ApiDependencies } from "./dependencies.ts";
+import { ifMatch } from "./etag.ts";
 import { checkLimit, grantMembers, limitMember, limitOf } from "./grants.ts";
 import { listFilter, pageRequest, unchangingListQuery } from "./listing.ts";
-import { notFound, Refusal } from "./refusal.ts";
+import { found, notFound, Refusal } from "./refusal.ts";
 import { Int32, Name, NoContent, NullableTime, pageOf, strict, Time, TimeInput, Uuid } from "./schemas.ts";
 
 const NullableUuid = Type.Union([Uuid, Type.Null()]);
@@ -19,9 +21,19 @@ const ApiKey = Type.Object({
   applicationIds: grantMembers.applicationIds,
   requestsPerMinute: Type.Union([Type.Integer(), Type.Null()], { description: "Null: what the configuration says." }),
   createdAt: Time,
+  updatedAt: Time,
   expiresAt: NullableTime,
   lastUsedAt: NullableTime,
 });
+const changeable = {
+  requestsPerMinute: Type.Optional(
+    Type.Union([Int32(1), Type.Null()], {
+      description: "More than the configuration has, an administrator alone may give.",
+    }),
+  ),
+  expiresAt: Type.Optional(Type.Union([TimeInput, Type.Null()], { description: "Null: never." })),
+};
+const ApiKeyChange = Type.Object({ name: Type.Optional(Name), ...changeable }, { ...strict, minProperties: 1 });
 const ApiKeyCreate = Type.Object(
   {
     tenantId: Type.Optional(
@@ -31,12 +43,7 @@ const ApiKeyCreate = Type.Object(
     role: Type.Enum([...apiKeyRoles]),
     isReadOnly: Type.Optional(Type.Boolean({ description: "It changes nothing, whatever its role may." })),
     applicationIds: limitMember,
-    requestsPerMinute: Type.Optional(
-      Type.Union([Int32(1), Type.Null()], {
-        description: "More than the configuration has, an administrator alone may give.",
-      }),
-    ),
-    expiresAt: Type.Optional(Type.Union([TimeInput, Type.Null()])),
+    ...changeable,
   },
   strict,
 );
@@ -57,6 +64,12 @@ export function futureTime(text: string, nowMs: number, path: string): string {
 
 export function apiKeyRoutes(api: Api, { repositories, clock, requestsPerMinute: usual }: ApiDependencies): void {
   const { apiKeys, applications } = repositories;
+  const checkRate = (request: FastifyRequest, wanted: number | null): void => {
+    if (wanted === null || wanted <= usual || usual === 0 || callerOf(request).isAdministrator) return;
+    throw new Refusal("invalid_value", `At most ${usual} here.`, "/body/requestsPerMinute");
+  };
+  const expiryOf = (until: string | null): string | null =>
+    until === null ? null : futureTime(until, clock.nowMs(), "/body/expiresAt");
   api.get(
     "/api-keys",
     {
@@ -78,17 +91,44 @@ export function apiKeyRoutes(api: Api, { repositories, clock, requestsPerMinute:
         const message = "The role administrator has no tenant, every other role has one.";
         throw new Refusal("invalid_value", message, "/body/tenantId");
       }
-      const until = request.body.expiresAt ?? null;
-      const expiresAt = until === null ? null : futureTime(until, clock.nowMs(), "/body/expiresAt");
+      const expiresAt = expiryOf(request.body.expiresAt ?? null);
       const owner = tenantId === null ? null : parseTenantId(tenantId);
       const applicationIds = limitOf(request.body.applicationIds);
       await checkLimit(role, owner, applicationIds, applications);
-      if (requestsPerMinute !== null && requestsPerMinute > usual && usual > 0 && !callerOf(request).isAdministrator) {
-        throw new Refusal("invalid_value", `At most ${usual} here.`, "/body/requestsPerMinute");
-      }
+      checkRate(request, requestsPerMinute);
       const limits = { isReadOnly, applicationIds, requestsPerMinute };
       const { apiKey, token } = await apiKeys.create({ tenantId: owner, name, role, expiresAt, ...limits });
       return reply.code(201).send({ ...apiKey, token });
+    },
+  );
+  api.get(
+    "/api-keys/:apiKeyId",
+    {
+      config: { access: inTenant("tenant", "params.apiKeyId") },
+      schema: { summary: "Get an API key, without its token", params: Params, response: { 200: ApiKey } },
+    },
+    async request => found(await apiKeys.get(request.params.apiKeyId), "API key"),
+  );
+  api.patch(
+    "/api-keys/:apiKeyId",
+    {
+      config: { access: inTenant("tenant", "params.apiKeyId") },
+      schema: {
+        summary: "Change an API key's name, rate or end; what it may do stays as it was made",
+        params: Params,
+        body: ApiKeyChange,
+        response: { 200: ApiKey },
+      },
+    },
+    async request => {
+      const { expiresAt, requestsPerMinute, ...rest } = request.body;
+      if (requestsPerMinute !== undefined) checkRate(request, requestsPerMinute);
+      const change = {
+        ...rest,
+        ...(requestsPerMinute !== undefined && { requestsPerMinute }),
+        ...(expiresAt !== undefined && { expiresAt: expiryOf(expiresAt) }),
+      };
+      return found(await apiKeys.update(request.params.apiKeyId, change, ifMatch(request)), "API key");
     },
   );
   api.delete(
@@ -98,7 +138,7 @@ export function apiKeyRoutes(api: Api, { repositories, clock, requestsPerMinute:
       schema: { summary: "Delete an API key; it stops working at once", params: Params, response: { 204: NoContent } },
     },
     async (request, reply) => {
-      if (!(await apiKeys.remove(request.params.apiKeyId))) throw notFound("API key");
+      if (!(await apiKeys.remove(request.params.apiKeyId, ifMatch(request)))) throw notFound("API key");
       return reply.code(204).send(null);
     },
   );

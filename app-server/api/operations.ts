@@ -70,6 +70,8 @@ const governance: Readonly<Record<string, Operation>> = {
     operationId: "createApiKey",
     example: { tenantId, name: "dashboard", role: "viewer", expiresAt: "2099-12-31T00:00:00Z" },
   },
+  "GET /api/api-keys/{apiKeyId}": { operationId: "getApiKey" },
+  "PATCH /api/api-keys/{apiKeyId}": { operationId: "updateApiKey", example: { name: "dashboard, west" } },
   "DELETE /api/api-keys/{apiKeyId}": { operationId: "deleteApiKey" },
   "GET /api/server": { operationId: "getServer" },
   "GET /api/server/process": { operationId: "getServerProcess" },

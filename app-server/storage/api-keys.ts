@@ -18,13 +18,14 @@ const Row = Type.Object({
   applicationIds: Type.Union([Type.Array(Type.String()), Type.Null()]),
   requestsPerMinute: Type.Union([Type.Integer(), Type.Null()]),
   createdAt: Type.String(),
+  updatedAt: Type.String(),
   expiresAt: NullableText,
   lastUsedAt: NullableText,
 });
 const createdAt = rfc3339("api_keys.created_at");
 const selected = `api_keys.id, tenant_id as "tenantId", name, role, is_read_only as "isReadOnly",
   application_ids as "applicationIds", requests_per_minute as "requestsPerMinute", ${createdAt} as "createdAt",
-  ${rfc3339("expires_at")} as "expiresAt", ${rfc3339("last_used_at")} as "lastUsedAt"`;
+  ${rfc3339("api_keys.updated_at")} as "updatedAt", ${rfc3339("expires_at")} as "expiresAt", ${rfc3339("last_used_at")} as "lastUsedAt"`;
 const columns: Columns = {
   id: { name: "id" },
   tenantId: { name: "tenant_id" },
@@ -65,7 +66,8 @@ export function createApiKeys(sql: Sql, clock: Clock): ApiKeys {
       const token = tokenOf(id);
       return { apiKey: await table.add({ ...key, id, tokenHash: hashToken(token) }), token };
     },
-    remove: id => table.remove(id),
+    update: (id, change, check) => table.update(id, change, check),
+    remove: (id, check) => table.remove(id, check),
     async find(token) {
       const nowMs = clock.nowMs();
       const [row] = await sql.rows(

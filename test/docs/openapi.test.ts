@@ -42,7 +42,9 @@ beforeAll(async () => {
     name: "hook",
     settings: { url: "https://example.org/hook" },
   });
+  const apiKey = await api.call("POST", "/api/api-keys", { tenantId: tenant.id, name: "docs", role: "viewer" });
   ids = {
+    apiKeyId: apiKey.json().id,
     integrationId: integration.json().id,
     tenantId: tenant.id,
     applicationId: application.id,

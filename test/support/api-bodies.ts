@@ -24,6 +24,7 @@ export function bodyOf(
     "POST /api/frames/decode": { phyPayload: "QPF9vkkAAgABlUN4disR/w0=" },
     "PATCH /api/tenants/{tenantId}/history": { eventDays: 90 },
     "POST /api/api-keys": { tenantId, name: "new", role: "viewer" },
+    "PATCH /api/api-keys/{apiKeyId}": { name: "renamed" },
     "POST /api/applications": { tenantId, name: "new" },
     "PATCH /api/applications/{applicationId}": { description: "d" },
     "POST /api/applications/{applicationId}/mqtt-credentials": {},

@@ -207,6 +207,29 @@ describe("requests of an API key", () => {
   });
 });
 
+test("an API key's name, rate and end can be changed; its rights and its token cannot", async () => {
+  const made = await api.call("POST", "/api/api-keys", { name: "key", role: "viewer", tenantId: ours.tenant.id });
+  const { id, token } = made.json<{ id: string; token: string }>();
+  const path = `/api/api-keys/${id}`;
+  const admin = await api.keyFor("admin", ours.tenant.id);
+  const renamed = await api.call("PATCH", path, { name: "renamed", requestsPerMinute: 5 }, admin);
+  expect(renamed.json()).toMatchObject({ id, name: "renamed", requestsPerMinute: 5, expiresAt: null, role: "viewer" });
+  const ended = await api.call("PATCH", path, { expiresAt: "2099-01-01T00:00:00Z" }, admin);
+  expect(ended.json()).toMatchObject({ name: "renamed", requestsPerMinute: 5, expiresAt: "2099-01-01T00:00:00.000Z" });
+  const read = await api.call("GET", path, undefined, admin);
+  expect(read.json()).toEqual(ended.json());
+  expect(read.body).not.toContain(token);
+
+  const past = await api.call("PATCH", path, { expiresAt: "2001-01-01T00:00:00Z" }, admin);
+  expect(past.json()).toMatchObject({ status: 422, errors: [{ path: "/body/expiresAt" }] });
+  const tooMany = await api.call("PATCH", path, { requestsPerMinute: api.deps.requestsPerMinute + 1 }, admin);
+  expect(tooMany.json()).toMatchObject({ status: 422, errors: [{ path: "/body/requestsPerMinute" }] });
+  for (const body of [{ role: "admin" }, { isReadOnly: false }, {}]) {
+    expect((await api.call("PATCH", path, body, admin)).statusCode).toBe(400);
+  }
+  expect((await api.call("GET", "/api/me", undefined, { authorization: `Bearer ${token}` })).statusCode).toBe(200);
+});
+
 test("without a number of its own a tenant's key has the configuration's, an administrator's none", async () => {
   const strict = await startTestApi({ requestsPerMinute: 1 });
   try {

@@ -40,6 +40,8 @@ export const routeRights: readonly (readonly [string, readonly ApiKeyRole[], 404
   ["DELETE /api/tenants/{tenantId}/users/{userId}", governors, 404],
   ["GET /api/api-keys", governors, "own"],
   ["POST /api/api-keys", governors, 404],
+  ["GET /api/api-keys/{apiKeyId}", governors, 404],
+  ["PATCH /api/api-keys/{apiKeyId}", governors, 404],
   ["DELETE /api/api-keys/{apiKeyId}", governors, 404],
   ["GET /api/applications", everyone, "own"],
   ["POST /api/applications", devices, 404],
