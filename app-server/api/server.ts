@@ -11,7 +11,7 @@ const Server = Type.Object({
 });
 const Setting = Type.Object({
   path: Type.String({ description: "`networkServer.udp.port`." }),
-  value: Type.Unknown({ description: "Absent where nothing is set, and for every secret." }),
+  value: Type.Optional(Type.Unknown({ description: "Absent where nothing is set, and for every secret." })),
   isSecret: Type.Boolean(),
   isSet: Type.Boolean({ description: "Whether there is a value, of a secret too." }),
   isDefault: Type.Boolean(),

@@ -1,5 +1,6 @@
 import { createRoute, createRouter, lazyRouteComponent } from "@tanstack/react-router";
 import { inside, root } from "./inside.tsx";
+import { adminRoutes } from "./pages/admin/routes.ts";
 import { deviceRoutes } from "./pages/devices/routes.ts";
 import { gatewayRoutes } from "./pages/gateways/routes.ts";
 import { integrationRoutes } from "./pages/integrations/routes.ts";
@@ -29,7 +30,7 @@ const overview = createRoute({
 export const router = createRouter({
   routeTree: root.addChildren([
     login,
-    inside.addChildren([overview, ...gatewayRoutes, ...integrationRoutes, ...deviceRoutes]),
+    inside.addChildren([overview, ...gatewayRoutes, ...integrationRoutes, ...deviceRoutes, ...adminRoutes]),
   ]),
   basepath: "/console",
   defaultPreload: "intent",

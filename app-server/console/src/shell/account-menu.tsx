@@ -1,5 +1,6 @@
 import { ActionIcon, Menu, useMantineColorScheme } from "@mantine/core";
-import { IconLogout, IconMoon, IconSun, IconUser } from "@tabler/icons-react";
+import { IconLogout, IconMoon, IconSun, IconUser, IconUserCog } from "@tabler/icons-react";
+import { Link } from "@tanstack/react-router";
 import { api } from "../api/queries.ts";
 import type { Me } from "../api/session.ts";
 
@@ -21,6 +22,9 @@ export function AccountMenu({ me }: { readonly me: Me }) {
       </Menu.Target>
       <Menu.Dropdown>
         <Menu.Label>{me.name}</Menu.Label>
+        <Menu.Item leftSection={<IconUserCog size={16} />} component={Link} to="/account">
+          Your account
+        </Menu.Item>
         <Menu.Item
           leftSection={isDark ? <IconSun size={16} /> : <IconMoon size={16} />}
           onClick={() => setColorScheme(isDark ? "light" : "dark")}

@@ -8,7 +8,9 @@ import {
   IconKey,
   IconPlugConnected,
   IconRocket,
+  IconServer,
   IconTemplate,
+  IconTransfer,
   IconUsers,
 } from "@tabler/icons-react";
 import { type Me, mayWrite } from "../api/session.ts";
@@ -33,10 +35,12 @@ export const places: readonly Place[] = [
   { label: "Applications", to: "/applications", icon: IconApps },
   { label: "Devices", to: "/devices", icon: IconCpu },
   { label: "Device profiles", to: "/device-profiles", icon: IconTemplate },
-  { label: "Integrations", to: "/integrations", icon: IconPlugConnected, isFor: governors },
+  { label: "Integrations", to: "/integrations", icon: IconPlugConnected },
   { label: "Tenants", to: "/tenants", icon: IconBuilding },
   { label: "Users", to: "/users", icon: IconUsers, isFor: administrators },
   { label: "API keys", to: "/api-keys", icon: IconKey, isFor: governors },
   { label: "Audit log", to: "/audit-log", icon: IconHistory, isFor: governors },
   { label: "First steps", to: "/start", icon: IconRocket, isFor: starters },
+  { label: "Import and export", to: "/transfer", icon: IconTransfer },
+  { label: "Server", to: "/server", icon: IconServer, isFor: administrators },
 ];

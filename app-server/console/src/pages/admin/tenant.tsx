@@ -1,0 +1,109 @@
+import { Group, Skeleton, Stack, Tabs, Textarea, TextInput } from "@mantine/core";
+import { useForm } from "@mantine/form";
+import { notifications } from "@mantine/notifications";
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useNavigate, useParams } from "@tanstack/react-router";
+import { dataOf, type Schemas } from "../../../../../client/client.ts";
+import { api, done, faultsOf } from "../../api/queries.ts";
+import { mayWrite, useMe } from "../../api/session.ts";
+import { ConfirmButton } from "../../parts/confirm.tsx";
+import { FormActions } from "../../parts/form.tsx";
+import { PairsInput } from "../../parts/form-pairs.tsx";
+import { PageHeader } from "../../parts/page-header.tsx";
+import { ProblemNote } from "../../parts/problem.tsx";
+import { HistoryLimits } from "./history-limits.tsx";
+import { Members } from "./members.tsx";
+
+type Tenant = Schemas["Tenant"];
+
+export function TenantPage() {
+  const { tenantId } = useParams({ from: "/inside/tenants/$tenantId" });
+  const me = useMe();
+  const tenant = useQuery({
+    queryKey: ["tenants", tenantId],
+    queryFn: async () => dataOf(await api.GET("/api/tenants/{tenantId}", { params: { path: { tenantId } } })),
+  });
+  if (tenant.isError) return <ProblemNote error={tenant.error} onRetry={() => void tenant.refetch()} />;
+  if (!tenant.data) return <Skeleton h={40} w={300} />;
+  const isGovernor = mayWrite(me, "tenant", tenantId);
+  const seesUsers = me.isAdministrator || me.memberships.some(one => one.tenantId === tenantId && one.role === "admin");
+  return (
+    <>
+      <PageHeader title={tenant.data.name} above={[{ label: "Tenants", to: "/tenants" }]}>
+        {tenant.data.description}
+      </PageHeader>
+      <Tabs defaultValue={seesUsers ? "users" : "history"} keepMounted={false}>
+        <Tabs.List mb="md">
+          {seesUsers && <Tabs.Tab value="users">Users</Tabs.Tab>}
+          <Tabs.Tab value="history">History</Tabs.Tab>
+          {isGovernor && <Tabs.Tab value="settings">Settings</Tabs.Tab>}
+        </Tabs.List>
+        <Tabs.Panel value="users">
+          <Members tenantId={tenantId} isGovernor={isGovernor} />
+        </Tabs.Panel>
+        <Tabs.Panel value="history">
+          <HistoryLimits tenantId={tenantId} isWriter={me.isAdministrator && !me.isReadOnly} />
+        </Tabs.Panel>
+        <Tabs.Panel value="settings">
+          <TenantSettings tenant={tenant.data} mayDelete={me.isAdministrator} />
+        </Tabs.Panel>
+      </Tabs>
+    </>
+  );
+}
+
+interface SettingsForm {
+  readonly name: string;
+  readonly description: string;
+  readonly tags: Readonly<Record<string, string>>;
+}
+
+function TenantSettings({ tenant, mayDelete }: { readonly tenant: Tenant; readonly mayDelete: boolean }) {
+  const queries = useQueryClient();
+  const navigate = useNavigate();
+  const params = { path: { tenantId: tenant.id } };
+  const { name, description, tags } = tenant;
+  const form = useForm<SettingsForm>({
+    initialValues: { name, description, tags },
+    validate: { name: value => (value.trim() === "" ? "Give it a name." : null) },
+  });
+  const save = useMutation({
+    mutationFn: async (body: SettingsForm) => dataOf(await api.PATCH("/api/tenants/{tenantId}", { params, body })),
+    onSuccess: async () => {
+      form.resetDirty();
+      notifications.show({ message: "Saved", color: "teal" });
+      await queries.invalidateQueries({ queryKey: ["tenants"] });
+    },
+    onError: error => form.setErrors(faultsOf(error)),
+  });
+  return (
+    <form noValidate onSubmit={form.onSubmit(values => save.mutate(values))}>
+      <Stack maw={640}>
+        {save.isError && <ProblemNote title="That was not saved" error={save.error} />}
+        <TextInput label="Name" withAsterisk {...form.getInputProps("name")} />
+        <Textarea label="Description" autosize {...form.getInputProps("description")} />
+        <PairsInput label="Tags" value={form.values.tags} onChange={next => form.setFieldValue("tags", next)} />
+        <Group justify="space-between">
+          {mayDelete ? (
+            <ConfirmButton
+              label="Delete tenant"
+              title={`Delete ${name}?`}
+              yes="Delete"
+              button={{ variant: "light", color: "red" }}
+              action={async () => done(await api.DELETE("/api/tenants/{tenantId}", { params }))}
+              onDone={() => {
+                void queries.invalidateQueries({ queryKey: ["tenants"] });
+                void navigate({ to: "/tenants" });
+              }}
+            >
+              It must have no gateways, applications and devices any more.
+            </ConfirmButton>
+          ) : (
+            <span />
+          )}
+          <FormActions submit="Save" isPending={save.isPending} isDisabled={!form.isDirty()} />
+        </Group>
+      </Stack>
+    </form>
+  );
+}
