@@ -19,7 +19,8 @@ export const clockCheck: DoctorCheck = {
     const nowMs = Date.now();
     const parts = [plausible(nowMs)];
     if (patient.ntp !== undefined) parts.push(await byTimeServer(patient.ntp));
-    if (patient.isRunning) parts.push(gatewaysOutcome(await gatewayOffsets(patient)));
+    const token = patient.isRunning ? tokenIn(patient.config.dataFolder) : undefined;
+    if (token !== undefined) parts.push(gatewaysOutcome(await gatewayOffsets(patient, token)));
     return { found: parts.map(({ found }) => found).join("; "), findings: parts.flatMap(({ findings }) => findings) };
   },
 };
@@ -90,9 +91,17 @@ const GatewayStatus = Type.Object({
   lastStatistics: Type.Object({ time: Type.Optional(Type.Unknown()) }),
 });
 
+/** Undefined where the server runs elsewhere or as another user. */
+function tokenIn(dataFolder: string): string | undefined {
+  try {
+    return readFileSync(localTokenFile(dataFolder), "utf8").trim();
+  } catch {
+    return undefined;
+  }
+}
+
 /** How far each online gateway's clock is ahead of the server's, by what it told last. */
-async function gatewayOffsets({ config, url }: Patient): Promise<readonly number[]> {
-  const token = readFileSync(localTokenFile(config.dataFolder), "utf8").trim();
+async function gatewayOffsets({ url }: Patient, token: string): Promise<readonly number[]> {
   const ask = async (path: string): Promise<unknown> =>
     (await fetch(`${url}/api${path}`, { headers: { authorization: `Bearer ${token}` } })).json();
   const page = await ask("/gateways?limit=20");

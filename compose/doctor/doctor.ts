@@ -11,6 +11,7 @@ import { brokerCheck } from "./broker.ts";
 import { certificatesCheck } from "./certificates.ts";
 import { clockCheck } from "./clock.ts";
 import {
+  codeOf,
   type DoctorCheck,
   type DoctorFinding,
   ill,
@@ -172,12 +173,20 @@ async function answers({ http }: Config, url: string): Promise<boolean> {
   }
 }
 
+/** Another user's process may be seen and not be sent signals. */
+function isAlive(pid: number): boolean {
+  try {
+    return Number.isSafeInteger(pid) && pid > 0 && process.kill(pid, 0);
+  } catch (error) {
+    return codeOf(error) === "EPERM";
+  }
+}
+
 /** Who has the embedded state, while it lives. */
 function ownerOf(config: Config): number | undefined {
   try {
     const pid = Number(readFileSync(join(stateFolder(config), "owner.pid"), "utf8"));
-    process.kill(pid, 0);
-    return pid;
+    return isAlive(pid) ? pid : undefined;
   } catch {
     return undefined;
   }
