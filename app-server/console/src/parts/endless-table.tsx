@@ -1,4 +1,4 @@
-import { Box, Checkbox, Loader, ScrollArea, Table, Text, TextInput, UnstyledButton } from "@mantine/core";
+import { Box, Checkbox, Loader, Table, Text, TextInput, UnstyledButton } from "@mantine/core";
 import { useDebouncedValue } from "@mantine/hooks";
 import { IconArrowDown, IconArrowUp, IconSearch } from "@tabler/icons-react";
 import { useInfiniteQuery } from "@tanstack/react-query";
@@ -126,7 +126,7 @@ export function EndlessTable<Item, Sort extends string>(props: EndlessTableProps
       {list.isError && <ProblemNote error={list.error} onRetry={() => void list.refetch()} />}
       {isNothing && (isNarrowed ? <Text c="dimmed">Nothing fits this search.</Text> : empty)}
       {items.length > 0 && (
-        <ScrollArea viewportRef={viewport} mah="calc(100dvh - 220px)" type="auto" viewportProps={{ tabIndex: 0 }}>
+        <Box ref={viewport} mah="calc(100dvh - 220px)" tabIndex={0} style={{ overflow: "auto" }}>
           <Table
             aria-label={label}
             aria-rowcount={hasNextPage ? -1 : items.length + 1}
@@ -173,7 +173,7 @@ export function EndlessTable<Item, Sort extends string>(props: EndlessTableProps
               <Spacer height={rows.getTotalSize() - (last?.end ?? 0)} columns={width} />
             </Table.Tbody>
           </Table>
-        </ScrollArea>
+        </Box>
       )}
     </Box>
   );
