@@ -1,13 +1,13 @@
 import type { ApplicationId, DevAddr, DevEui, DeviceProfileId, GatewayId, TenantId } from "../lorawan/ids.ts";
 import type { FrameRecord } from "../platform/frames/frame-record.ts";
 import type { Page, TenantScope } from "./catalog-ports.ts";
-import type { ApplicationEventKind } from "./ports.ts";
+import type { DeviceEventKind } from "./ports.ts";
 
 /** An event as the history keeps it. */
 export interface HistoryEvent {
   /** UUID, the same for every delivery of the event. An uplink and what is logged of it share one. */
   readonly id: string;
-  readonly kind: ApplicationEventKind;
+  readonly kind: DeviceEventKind;
   /** RFC 3339 in UTC, milliseconds. */
   readonly time: string;
   readonly tenantId: TenantId;
@@ -37,7 +37,7 @@ export interface EventFilter extends HistoryScope, Period {
   readonly devEui?: DevEui;
   readonly applicationId?: ApplicationId;
   readonly gatewayId?: GatewayId;
-  readonly kinds?: readonly ApplicationEventKind[];
+  readonly kinds?: readonly DeviceEventKind[];
   readonly code?: string;
   readonly devAddr?: DevAddr;
   /** Somewhere in the JSON, in any case. */

@@ -283,7 +283,9 @@ export interface MqttCredentials {
   onChange(listener: (username?: string) => void): () => void;
 }
 
-export type ApplicationEventKind = "up" | "join" | "ack" | "txack" | "log" | "status" | "location";
+/** Of what a device did or had done to it. */
+export type DeviceEventKind = "up" | "join" | "ack" | "txack" | "log" | "status" | "location";
+export type ApplicationEventKind = DeviceEventKind | "alert";
 
 /** An event as applications get it: decoded, with `deviceInfo`, serialised once for every sink. */
 export interface ApplicationEvent {

@@ -9,6 +9,8 @@ import type { Peers } from "../platform/peers/peers.ts";
 import { readPem } from "../platform/pem-file.ts";
 import type { Sql } from "../platform/sql.ts";
 import type { StateStore } from "../platform/state/store.ts";
+import { createAlertWatch } from "./alerts/start.ts";
+import { watchingRootKeys } from "./alerts/weak-keys.ts";
 import { createApi } from "./api/api.ts";
 import { apiDefaults, type ServerFacts } from "./api/dependencies.ts";
 import type { AuditKeys } from "./audit-ports.ts";
@@ -33,8 +35,18 @@ import { createMqttIntegration, type MqttIntegration } from "./integration/mqtt.
 import { createOutbound } from "./integration/outbound.ts";
 import { sinkKinds } from "./integration/sinks/registry.ts";
 import { createSinks } from "./integration/sinks.ts";
-import type { ApplicationCommands, AppSKeyVault, MqttCredentials, NetworkControl, RootKeys } from "./ports.ts";
+import type {
+  ApplicationCommands,
+  ApplicationEvent,
+  AppSKeyVault,
+  EventSink,
+  MqttCredentials,
+  NetworkControl,
+  RootKeys,
+} from "./ports.ts";
 import { createSharedFeed } from "./shared-feed.ts";
+import { createAlertDesk } from "./storage/alert-desk.ts";
+import { createAlertStore } from "./storage/alerts.ts";
 import { createAuditLog } from "./storage/audit-log.ts";
 import { createBulkCatalog } from "./storage/bulk.ts";
 import { createDeliveryDesk } from "./storage/delivery-desk.ts";
@@ -145,6 +157,18 @@ async function startParts(
   const delivery = createDelivery({ catalog, queue: deliveryQueue, sinks: sinkTools, leases, clock, log, metrics });
   closers.push(() => delivery.close());
   const sinks = [broker?.sink, external?.sink, delivery.sink].filter(sink => sink !== undefined);
+  const alertStore = createAlertStore(sql);
+  const watch = createAlertWatch({
+    store: alertStore,
+    gateways: () => network.gateways(),
+    outlets: [event => delivery.sink.deliver(event), ...(broker ? [ofDevices(broker.sink)] : [])],
+    leases,
+    clock,
+    log,
+    metrics,
+  });
+  closers.push(() => watch.close());
+  const rootKeys = watchingRootKeys(options.rootKeys, alertStore);
   const outlets = [broker?.tellOfTwin, external?.tellOfTwin].filter(outlet => outlet !== undefined);
   const twinTools = { store: twinStore, directory: devices, queue, sandbox, outlets };
   const keepingTwins = startTwins(config.twin, twinTools, options);
@@ -155,12 +179,12 @@ async function startParts(
     const { measurementDays: days } = config.history;
     closers.push(startPresence({ sql, control: network, peers: options.peers, days, clock, log }));
   }
-  const keepers = [history?.keeper, keepingTwins?.keeper].filter(keeper => keeper !== undefined);
+  const keepers = [history?.keeper, keepingTwins?.keeper, watch.keeper].filter(keeper => keeper !== undefined);
   const { maxBacklog } = config.history;
   const kept = keepers.length > 0 && {
     history: { keeper: keptByAll(keepers), maxBacklog, busyShare: eventLoopWatch() },
   };
-  const followers = [delivery.holder, ...(keepingTwins ? [keepingTwins.driver.holder] : [])];
+  const followers = [delivery.holder, watch.holder, ...(keepingTwins ? [keepingTwins.driver.holder] : [])];
   const consumed = { store, leases, directory: devices, vault, sandbox, sinks, followers };
   const events = createEventConsumer({ ...consumed, ...kept, clock, log, metrics });
   closers.push(() => events.close());
@@ -168,7 +192,6 @@ async function startParts(
 
   const repositories = { ...createRepositories(sql, clock), integrations: createIntegrations(sql, integrationKeys) };
   const searched = createHistory(sql);
-  const { rootKeys } = options;
   await http.register(
     createApi({
       ...apiDefaults,
@@ -186,6 +209,7 @@ async function startParts(
       rootKeys,
       queue,
       twins,
+      alerts: createAlertDesk(sql),
       codecBench: createCodecBench(sandbox),
       feed: createSharedFeed(events.feed, options.peers, clock),
       frames: options.frames,
@@ -204,9 +228,17 @@ async function startParts(
   await serveConsole(http, config.console);
   await delivery.start();
   await keepingTwins?.driver.start();
+  watch.start();
   await events.start();
   return broker;
 }
+
+/** Topics of the broker inside are of applications: what is of none goes out by integrations alone. */
+const ofDevices =
+  (sink: EventSink) =>
+  async (event: ApplicationEvent): Promise<void> => {
+    if (event.json.includes('"deviceInfo":')) await sink.deliver(event);
+  };
 
 function startHistory({ config, sql, peers, clock, log, metrics }: AppServerOptions): EventHistory | undefined {
   const { history } = config;

@@ -113,6 +113,9 @@ export function createMetrics() {
     twinDownlinks: counter("twin_downlinks_total", "Downlinks made for device twins, by what became of them.", [
       "result",
     ]),
+    alertNotifications: counter("alert_notifications_total", "Messages about alerts given to integrations.", [
+      "transition",
+    ]),
     codecRuns: counter("codec_runs_total", "Codec runs by result.", ["result"]),
     codecSuspensions: counter(
       "codec_suspensions_total",

@@ -107,7 +107,7 @@ const rules: readonly Rule[] = [
   ...role("join-server", ["join.ts"], []),
   ...role(
     "app-server",
-    ["events.ts", "uplink.ts", "downlink", "delivery/", "diagnosis/", "twin/"],
+    ["events.ts", "uplink.ts", "downlink", "delivery/", "diagnosis/", "twin/", "alerts/"],
     ["api", "codec", "history", "identity", "integration", "storage"],
   ),
   {

@@ -127,7 +127,7 @@ function member(value: unknown, name: string): string | undefined {
 }
 
 /** Where things are found. */
-type Things = ApiRepositories & Pick<ApiDependencies, "imports">;
+type Things = ApiRepositories & Pick<ApiDependencies, "imports" | "alerts">;
 
 interface Lookup {
   readonly what: string;
@@ -204,6 +204,11 @@ const tenantSources = {
       return tenant && { tenantId: tenant.id };
     },
   },
+  "params.alertId": {
+    what: "alert",
+    text: param("alertId"),
+    place: async (text, { alerts }) => placeOf(await alerts.get(text.toLowerCase())),
+  },
   "params.devEui": {
     what: "device",
     text: param("devEui"),
@@ -229,7 +234,7 @@ export async function checkSubject(
   access: Access,
   principal: Principal,
   request: FastifyRequest,
-  { repositories, imports }: Pick<ApiDependencies, "repositories" | "imports">,
+  { repositories, imports, alerts }: Pick<ApiDependencies, "repositories" | "imports" | "alerts">,
 ): Promise<TenantId | undefined> {
   if (access.kind !== "tenant") return undefined;
   const source: Lookup = tenantSources[access.of];
@@ -239,7 +244,7 @@ export async function checkSubject(
     if (principal.isAdministrator) return undefined;
     throw forbidden();
   }
-  const place = await source.place(text, { ...repositories, imports });
+  const place = await source.place(text, { ...repositories, imports, alerts });
   if (place !== undefined) checkPlace(principal, place, access.right, source.what);
   else if (!principal.isAdministrator || !access.of.endsWith("apiKeyId")) throw notFound(source.what);
   return place?.tenantId;

@@ -2,6 +2,7 @@ import cookie from "@fastify/cookie";
 import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
 import type { FastifyInstance, FastifyReply, RouteOptions } from "fastify";
 import { type Access, checkCaller, checkSubject } from "./access.ts";
+import { alertRoutes } from "./alerts.ts";
 import { apiKeyRoutes } from "./api-keys.ts";
 import { applicationRoutes } from "./applications.ts";
 import { addAudit, auditRoutes, isChange } from "./audit.ts";
@@ -165,6 +166,7 @@ function addRoutes(scope: FastifyInstance, deps: ApiDependencies): void {
   gatewayStateRoutes(api, deps);
   gatewayAirtimeRoutes(api, deps);
   gatewayPresenceRoutes(api, deps);
+  alertRoutes(api, deps);
   integrationRoutes(api, deps);
   integrationDeliveryRoutes(api, deps);
   const streams = createLiveStreams(api, deps);

@@ -5,6 +5,7 @@ import type { Clock } from "../../platform/clock.ts";
 import type { EffectiveSetting } from "../../platform/config/effective.ts";
 import type { FrameStream } from "../../platform/frames/frame-feed.ts";
 import type { Log } from "../../platform/log.ts";
+import type { AlertDesk } from "../alert-ports.ts";
 import type { AuditLog } from "../audit-ports.ts";
 import type { BulkCatalog } from "../bulk-ports.ts";
 import type { Repositories } from "../catalog-ports.ts";
@@ -49,6 +50,7 @@ export interface ApiDependencies {
   readonly rootKeys: RootKeys;
   readonly queue: DownlinkQueue;
   readonly twins: Twins;
+  readonly alerts: AlertDesk;
   readonly codecBench: CodecBench;
   readonly feed: EventFeed;
   readonly frames: FrameStream;

@@ -18,10 +18,10 @@ import { found, notFound, Refusal } from "./refusal.ts";
 import { change, Description, listOf, Name, NoContent, pageOf, strict, TagMap, Time, Uuid } from "./schemas.ts";
 
 export const EventKind = Type.Unsafe<ApplicationEventKind>(
-  Type.Enum(["up", "join", "ack", "txack", "log", "status", "location"]),
+  Type.Enum(["up", "join", "ack", "txack", "log", "status", "location", "alert"]),
 );
 const filterFields = {
-  events: Type.Array(EventKind, { maxItems: 10, description: "Kinds of events; none: all." }),
+  events: Type.Array(EventKind, { maxItems: 10, description: "Kinds of events; none: all but alert." }),
   fPorts: Type.Array(Type.Integer({ minimum: 0, maximum: 255 }), {
     maxItems: 256,
     description: "Ports of uplinks; none: all. Other events pass.",
@@ -40,6 +40,8 @@ const limitFields = {
   }),
 };
 const noFilter = { events: [], fPorts: [], tags: {} } as const;
+/** Nobody wants a mail for every uplink who did not say so. */
+const usualFilters: Readonly<Record<string, Partial<IntegrationRecord["filter"]>>> = { email: { events: ["alert"] } };
 const usualLimits = {
   maxMessages: 100_000,
   maxMegabytes: 500,
@@ -209,7 +211,7 @@ function recordRoutes(api: Api, deps: ApiDependencies): void {
         mapping: "",
         ...given,
         ...(await placeOf(request.body, deps)),
-        filter: { ...noFilter, ...filter },
+        filter: { ...noFilter, ...usualFilters[given.kind], ...filter },
         limits: { ...usualLimits, ...limits },
       };
       const kept = withoutNulls(secrets);

@@ -200,6 +200,15 @@ const others: Readonly<Record<string, Operation>> = {
       cases: [{ name: "half full", direction: "uplink", fPort: 1, bytes: "32", expected: { object: { level: 50 } } }],
     },
   },
+  "GET /api/alerts": { operationId: "listAlerts" },
+  "GET /api/alerts/{alertId}": { operationId: "getAlert" },
+  "POST /api/alerts/{alertId}/acknowledge": { operationId: "acknowledgeAlert", example: { note: "Ben drives there." } },
+  "GET /api/tenants/{tenantId}/alert-rules": { operationId: "listAlertRules" },
+  "PATCH /api/tenants/{tenantId}/alert-rules/{kind}": {
+    operationId: "updateAlertRule",
+    example: { raise: 15, clear: 25, severity: "critical" },
+  },
+  "DELETE /api/tenants/{tenantId}/alert-rules/{kind}": { operationId: "resetAlertRule" },
   "GET /api/gateways": { operationId: "listGateways" },
   "POST /api/gateways": {
     operationId: "createGateway",

@@ -48,14 +48,16 @@ export class Matcher {
     const found: IntegrationId[] = [];
     for (const { id, applicationId, filter } of ofTenant.values()) {
       const isMeant =
-        isOf(applicationId, event) &&
-        (filter.events.length === 0 || filter.events.includes(event.kind)) &&
-        (!looksInside(filter) || passes(filter, inside()));
+        isOf(applicationId, event) && wants(filter, event) && (!looksInside(filter) || passes(filter, inside()));
       if (isMeant) found.push(id);
     }
     return found;
   }
 }
+
+/** Alerts are no events of a device: only those get them who asked for them. */
+const wants = ({ events }: IntegrationFilter, { kind }: ApplicationEvent): boolean =>
+  events.includes(kind) || (events.length === 0 && kind !== "alert");
 
 const isOf = (applicationId: ApplicationId | null, event: ApplicationEvent): boolean =>
   applicationId === null || applicationId === event.applicationId;

@@ -62,6 +62,8 @@ export function eventRow(event: ApplicationEvent): EventRow | undefined {
   const atMs = Date.parse(body.time);
   if (Number.isNaN(atMs)) return undefined;
   const { kind, tenantId, applicationId, devEui, json } = event;
+  // Alerts have a table of their own.
+  if (kind === "alert") return undefined;
   const heard = body.rxInfo ?? [];
   const gatewayIds = [...heard, ...(body.gatewayId === undefined ? [] : [{ gatewayId: body.gatewayId }])];
   const { deduplication_id: logged } = body.context ?? {};

@@ -7,7 +7,7 @@ import { type FrameRecord, timeOfFrameId } from "../../platform/frames/frame-rec
 import type { Sql } from "../../platform/sql.ts";
 import type { Page } from "../catalog-ports.ts";
 import type { EventFilter, FrameFilter, History, HistoryEvent, HistoryPage, HistoryScope } from "../history-ports.ts";
-import type { ApplicationEventKind } from "../ports.ts";
+import type { DeviceEventKind } from "../ports.ts";
 
 /** Rows that are looked through for a text before a page ends, with what was found so far. */
 const longestLook = 5_000;
@@ -93,7 +93,7 @@ class Conditions {
 const EventSqlRow = Type.Object({
   at: Type.String(),
   id: Type.String(),
-  kind: Type.Unsafe<ApplicationEventKind>(Type.String()),
+  kind: Type.Unsafe<DeviceEventKind>(Type.String()),
   tenant: Type.String(),
   application: Type.String(),
   devEui: Type.String(),

@@ -9,6 +9,7 @@ const ttnKinds: Readonly<Partial<Record<ApplicationEventKind, string>>> = {
   log: "service/data",
   status: "service/data",
   location: "location/solved",
+  alert: "service/data",
 };
 
 const values: Readonly<Record<string, (message: SinkMessage) => string>> = {

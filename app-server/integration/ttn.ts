@@ -103,7 +103,8 @@ function contents({ kind }: QueuedMessage, event: JsonObject, receivedAt: string
       return { downlink_sent: downlink(event) };
     case "status":
     case "log":
-    case "location": {
+    case "location":
+    case "alert": {
       // The Things Stack has no message of its own for these.
       const { deviceInfo: _, time: __, deduplicationId: ___, ...data } = event;
       return { service_data: { service: `upchirp-${kind}`, data } };

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { operations } from "../../app-server/api/operations.ts";
 import { startTestApi, type TestApi } from "../support/api.ts";
 import { addTenantWithDevice } from "../support/catalog.ts";
+import { raisedAlert } from "../support/raised-alert.ts";
 import { readText } from "./markdown.ts";
 
 interface Named {
@@ -52,6 +53,8 @@ beforeAll(async () => {
     devEui: device.devEui,
     gatewayId: gateway.json().gatewayId,
     userId: user.json().id,
+    alertId: await raisedAlert(api.sql, tenant.id, application.id),
+    kind: "battery-low",
   };
 });
 afterAll(() => api.end());

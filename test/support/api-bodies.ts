@@ -46,6 +46,8 @@ export function bodyOf(
     "PATCH /api/integrations/{integrationId}": { description: "d" },
     "POST /api/integrations/{integrationId}/dead-letters/replay": {},
     "POST /api/integrations/{integrationId}/dead-letters/drop": {},
+    "POST /api/alerts/{alertId}/acknowledge": {},
+    "PATCH /api/tenants/{tenantId}/alert-rules/{kind}": { severity: "critical" },
     "POST /api/gateways": { gatewayId: "00000000000000aa", tenantId, name: "again" },
     "PATCH /api/gateways/{gatewayId}": { description: "d" },
   };

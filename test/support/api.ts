@@ -33,6 +33,7 @@ import type {
   RootKeys,
   SessionSummary,
 } from "../../app-server/ports.ts";
+import { createAlertDesk } from "../../app-server/storage/alert-desk.ts";
 import { createAuditLog } from "../../app-server/storage/audit-log.ts";
 import { createBulkCatalog } from "../../app-server/storage/bulk.ts";
 import { createDeliveryDesk } from "../../app-server/storage/delivery-desk.ts";
@@ -288,6 +289,7 @@ export async function startTestApi(
     control,
     rootKeys,
     queue,
+    alerts: createAlertDesk(sql),
     twins: createTwins({ store: createTwinStore(sql), directory: knownDevices(repositories), queue, clock }),
     codecBench: createCodecBench(sandbox),
     feed,

@@ -21,7 +21,10 @@ const settingsSchema = Type.Object(
     }),
     urls: Type.Optional(
       Type.Partial(
-        Type.Object({ up: Url, join: Url, ack: Url, txack: Url, log: Url, status: Url, location: Url }, strict),
+        Type.Object(
+          { up: Url, join: Url, ack: Url, txack: Url, log: Url, status: Url, location: Url, alert: Url },
+          strict,
+        ),
         { ...strict, description: "Other addresses for single kinds of events." },
       ),
     ),

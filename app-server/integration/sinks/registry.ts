@@ -1,5 +1,6 @@
 import { amqpSink } from "./amqp.ts";
 import { amqp1Sink } from "./amqp1.ts";
+import { emailSink } from "./email.ts";
 import { httpSink } from "./http.ts";
 import { influxdbSink } from "./influxdb.ts";
 import { kafkaSink } from "./kafka.ts";
@@ -26,4 +27,5 @@ export const sinkKinds: readonly SinkKind[] = [
   influxdbSink,
   thingsboardSink,
   mongodbSink,
+  emailSink,
 ];

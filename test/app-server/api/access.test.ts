@@ -7,6 +7,7 @@ import { parseDevEui, parseGatewayId, type TenantId } from "../../../lorawan/ids
 import { type Method, startTestApi, type TestApi } from "../../support/api.ts";
 import { bodyOf, readsByPost } from "../../support/api-bodies.ts";
 import { addTenantWithDevice, type TenantWithDevice } from "../../support/catalog.ts";
+import { raisedAlert } from "../../support/raised-alert.ts";
 import { routeRights } from "../support/route-rights.ts";
 
 /** Besides roles: an admin's key for reading only, an expired one, a device manager of another application alone. */
@@ -83,6 +84,8 @@ async function freshIds(): Promise<Readonly<Record<string, string>>> {
     username: "none",
     itemId: "none",
     sessionId: nobody,
+    alertId: await raisedAlert(api.sql, tenant.id, application.id),
+    kind: "replay",
     importId: (await api.deps.imports.begin(newImport(tenant.id))).id,
     key: "temperature",
     frameId: nobody,
@@ -143,7 +146,7 @@ const isRead = (route: string): boolean => route.startsWith("GET ") || readsByPo
 
 /** What a device manager of another application gets: what is not theirs is not there, and all else is as it is for others. */
 function expectedElsewhere(route: string, allowed: readonly ApiKeyRole[]): readonly (number | "reached")[] {
-  if (/\{(applicationId|devEui|gatewayId|integrationId)\}/.test(route)) return [404];
+  if (/\{(applicationId|devEui|gatewayId|integrationId|alertId)\}/.test(route)) return [404];
   // Files and sums are of the whole tenant.
   if (/ \/api\/(exports|imports\/)|\{tenantId\}\/(metrics|overview)$/.test(route)) return [403, 404];
   if (!allowed.includes("device-manager")) return route.includes("{apiKeyId}") ? [404] : [403];

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Method, startTestApi, type TestApi } from "../../support/api.ts";
 import { bodyOf } from "../../support/api-bodies.ts";
 import { addTenantWithDevice } from "../../support/catalog.ts";
+import { raisedAlert } from "../../support/raised-alert.ts";
 
 const Operation = Type.Object({
   parameters: Type.Optional(Type.Array(Type.Object({ name: Type.String(), in: Type.String() }))),
@@ -147,6 +148,8 @@ beforeAll(async () => {
     userId: tenant.id,
     username: "x",
     itemId: "x",
+    alertId: await raisedAlert(api.sql, tenant.id, application.id),
+    kind: "battery-low",
   };
   const { paths } = Value.Parse(Document, (await api.call("GET", "/api/openapi.json")).json());
   routes = Object.entries(paths).flatMap(([path, operations]) =>

@@ -43,6 +43,13 @@ const passes = (filter: Partial<IntegrationFilter>, given: ApplicationEvent): bo
 };
 
 describe("a filter", () => {
+  test("lets alerts through only where it names them", () => {
+    expect(passes({}, event("alert"))).toBe(false);
+    expect(passes({ events: ["up"] }, event("alert"))).toBe(false);
+    expect(passes({ events: ["alert"] }, event("alert"))).toBe(true);
+    expect(passes({ events: ["alert"] }, event("up"))).toBe(false);
+  });
+
   test("that is empty lets every event through", () => {
     expect(passes({}, event("up", { fPort: 1 }))).toBe(true);
     expect(passes({}, event("log"))).toBe(true);
