@@ -1,8 +1,8 @@
-import type { Document, MongoClient, MongoClientOptions } from "mongodb";
+import type { Document, MongoClient } from "mongodb";
 import Type, { type Static } from "typebox";
 import type { Sink, SinkMessage, SinkOutcome } from "../../integration-ports.ts";
 import { filled } from "../placeholders.ts";
-import { Connection, hostsOf, placeOf } from "./connection.ts";
+import { Connection, hostsOf } from "./connection.ts";
 import {
   caCertificate,
   clientTls,
@@ -15,6 +15,7 @@ import {
   username,
 } from "./fields.ts";
 import { defineSink, type SinkContext } from "./kind.ts";
+import { startRelay } from "./mongodb-relay.ts";
 
 const settingsSchema = Type.Object(
   {
@@ -70,7 +71,7 @@ class MongoSink implements Sink {
     this.#context = context;
     this.#connection = new Connection(
       lost => this.#open(lost),
-      ({ client }) => client.close(),
+      async ({ drop }) => drop(new Error("the sink is closed")),
     );
   }
 
@@ -139,8 +140,13 @@ class MongoSink implements Sink {
   async #ask(mongo: Mongo, host: string, port: number): Promise<Opened | undefined> {
     const { tls = true, username: user, authSource = "admin" } = this.#settings;
     const { outbound } = this.#context;
-    const { address } = await placeOf(outbound, host, port);
-    const options: MongoClientOptions = {
+    const certificates = tlsOptionsOf({ ...this.#settings, ...this.#secrets });
+    const lost = Promise.withResolvers<Error>();
+    const relay = await startRelay(
+      () => outbound.connect({ host, port, ...(tls && { tls: certificates }) }),
+      lost.resolve,
+    );
+    const client = new mongo.MongoClient(`mongodb://${relay.place}/`, {
       directConnection: true,
       // By a server that is alone they are refused; the queue tries again itself.
       retryWrites: false,
@@ -148,27 +154,23 @@ class MongoSink implements Sink {
       connectTimeoutMS: connectMs,
       socketTimeoutMS: answerMs,
       maxPoolSize: 4,
-      tls,
-      ...(tls && { ...tlsOptionsOf({ ...this.#settings, ...this.#secrets }), lookup: outbound.lookup }),
       ...(user !== undefined && { auth: { username: user, password: this.#secrets.password ?? "" }, authSource }),
+    });
+    const end = async (): Promise<void> => {
+      await client.close().catch(() => undefined);
+      await relay.close();
     };
-    // With TLS the name is needed; it is looked up and checked once more.
-    const place = tls ? host : address;
-    const client = new mongo.MongoClient(`mongodb://${place.includes(":") ? `[${place}]` : place}:${port}/`, options);
-    const lost = Promise.withResolvers<Error>();
     // The client itself would wait for the server to come back; the queue does that.
-    const drop = (reason: Error): void => {
-      lost.resolve(reason);
-      client.close().catch(() => undefined);
-    };
-    client.on("serverHeartbeatFailed", ({ failure }) => drop(failure));
+    client.on("serverHeartbeatFailed", ({ failure }) => lost.resolve(failure));
+    void lost.promise.then(end);
     let type = "";
     client.on("serverDescriptionChanged", ({ newDescription }) => {
       type = newDescription.type;
     });
     const answer = await Promise.race([client.connect().catch(toError), lost.promise]);
-    if (!(answer instanceof Error) && writable.includes(type)) return { mongo, client, lost: lost.promise, drop };
-    await client.close();
+    if (!(answer instanceof Error) && writable.includes(type))
+      return { mongo, client, lost: lost.promise, drop: lost.resolve };
+    await end();
     if (answer instanceof Error) throw answer;
     return undefined;
   }
