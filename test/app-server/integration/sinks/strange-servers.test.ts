@@ -17,7 +17,14 @@ const settingsAt: Readonly<Record<string, (place: string) => Readonly<Record<str
   mysql: place => ({ url: `mysql://${place}/iot`, tls: false }),
   influxdb: place => ({ url: `http://${place}`, version: 1, database: "iot" }),
   thingsboard: place => ({ url: `mqtt://${place}` }),
-  mongodb: place => ({ hosts: place, database: "iot" }),
+  email: place => ({
+    host: "127.0.0.1",
+    port: Number(place.split(":")[1]),
+    security: "none",
+    from: "upchirp@example.com",
+    to: ["somebody@example.com"],
+  }),
+  mongodb: place => ({ hosts: place, database: "iot", tls: false }),
 };
 
 /** What begins as an answer of some protocol and goes wrong. */
