@@ -27,7 +27,7 @@ import type {
 import { twinItemPrefix } from "./twin-ports.ts";
 
 export interface DownlinkQueueOptions {
-  readonly store: Pick<StateStore, "queue" | "enqueue" | "removeQueued" | "flushQueue">;
+  readonly store: Pick<StateStore, "queue" | "enqueue" | "removeQueued" | "reorderQueue" | "flushQueue">;
   readonly directory: Pick<DeviceDirectory, "device">;
   readonly network: Pick<NetworkControl, "session" | "downlinkSession">;
   readonly vault: AppSKeyVault;
@@ -91,6 +91,15 @@ export function createDownlinkQueue(options: DownlinkQueueOptions): DownlinkQueu
     nextFCntDown: devEui => sessionAfterWaiting(devEui, tools),
     list: waiting,
     remove: (devEui, id) => store.removeQueued(devEui, id),
+    reorder: (devEui, ids) =>
+      devices.run(devEui, async () => {
+        const named = (await waiting(devEui)).filter(({ id }) => ids.includes(id));
+        const fixed = named.find(({ sent, encrypted }) => sent !== undefined || encrypted !== undefined);
+        if (fixed?.sent !== undefined) return { kind: "refused", message: `${fixed.id} was sent already` };
+        if (fixed !== undefined) return { kind: "refused", message: `${fixed.id} is encrypted for its place` };
+        await store.reorderQueue(devEui, ids);
+        return { kind: "reordered", items: await waiting(devEui) };
+      }),
     flush: devEui => store.flushQueue(devEui),
   };
 }

@@ -341,6 +341,11 @@ export type EnqueueOutcome =
       readonly message: string;
     };
 
+export type ReorderOutcome =
+  | { readonly kind: "reordered"; readonly items: readonly QueueItem[] }
+  /** What was sent already, or is encrypted for one counter, has its place. */
+  | { readonly kind: "refused"; readonly message: string };
+
 /** The device queue as applications see it. */
 export interface DownlinkQueue {
   /** Items that may wait for one device. */
@@ -350,6 +355,8 @@ export interface DownlinkQueue {
   nextFCntDown(devEui: DevEui): Promise<DownlinkSession | undefined>;
   list(devEui: DevEui): Promise<readonly QueueItem[]>;
   remove(devEui: DevEui, id: string): Promise<boolean>;
+  /** Those with these ids in this order, in the places that they have together. */
+  reorder(devEui: DevEui, ids: readonly string[]): Promise<ReorderOutcome>;
   flush(devEui: DevEui): Promise<number>;
 }
 

@@ -118,6 +118,10 @@ const devices: Readonly<Record<string, Operation>> = {
     operationId: "enqueueDownlink",
     example: { fPort: 10, confirmed: true, data: "AQI=" },
   },
+  "PUT /api/devices/{devEui}/queue/order": {
+    operationId: "reorderDownlinks",
+    example: { ids: ["open-the-window", "close-the-window"] },
+  },
   "DELETE /api/devices/{devEui}/queue": { operationId: "flushDownlinks" },
   "DELETE /api/devices/{devEui}/queue/{itemId}": { operationId: "deleteDownlink" },
 };

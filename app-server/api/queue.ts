@@ -43,6 +43,7 @@ const Enqueue = Type.Object(
   },
   { ...strict, description: "Exactly one of `data` and `object` is given; `isEncrypted` and `fCntDown` go together." },
 );
+const Order = Type.Object({ ids: Type.Array(Id, { minItems: 1, maxItems: 1000 }) }, strict);
 const Item = Type.Object({
   id: Id,
   fPort: Type.Integer(),
@@ -165,6 +166,25 @@ export function queueRoutes(api: Api, { queue, clock }: ApiDependencies): void {
       },
     },
     async request => ({ removed: await queue.flush(parseDevEui(request.params.devEui)) }),
+  );
+  api.put(
+    "/devices/:devEui/queue/order",
+    {
+      config: write,
+      schema: {
+        summary: "Put waiting downlinks into another order",
+        description:
+          "Those that are named come in this order, in the places that they have together; others stay where they are.",
+        params: Params,
+        body: Order,
+        response: { 200: Type.Object({ items: listOf(Item) }) },
+      },
+    },
+    async request => {
+      const outcome = await queue.reorder(parseDevEui(request.params.devEui), request.body.ids);
+      if (outcome.kind === "refused") throw new Refusal("conflict", `${outcome.message}.`);
+      return { items: outcome.items.map(itemAnswer) };
+    },
   );
   api.delete(
     "/devices/:devEui/queue/:itemId",

@@ -30,6 +30,7 @@ export interface Operations {
   commit(change: DeviceCommit): () => CommitOutcome;
   enqueue(devEui: DevEui, entry: QueueEntry, maxEntries: number): () => boolean;
   removeQueued(devEui: DevEui, id: string): () => boolean;
+  reorderQueue(devEui: DevEui, ids: readonly string[]): () => void;
   flushQueue(devEui: DevEui): () => number;
   setCursor(key: Buffer, sequence: number): () => void;
   /** Removes up to a bounded number of events; true while there are more to remove. */
@@ -88,6 +89,7 @@ export function createOperations(tables: Tables): Operations {
     },
     enqueue: (devEui, entry, maxEntries) => enqueue(tables, devEui, entry, maxEntries),
     removeQueued: (devEui, id) => removeQueued(tables, devEui, id),
+    reorderQueue: (devEui, ids) => reorderQueue(tables, devEui, ids),
     flushQueue: devEui => () => {
       const keys = [...tables.queue.getKeys(under(euiKey(devEui)))];
       for (const key of keys) tables.queue.removeSync(key);
@@ -160,6 +162,24 @@ function removeQueued(tables: Tables, devEui: DevEui, id: string): () => boolean
     tables.queue.removeSync(key);
     tables.queueIds.removeSync(idKey);
     return true;
+  };
+}
+
+function reorderQueue(tables: Tables, devEui: DevEui, ids: readonly string[]): () => void {
+  return () => {
+    const named = [...new Set(ids)].flatMap(id => {
+      const idKey = queueIdKey(devEui, id);
+      const key = tables.queueIds.get(idKey);
+      const record = key && tables.queue.get(key);
+      return key && record ? [{ idKey, key, record }] : [];
+    });
+    const places = named.map(({ key }) => key).sort(Buffer.compare);
+    for (const [index, { idKey, record }] of named.entries()) {
+      const place = places[index];
+      if (place === undefined) continue;
+      tables.queue.putSync(place, record);
+      tables.queueIds.putSync(idKey, place);
+    }
   };
 }
 

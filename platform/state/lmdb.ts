@@ -165,7 +165,7 @@ function queuePart(
   { commits, adding }: Writers,
   read: Read,
   enqueued: Listeners<DevEui>,
-): Pick<StateStore, "queue" | "enqueue" | "removeQueued" | "flushQueue"> {
+): Pick<StateStore, "queue" | "enqueue" | "removeQueued" | "reorderQueue" | "flushQueue"> {
   /** Every device that something waits for, and some more: each uplink asks, and nothing waits for most devices. */
   const awaited = new Set(devicesWithQueue(tables));
   return {
@@ -186,6 +186,9 @@ function queuePart(
     },
     async removeQueued(devEui, id) {
       return commits.write(operations.removeQueued(devEui, id));
+    },
+    async reorderQueue(devEui, ids) {
+      return commits.write(operations.reorderQueue(devEui, ids));
     },
     async flushQueue(devEui) {
       return commits.write(operations.flushQueue(devEui));

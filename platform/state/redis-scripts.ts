@@ -11,6 +11,7 @@ declare module "ioredis" {
     upchirpStale(...keysAndArguments: readonly Argument[]): Result<unknown, Context>;
     upchirpEnqueue(...keysAndArguments: readonly Argument[]): Result<unknown, Context>;
     upchirpRemoveQueued(...keysAndArguments: readonly Argument[]): Result<unknown, Context>;
+    upchirpReorderQueue(...keyAndIds: readonly Argument[]): Result<unknown, Context>;
     upchirpQueueBuffer(...keysAndArguments: readonly Argument[]): Result<unknown, Context>;
     upchirpSetCursor(...keysAndArguments: readonly Argument[]): Result<unknown, Context>;
     upchirpDue(...countKeysAndArguments: readonly Argument[]): Result<unknown, Context>;
@@ -148,6 +149,21 @@ if removed > 0 then
 end
 return tostring(removed)`;
 
+/** Done twice it comes to the same. */
+const reorderQueue = `
+local order = KEYS[1]
+local named, places = {}, {}
+for _, id in ipairs(ARGV) do
+  local place = redis.call('ZSCORE', order, id)
+  if place then
+    named[#named + 1] = id
+    places[#places + 1] = tonumber(place)
+  end
+end
+table.sort(places)
+for index, id in ipairs(named) do redis.call('ZADD', order, places[index], id) end
+return #named`;
+
 /** Ids and values by turns. */
 const queue = `
 local order, values = unpack(KEYS)
@@ -217,6 +233,7 @@ const scripts = {
   upchirpStale: { lua: stale, numberOfKeys: 2 },
   upchirpEnqueue: { lua: enqueue, numberOfKeys: 6 },
   upchirpRemoveQueued: { lua: removeQueued, numberOfKeys: 4 },
+  upchirpReorderQueue: { lua: reorderQueue, numberOfKeys: 1 },
   upchirpQueue: { lua: queue, numberOfKeys: 2 },
   upchirpSetCursor: { lua: setCursor, numberOfKeys: 1 },
   upchirpDue: { lua: due },

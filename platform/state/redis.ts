@@ -125,6 +125,7 @@ function createStore(parts: Omit<RedisContext, "newToken" | "behind">, letGo: ()
     queue: guarded(rest.queue),
     enqueue: guarded(rest.enqueue),
     removeQueued: guarded(rest.removeQueued),
+    reorderQueue: guarded(rest.reorderQueue),
     flushQueue: guarded(rest.flushQueue),
     readEvents: guarded(rest.readEvents),
     cursor: guarded(rest.cursor),
@@ -154,7 +155,7 @@ function queuePart({
   retry,
   notices,
   newToken,
-}: RedisContext): Pick<StateStore, "queue" | "enqueue" | "removeQueued" | "flushQueue"> {
+}: RedisContext): Pick<StateStore, "queue" | "enqueue" | "removeQueued" | "reorderQueue" | "flushQueue"> {
   const remove = async (devEui: DevEui, ...id: readonly string[]): Promise<number> => {
     const { order, values, recent } = keys.device(devEui);
     const { waiting } = keys.ofDevice(devEui);
@@ -181,6 +182,9 @@ function queuePart({
       return number > 0;
     },
     removeQueued: async (devEui, id) => (await remove(devEui, id)) > 0,
+    async reorderQueue(devEui, ids) {
+      await retry(() => client.upchirpReorderQueue(keys.device(devEui).order, ...new Set(ids)));
+    },
     flushQueue: devEui => remove(devEui),
   };
 }

@@ -21,6 +21,8 @@ export interface StateStore {
   enqueue(devEui: DevEui, entry: QueueEntry, maxEntries: number): Promise<boolean>;
   /** True if the entry was there. */
   removeQueued(devEui: DevEui, id: string): Promise<boolean>;
+  /** The entries with these ids in this order, in the places that they have together; others stay where they are. */
+  reorderQueue(devEui: DevEui, ids: readonly string[]): Promise<void>;
   /** How many were removed. */
   flushQueue(devEui: DevEui): Promise<number>;
   /** Called, after it is durable, for each enqueue done through this store instance or, scaled out, another. */

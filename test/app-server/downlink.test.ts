@@ -6,6 +6,7 @@ import { parseDevEui } from "../../lorawan/ids.ts";
 import { cryptPayload } from "../../lorawan/phy/security.ts";
 import { systemClock } from "../../platform/clock.ts";
 import { createMetrics } from "../../platform/metrics.ts";
+import type { QueueItem } from "../../platform/state/queue-item.ts";
 import { createVirtualClock } from "../support/virtual-clock.ts";
 import { createDownlinks } from "./support/downlinks.ts";
 import { applicationId, bytesOf, devAddr, devEui, directoryDevice, otherApplicationId } from "./support/fixtures.ts";
@@ -128,6 +129,22 @@ describe("the device queue", () => {
     expect(await queue.enqueue(devEui, { ...downlink, id: "d" })).toMatchObject({ reason: "queue_full" });
     const stranger = parseDevEui("ffffffffffffffff");
     expect(await queue.enqueue(stranger, downlink)).toMatchObject({ reason: "unknown_device" });
+  });
+
+  test("puts what waits into another order, but nothing that was sent or is encrypted for its place", async () => {
+    const { queue, store } = createDownlinks(clock, sandbox);
+    for (const id of ["a", "b", "c"]) await queue.enqueue(devEui, { ...downlink, id });
+    const reordered = await queue.reorder(devEui, ["c", "a"]);
+    expect(reordered).toMatchObject({ kind: "reordered", items: [{ id: "c" }, { id: "b" }, { id: "a" }] });
+    const [first] = await queue.list(devEui);
+    const put = (item: Partial<QueueItem> & { id: string }) =>
+      store.enqueue(devEui, { id: item.id, value: Buffer.from(JSON.stringify({ ...first, ...item })) }, 10);
+    await put({ id: "sealed", encrypted: { fCntDown: 7, devAddr } });
+    await put({ id: "sent", sent: { fCntDown: 4, atMs: nowMs, attempts: 1 } });
+    const refusal = async (id: string) => queue.reorder(devEui, [id, "c"]);
+    expect(await refusal("sealed")).toEqual({ kind: "refused", message: "sealed is encrypted for its place" });
+    expect(await refusal("sent")).toEqual({ kind: "refused", message: "sent was sent already" });
+    expect((await queue.list(devEui)).map(({ id }) => id)).toEqual(["c", "b", "a", "sealed", "sent"]);
   });
 
   test("encodes objects, and the codec may choose the port", async () => {

@@ -73,6 +73,13 @@ describeInBrowser("the console's page of a device", () => {
     await page.getByRole("button", { name: "Queue" }).click();
     await page.getByRole("cell", { name: "07", exact: true }).waitFor();
     expect(await seriousFaults(page)).toEqual([]);
+    await page.getByRole("button", { name: "Later 01ff" }).click();
+    await page
+      .getByRole("table", { name: "Waiting downlinks" })
+      .getByText(/^(07|01ff)$/)
+      .first()
+      .getByText("07")
+      .waitFor();
     await page.getByRole("button", { name: "Delete 01ff" }).click();
     await page.getByRole("cell", { name: "01ff", exact: true }).waitFor({ state: "hidden" });
 

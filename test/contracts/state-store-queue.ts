@@ -72,6 +72,19 @@ export function describeStateStoreQueue(store: () => StateStore): void {
       expect(await waiting()).toEqual(["c=c", "a=a"]);
     });
 
+    test("put the entries that are named into their order, in the places that they have", async () => {
+      for (const id of ["a", "b", "c", "d", "e"]) await put(id);
+      await store().reorderQueue(devEui, ["d", "gone", "b", "d"]);
+      expect(await waiting()).toEqual(["a=a", "d=d", "c=c", "b=b", "e=e"]);
+      await store().reorderQueue(devEui, ["e", "d", "c", "b", "a"]);
+      expect(await waiting()).toEqual(["e=e", "d=d", "c=c", "b=b", "a=a"]);
+      expect(await store().removeQueued(devEui, "d")).toBe(true);
+      expect(await put("d", "again")).toBe(true);
+      expect(await waiting()).toEqual(["e=e", "c=c", "b=b", "a=a", "d=again"]);
+      await store().reorderQueue(devEui, []);
+      expect(await waiting()).toHaveLength(5);
+    });
+
     test("say how many entries a flush removed", async () => {
       for (const id of ["a", "b", "c"]) await put(id);
       expect(await store().flushQueue(devEui)).toBe(3);

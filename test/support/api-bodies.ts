@@ -41,6 +41,7 @@ export function bodyOf(
     "PUT /api/devices/{devEui}/activation": { devAddr: "01020304", appSKey: key, nwkSKey: key },
     "POST /api/devices/{devEui}/force-rejoin": { rejoinType: 0 },
     "POST /api/devices/{devEui}/queue": { fPort: 1, data: "AA==" },
+    "PUT /api/devices/{devEui}/queue/order": { ids: ["none"] },
     "PATCH /api/devices/{devEui}/twin": { desired: { interval: 600 } },
     "POST /api/integrations": { applicationId, kind: "http", name: "new", settings: { url: "http://127.0.0.1:1/" } },
     "PATCH /api/integrations/{integrationId}": { description: "d" },

@@ -194,6 +194,16 @@ function createFakeQueue(clock: VirtualClock, control: Pick<NetworkControl, "dow
       items.set(devEui, rest);
       return removed;
     },
+    async reorder(devEui, ids) {
+      const named = ids.flatMap(id => listOf(devEui).filter(item => item.id === id));
+      const fixed = named.find(({ sent }) => sent !== undefined);
+      if (fixed !== undefined) return { kind: "refused", message: `${fixed.id} was sent already` };
+      items.set(
+        devEui,
+        listOf(devEui).map(item => (ids.includes(item.id) ? (named.shift() ?? item) : item)),
+      );
+      return { kind: "reordered", items: listOf(devEui) };
+    },
     async flush(devEui) {
       const { length } = listOf(devEui);
       items.delete(devEui);

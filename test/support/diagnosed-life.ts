@@ -52,6 +52,7 @@ export async function startDiagnoses() {
       queue: async devEui => (await scenario?.store.queue(devEui)) ?? [],
       enqueue: async () => false,
       removeQueued: async () => false,
+      reorderQueue: async () => undefined,
       flushQueue: async () => 0,
     },
     directory: { device: unused },

@@ -125,7 +125,7 @@ function queuePart(
   { queues }: Memory,
   answer: Answer,
   enqueued: (devEui: DevEui) => void,
-): Pick<StateStore, "queue" | "enqueue" | "removeQueued" | "flushQueue"> {
+): Pick<StateStore, "queue" | "enqueue" | "removeQueued" | "reorderQueue" | "flushQueue"> {
   const entriesOf = (devEui: DevEui): Map<string, Uint8Array> => {
     const found = queues.get(devEui) ?? new Map<string, Uint8Array>();
     queues.set(devEui, found);
@@ -143,6 +143,14 @@ function queuePart(
         return true;
       }),
     removeQueued: (devEui, id) => answer(() => entriesOf(devEui).delete(id)),
+    reorderQueue: (devEui, ids) =>
+      answer(() => {
+        const entries = entriesOf(devEui);
+        const named = ids.filter(id => entries.has(id));
+        const others = new Set(named);
+        const order = [...entries.keys()].map(id => (others.has(id) ? (named.shift() ?? id) : id));
+        queues.set(devEui, new Map(order.flatMap(id => [...entries].filter(([known]) => known === id))));
+      }),
     flushQueue: devEui =>
       answer(() => {
         const { size } = entriesOf(devEui);

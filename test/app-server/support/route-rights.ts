@@ -80,6 +80,7 @@ export const routeRights: readonly (readonly [string, readonly ApiKeyRole[], 404
   ["GET /api/devices/{devEui}/queue", everyone, 404],
   ["GET /api/devices/{devEui}/queue/next-f-cnt", everyone, 404],
   ["POST /api/devices/{devEui}/queue", devices, 404],
+  ["PUT /api/devices/{devEui}/queue/order", devices, 404],
   ["DELETE /api/devices/{devEui}/queue", devices, 404],
   ["DELETE /api/devices/{devEui}/queue/{itemId}", devices, 404],
   ["GET /api/alerts", everyone, "own"],

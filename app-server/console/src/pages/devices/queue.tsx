@@ -1,5 +1,5 @@
 import { ActionIcon, Badge, Group, Skeleton, Stack, Table, Text, Tooltip } from "@mantine/core";
-import { IconSend, IconTrash } from "@tabler/icons-react";
+import { IconArrowDown, IconArrowUp, IconSend, IconTrash } from "@tabler/icons-react";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { dataOf } from "../../../../../client/client.ts";
 import { bytesOfBase64, hexOf } from "../../api/bytes.ts";
@@ -82,8 +82,22 @@ function QueueTable({ items, devEui, isWriter, onChanged }: QueueTableProps) {
       done(await api.DELETE("/api/devices/{devEui}/queue/{itemId}", { params: { path: { devEui, itemId } } })),
     onSettled: onChanged,
   });
+  const order = useMutation({
+    mutationFn: async (ids: readonly string[]) =>
+      dataOf(
+        await api.PUT("/api/devices/{devEui}/queue/order", { params: { path: { devEui } }, body: { ids: [...ids] } }),
+      ),
+    onSettled: onChanged,
+  });
+  /** What was sent already, or is encrypted for one counter, has its place. */
+  const isFixed = (item: Item | undefined): boolean => item === undefined || item.sent !== null || item.isEncrypted;
+  const swap = (one: number, other: number): void => {
+    const ids = [items[Math.max(one, other)]?.id, items[Math.min(one, other)]?.id].filter(id => id !== undefined);
+    order.mutate(ids);
+  };
   return (
     <>
+      {order.isError && <ProblemNote title="The order was not changed" error={order.error} />}
       {remove.isError && <ProblemNote title="It was not deleted" error={remove.error} />}
       <Table.ScrollContainer minWidth={640}>
         <Table aria-label="Waiting downlinks">
@@ -97,7 +111,7 @@ function QueueTable({ items, devEui, isWriter, onChanged }: QueueTableProps) {
             </Table.Tr>
           </Table.Thead>
           <Table.Tbody>
-            {items.map(item => (
+            {items.map((item, index) => (
               <Table.Tr key={item.id}>
                 <Table.Td className="numbers">{item.fPort}</Table.Td>
                 <Table.Td className="mono" style={{ overflowWrap: "anywhere" }}>
@@ -112,6 +126,18 @@ function QueueTable({ items, devEui, isWriter, onChanged }: QueueTableProps) {
                 </Table.Td>
                 {isWriter && (
                   <Table.Td ta="right">
+                    <Step
+                      name={`Earlier ${payloadText(item.data)}`}
+                      icon={IconArrowUp}
+                      isDisabled={isFixed(item) || isFixed(items[index - 1])}
+                      onStep={() => swap(index, index - 1)}
+                    />
+                    <Step
+                      name={`Later ${payloadText(item.data)}`}
+                      icon={IconArrowDown}
+                      isDisabled={isFixed(item) || isFixed(items[index + 1])}
+                      onStep={() => swap(index, index + 1)}
+                    />
                     <Tooltip label="Delete">
                       <ActionIcon
                         variant="subtle"
@@ -132,6 +158,19 @@ function QueueTable({ items, devEui, isWriter, onChanged }: QueueTableProps) {
     </>
   );
 }
+
+interface StepProps {
+  readonly name: string;
+  readonly icon: typeof IconSend;
+  readonly isDisabled: boolean;
+  readonly onStep: () => void;
+}
+
+const Step = ({ name, icon: Icon, isDisabled, onStep }: StepProps) => (
+  <ActionIcon variant="subtle" color="gray" aria-label={name} disabled={isDisabled} onClick={onStep} bg="transparent">
+    <Icon size={16} />
+  </ActionIcon>
+);
 
 const payloadText = (base64: string): string => (base64 === "" ? "no bytes" : hexOf(bytesOfBase64(base64)));
 
