@@ -27,7 +27,7 @@ export interface Column<Item> {
   readonly width?: number | string;
   readonly align?: "left" | "right";
   /** Not shown on narrower screens. */
-  readonly visibleFrom?: "xs" | "sm" | "md" | "lg";
+  readonly visibleFrom?: "xs" | "sm" | "md" | "lg" | "xl";
 }
 
 export interface EndlessTableProps<Item, Sort extends string> {

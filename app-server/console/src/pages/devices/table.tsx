@@ -41,10 +41,10 @@ const otherColumns: readonly Column<Device>[] = [
     visibleFrom: "lg",
     render: ({ deviceProfileId }) => <RecordName kind="device-profiles" id={deviceProfileId} />,
   },
-  { title: "Tags", width: 200, visibleFrom: "lg", render: ({ tags }) => <TagList tags={tags} /> },
+  { title: "Tags", width: 200, visibleFrom: "xl", render: ({ tags }) => <TagList tags={tags} /> },
   {
     title: "State",
-    width: 110,
+    width: 100,
     visibleFrom: "sm",
     render: ({ isDisabled }) => (isDisabled ? <Badge color="gray">disabled</Badge> : null),
   },
