@@ -1,5 +1,6 @@
 import { expect, onTestFinished, test } from "vitest";
-import { describeInBrowser, openBrowser, visit } from "../support/browser.ts";
+import { describeInBrowser, visit } from "../support/browser.ts";
+import { openBrowser } from "../support/browser-process.ts";
 import "../support/console.ts";
 import { startUpchirp, temporaryFolder } from "../support/upchirp-process.ts";
 

@@ -1,22 +1,15 @@
-import { existsSync } from "node:fs";
 import axe from "axe-core";
-import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
+import type { Browser, BrowserContext, Page } from "playwright-core";
 import { describe, onTestFinished } from "vitest";
+import { chromiumPath } from "./browser-process.ts";
 
-const executablePath = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find(existsSync);
 const isRequired = process.env.CI === "true";
 
 /** A suite in a real browser; skipped with a word where there is none, and a failure in CI. */
 export const describeInBrowser: (name: string, suite: () => void) => void = (name, suite) => {
-  if (executablePath !== undefined || isRequired) describe(name, suite);
+  if (chromiumPath !== undefined || isRequired) describe(name, suite);
   else describe.skip(`${name} (Chromium is not installed)`, suite);
 };
-
-export async function openBrowser(): Promise<Browser> {
-  if (executablePath === undefined) throw new Error("Chromium is not installed: apt-get install chromium");
-  // Chromium's own sandbox does not work as root.
-  return chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-dev-shm-usage"] });
-}
 
 export interface Visit {
   readonly page: Page;

@@ -14,7 +14,10 @@ export interface ConsoleFleet {
 }
 
 /** Devices and gateways around a server, for whoever looks at them in its console. */
-export function startFleet(server: UpchirpProcess, { devices, gateways, intervalSeconds }: FleetOptions): ConsoleFleet {
+export function startFleet(
+  server: Pick<UpchirpProcess, "apiUrl" | "udpPort" | "token">,
+  { devices, gateways, intervalSeconds }: FleetOptions,
+): ConsoleFleet {
   const ended = new AbortController();
   const running = simulate(
     {
