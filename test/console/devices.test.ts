@@ -185,7 +185,8 @@ describeInBrowser("the console's applications and devices", () => {
         .getByText(/Looked at|Seen/)
         .first()
         .waitFor();
-      const names = await page.getByRole("button").or(page.getByRole("link")).allTextContents();
+      const main = page.getByRole("main");
+      const names = await main.getByRole("button").or(main.getByRole("link")).allTextContents();
       expect(names.filter(name => writing.test(name))).toEqual([]);
       expect(await page.getByRole("checkbox", { name: /Choose/ }).count()).toBe(0);
     }
