@@ -76,6 +76,8 @@ const Rule = Type.Object({
   title: Type.String(),
   measures: Type.String(),
   whatToDo: Type.String(),
+  counts: Type.Boolean({ description: "Its value is a number of things that happened within `windowMinutes`." }),
+  isLow: Type.Boolean({ description: "Too little is what is wrong: `raise` is below `clear`." }),
   isChanged: Type.Boolean({ description: "The tenant has a rule of its own." }),
 });
 const Rules = Type.Object({ items: Type.Unsafe<readonly Static<typeof Rule>[]>(Type.Array(Rule)) });
@@ -161,8 +163,8 @@ function listRoutes(api: Api, { alerts, clock }: ApiDependencies): void {
 }
 
 const shownRule = (kind: AlertKind, own: Partial<AlertRule> | undefined): Static<typeof Rule> => {
-  const { title, measures, whatToDo } = alertDefinitions[kind];
-  return { kind, ...ruleOf(kind, own), title, measures, whatToDo, isChanged: own !== undefined };
+  const { rule: _rule, ...words } = alertDefinitions[kind];
+  return { kind, ...ruleOf(kind, own), ...words, isChanged: own !== undefined };
 };
 
 function ruleRoutes(api: Api, { alerts }: ApiDependencies): void {

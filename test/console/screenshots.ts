@@ -142,6 +142,7 @@ function scaled(tally: { counts?: object; by?: object; figures?: object }, facto
 const pagesOf = (ids: Ids): Readonly<Record<string, string>> => ({
   start: "/start",
   overview: "/",
+  alerts: "/alerts?state=all",
   gateways: "/gateways",
   "gateways-map": "/gateways?view=map",
   gateway: `/gateways/${ids.gatewayId}`,
@@ -158,6 +159,7 @@ const pagesOf = (ids: Ids): Readonly<Record<string, string>> => ({
   "integration-new": "/integrations/new",
   tenants: "/tenants",
   tenant: `/tenants/${ids.tenantId}`,
+  "tenant-alert-rules": `/tenants/${ids.tenantId}?tab=alerts`,
   users: "/users",
   "api-keys": "/api-keys",
   "audit-log": "/audit-log",

@@ -1,6 +1,7 @@
 import { createRoute, createRouter, lazyRouteComponent } from "@tanstack/react-router";
 import { inside, root } from "./inside.tsx";
 import { adminRoutes } from "./pages/admin/routes.ts";
+import { alerts } from "./pages/alerts/routes.ts";
 import { deviceRoutes } from "./pages/devices/routes.ts";
 import { gatewayRoutes } from "./pages/gateways/routes.ts";
 import { integrationRoutes } from "./pages/integrations/routes.ts";
@@ -30,7 +31,7 @@ const overview = createRoute({
 export const router = createRouter({
   routeTree: root.addChildren([
     login,
-    inside.addChildren([overview, ...gatewayRoutes, ...integrationRoutes, ...deviceRoutes, ...adminRoutes]),
+    inside.addChildren([overview, alerts, ...gatewayRoutes, ...integrationRoutes, ...deviceRoutes, ...adminRoutes]),
   ]),
   basepath: "/console",
   defaultPreload: "intent",

@@ -147,7 +147,14 @@ test("rules are the program's until a tenant changes them, and again when it tak
   expect((await api.call("PATCH", `${path}/noise`, { clear: 90 })).statusCode).toBe(422);
   expect((await api.call("PATCH", `${path}/nothing`, { raise: 1 })).statusCode).toBe(400);
   expect((await api.call("DELETE", `${path}/battery-low`)).statusCode).toBe(204);
-  expect((await rules())[2]).toMatchObject({ raise: 20, clear: 30, severity: "warning", isChanged: false });
+  expect((await rules())[2]).toMatchObject({
+    raise: 20,
+    clear: 30,
+    severity: "warning",
+    isLow: true,
+    counts: false,
+    isChanged: false,
+  });
 });
 
 test("an integration by e-mail gets alerts unless it says something else", async () => {

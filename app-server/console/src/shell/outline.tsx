@@ -58,13 +58,14 @@ function Frame({ me }: { readonly me: Me }) {
         <AppShell.Section grow component={ScrollArea}>
           {places
             .filter(({ isFor }) => isFor?.(me) ?? true)
-            .map(({ label, to, icon: Icon }) => (
+            .map(({ label, to, icon: Icon, sign: Sign }) => (
               <NavLink
                 key={to}
                 component={Link}
                 to={to}
                 label={label}
                 leftSection={<Icon size={18} stroke={1.6} aria-hidden />}
+                rightSection={Sign && <Sign />}
                 active={isHere(to)}
                 aria-current={isHere(to) ? "page" : undefined}
                 onClick={close}

@@ -1,6 +1,7 @@
 import {
   IconAntenna,
   IconApps,
+  IconBell,
   IconBuilding,
   IconCpu,
   IconHistory,
@@ -13,13 +14,17 @@ import {
   IconTransfer,
   IconUsers,
 } from "@tabler/icons-react";
+import type { ComponentType } from "react";
 import { type Me, mayWrite } from "../api/session.ts";
+import { RaisedCount } from "./raised-count.tsx";
 
 /** One entry of the navigation. */
 export interface Place {
   readonly label: string;
   readonly to: string;
   readonly icon: typeof IconHome;
+  /** Beside the label. */
+  readonly sign?: ComponentType;
   /** Left out: everybody sees it. */
   readonly isFor?: (me: Me) => boolean;
 }
@@ -31,6 +36,7 @@ const starters = (me: Me): boolean => mayWrite(me, "devices") && mayWrite(me, "g
 
 export const places: readonly Place[] = [
   { label: "Overview", to: "/", icon: IconHome },
+  { label: "Alerts", to: "/alerts", icon: IconBell, sign: RaisedCount },
   { label: "Gateways", to: "/gateways", icon: IconAntenna },
   { label: "Applications", to: "/applications", icon: IconApps },
   { label: "Devices", to: "/devices", icon: IconCpu },

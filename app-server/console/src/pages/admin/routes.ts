@@ -1,6 +1,7 @@
 import { createRoute, lazyRouteComponent } from "@tanstack/react-router";
 import { inside } from "../../inside.tsx";
 import { fetched } from "../../parts/page-fault.tsx";
+import { isTenantTab, type TenantTab } from "./tabs.ts";
 
 const tenants = createRoute({
   getParentRoute: () => inside,
@@ -14,6 +15,7 @@ const tenants = createRoute({
 const tenant = createRoute({
   getParentRoute: () => inside,
   path: "/tenants/$tenantId",
+  validateSearch: ({ tab }): { readonly tab?: TenantTab | undefined } => ({ tab: isTenantTab(tab) ? tab : undefined }),
   component: lazyRouteComponent(
     fetched(() => import("./tenant.tsx")),
     "TenantPage",

@@ -2,7 +2,7 @@ import { Group, Skeleton, Stack, Tabs, Textarea, TextInput } from "@mantine/core
 import { useForm } from "@mantine/form";
 import { notifications } from "@mantine/notifications";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { useNavigate, useParams } from "@tanstack/react-router";
+import { useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { dataOf, type Schemas } from "../../../../../client/client.ts";
 import { api, done, faultsOf } from "../../api/queries.ts";
 import { mayWrite, useMe } from "../../api/session.ts";
@@ -11,13 +11,17 @@ import { FormActions } from "../../parts/form.tsx";
 import { PairsInput } from "../../parts/form-pairs.tsx";
 import { PageHeader } from "../../parts/page-header.tsx";
 import { ProblemNote } from "../../parts/problem.tsx";
+import { AlertRules } from "./alert-rules.tsx";
 import { HistoryLimits } from "./history-limits.tsx";
 import { Members } from "./members.tsx";
+import { isTenantTab } from "./tabs.ts";
 
 type Tenant = Schemas["Tenant"];
 
 export function TenantPage() {
   const { tenantId } = useParams({ from: "/inside/tenants/$tenantId" });
+  const { tab } = useSearch({ from: "/inside/tenants/$tenantId" });
+  const navigate = useNavigate({ from: "/tenants/$tenantId" });
   const me = useMe();
   const tenant = useQuery({
     queryKey: ["tenants", tenantId],
@@ -32,14 +36,22 @@ export function TenantPage() {
       <PageHeader title={tenant.data.name} above={[{ label: "Tenants", to: "/tenants" }]}>
         {tenant.data.description}
       </PageHeader>
-      <Tabs defaultValue={seesUsers ? "users" : "history"} keepMounted={false}>
+      <Tabs
+        value={tab ?? (seesUsers ? "users" : "history")}
+        onChange={chosen => void navigate({ search: { tab: isTenantTab(chosen) ? chosen : undefined } })}
+        keepMounted={false}
+      >
         <Tabs.List mb="md">
           {seesUsers && <Tabs.Tab value="users">Users</Tabs.Tab>}
+          <Tabs.Tab value="alerts">Alert rules</Tabs.Tab>
           <Tabs.Tab value="history">History</Tabs.Tab>
           {isGovernor && <Tabs.Tab value="settings">Settings</Tabs.Tab>}
         </Tabs.List>
         <Tabs.Panel value="users">
           <Members tenantId={tenantId} isGovernor={isGovernor} />
+        </Tabs.Panel>
+        <Tabs.Panel value="alerts">
+          <AlertRules tenantId={tenantId} isGovernor={isGovernor} />
         </Tabs.Panel>
         <Tabs.Panel value="history">
           <HistoryLimits tenantId={tenantId} isWriter={me.isAdministrator && !me.isReadOnly} />

@@ -15,6 +15,7 @@ import { Stat } from "../../parts/stat.tsx";
 import { stepsOf, type TimeRange, TimeRangeChoice, useTimeRange } from "../../parts/time-range.tsx";
 import { useTenantId } from "../../shell/tenant.ts";
 import { LiveEvents } from "./live-events.tsx";
+import { RaisedAlerts } from "./raised-alerts.tsx";
 import { SinksInTrouble } from "./sinks.tsx";
 import { useHappenings, useStates, useSummedTenants } from "./totals.ts";
 import { Welcome } from "./welcome.tsx";
@@ -27,6 +28,7 @@ export function OverviewPage() {
     <>
       <PageHeader title="Overview" actions={<TimeRangeChoice value={range} onChange={setRange} />} />
       <Stack>
+        <RaisedAlerts tenantId={tenantId} />
         {tenants?.isTooMany === true && (
           <Alert color="blue">There are too many tenants to add up. Choose one above to see its sums.</Alert>
         )}
