@@ -3,12 +3,9 @@ import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import Type from "typebox";
 import Value from "typebox/value";
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { mosquittoMissing } from "../app-server/support/mosquitto.ts";
 import { whyNoInstallation } from "../support/installation.ts";
-
-// Whole programs start here; wait for them as long as a busy machine needs.
-vi.setConfig({ testTimeout: 180_000 });
 
 const program = fileURLToPath(new URL("../../benchmark/bench.ts", import.meta.url));
 

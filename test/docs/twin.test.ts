@@ -66,13 +66,14 @@ const eventOf = (kind: "up" | "txack", n: number, fields: object): ApplicationEv
   json: JSON.stringify({ deduplicationId: `00000000-0000-4000-8000-00000000000${n}`, ...fields }),
 });
 const settled = async (condition: () => Promise<void> | void): Promise<void> => {
+  const endMs = performance.now() + 20_000;
   for (;;) {
     await api.clock.advance(200);
     await new Promise(resolve => setTimeout(resolve, 5));
     try {
       return await condition();
     } catch (error) {
-      if (performance.now() > 25_000) throw error;
+      if (performance.now() > endMs) throw error;
     }
   }
 };

@@ -3,12 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Browser } from "playwright-core";
-import { afterAll, beforeAll, expect, vi } from "vitest";
+import { afterAll, beforeAll, expect } from "vitest";
 import { type Visit, type VisitOptions, visit } from "./browser.ts";
 import { openBrowser } from "./browser-process.ts";
 import { startUpchirp, type UpchirpProcess } from "./upchirp-process.ts";
-
-vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 });
 
 export interface ConsoleUnderTest {
   server(): UpchirpProcess;

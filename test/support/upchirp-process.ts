@@ -3,10 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { onTestFinished, vi } from "vitest";
-
-// Tests that start whole programs wait for them as long as a busy machine needs.
-vi.setConfig({ testTimeout: 180_000 });
+import { onTestFinished } from "vitest";
 
 const checkout = fileURLToPath(new URL("../../bin/upchirp.js", import.meta.url));
 
