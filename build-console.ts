@@ -7,6 +7,8 @@ import { build } from "vite";
 const root = fileURLToPath(new URL("app-server/console/", import.meta.url));
 const assets = `${root}dist/assets/`;
 
+// Whoever installs or tests with another one gets the console of production all the same, not React's for developers.
+process.env.NODE_ENV = "production";
 await build({ root, logLevel: "warn" });
 for (const name of readdirSync(assets)) {
   const bytes = readFileSync(assets + name);

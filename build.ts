@@ -1,4 +1,5 @@
-// Compiles the publishable package into dist/: JavaScript, and the files that the program reads at run time.
+// Compiles the publishable package into dist/: JavaScript, and the files that the program reads at run time. With
+// --built-console, the console as `npm install` has built it.
 import { execFileSync } from "node:child_process";
 import { cpSync, rmSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -12,6 +13,7 @@ for (const project of ["tsconfig.build.json", "tsconfig.client.json"]) {
 }
 cpSync(`${root}client/openapi.d.ts`, `${root}dist/client/openapi.d.ts`);
 cpSync(`${root}app-server/storage/migrations`, `${root}dist/app-server/storage/migrations`, { recursive: true });
-await import("./build-console.ts");
+// Others may be looking at the console that is there.
+if (!process.argv.includes("--built-console")) await import("./build-console.ts");
 cpSync(`${root}app-server/console/dist`, `${root}dist/app-server/console/dist`, { recursive: true });
 console.log("dist/ is ready; `npm pack` makes the package");

@@ -13,7 +13,7 @@ const run = promisify(execFile);
 
 /** The package as npm would publish it, unpacked as npm would install it, beside the dependencies of this checkout. */
 function installPacked(folder: string): string {
-  execFileSync(process.execPath, ["build.ts"], { cwd: root, stdio: "pipe" });
+  execFileSync(process.execPath, ["build.ts", "--built-console"], { cwd: root, stdio: "pipe" });
   const packed = execFileSync("npm", ["pack", "--json", "--ignore-scripts", "--pack-destination", folder], {
     cwd: root,
   });
