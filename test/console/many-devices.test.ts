@@ -35,10 +35,13 @@ describeInBrowser("the console's lists", () => {
     const rows = list.getByRole("row");
     expect(await rows.count()).toBeLessThan(60);
     // Three pages of the API farther down, each read when its beginning comes near.
-    for (const seen of [150, 350, 550]) {
+    const scrolled = async (): Promise<number> => {
       await list.hover();
-      for (let index = 0; index < 10; index += 1) await page.mouse.wheel(0, 900);
-      await expect.poll(async () => lastOf(await rows.allTextContents()), { timeout: 60_000 }).toBeGreaterThan(seen);
+      await page.mouse.wheel(0, 900);
+      return lastOf(await rows.allTextContents());
+    };
+    for (const seen of [150, 350, 550]) {
+      await expect.poll(scrolled, { timeout: 60_000 }).toBeGreaterThan(seen);
       expect(await rows.count()).toBeLessThan(60);
     }
     expect(await seriousFaults(page)).toEqual([]);
