@@ -58,7 +58,6 @@ export async function completeUplink(
       if (downlink) sendPlanned(context, device, downlink, receptions);
       return true;
     }
-    context.metrics.storeConflicts.inc();
     loaded = await loadDevice(context, device.devEui);
   }
   return false;

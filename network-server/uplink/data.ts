@@ -80,7 +80,6 @@ export function createDataUplinks(context: NetworkContext) {
       if (context.peers.isShared && (await isShared(collection, verdict))) return;
       if (verdict.device.loaded.state.open) await completeEarlier(context, verdict.device);
       else if ((await act(collection, frame, verdict)) === "done") return count(verdict);
-      else context.metrics.storeConflicts.inc();
       verdict = await judge(context, collection.first, frame);
     }
     context.log.warn({ devAddr: frame.devAddr }, "gave up an uplink: its device kept changing");
