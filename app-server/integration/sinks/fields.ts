@@ -1,4 +1,4 @@
-import Type from "typebox";
+import Type, { type TSchema } from "typebox";
 import type { SettingFault } from "../../integration-ports.ts";
 import { unknownPlaceholders } from "../placeholders.ts";
 
@@ -11,6 +11,25 @@ export const username = Type.Optional(Type.String({ maxLength: 500, description:
 export const password = Type.Optional(Type.String({ maxLength: 10_000, description: "Password." }));
 /** Secrets by which a client proves who it is in TLS. */
 export const clientTls = { clientCertificate: pem("PEM."), clientKey: pem("PEM: its key.") };
+
+/** Settings of a database with tables, beside where it is and who logs in. */
+export const databaseTls = Type.Optional(
+  Type.Boolean({
+    description: "Whether connections have to be encrypted; true unless given, certificates are checked.",
+  }),
+);
+export const tables = <Name extends TSchema>(name: Name) => ({
+  table: Type.Optional({ ...name, description: "Table of events; upchirp_events unless given." }),
+  measurementsTable: Type.Optional({
+    ...name,
+    description: "Each measurement of a decoded payload becomes a row of this table too; none unless given.",
+  }),
+  createTables: Type.Optional(
+    Type.Boolean({ description: "Tables that are not there are created: true unless given; else messages wait." }),
+  ),
+});
+export const tableFaults = (table: string, measurementsTable: string | undefined): readonly SettingFault[] =>
+  table === measurementsTable ? [{ path: "/settings/measurementsTable", message: "must be another table" }] : [];
 
 export interface TlsTexts {
   readonly caCertificate?: string;

@@ -5,7 +5,18 @@ import Value from "typebox/value";
 import type { SettingFault, Sink, SinkMessage, SinkOutcome } from "../../integration-ports.ts";
 import { eventRow, readingRows } from "../event-row.ts";
 import { Connection, urlParts } from "./connection.ts";
-import { caCertificate, clientTls, password, strict, tlsOptionsOf, urlFaults, username } from "./fields.ts";
+import {
+  caCertificate,
+  clientTls,
+  databaseTls,
+  password,
+  strict,
+  tableFaults,
+  tables,
+  tlsOptionsOf,
+  urlFaults,
+  username,
+} from "./fields.ts";
 import { defineSink, type SinkContext } from "./kind.ts";
 
 const Name = Type.String({ pattern: "^[A-Za-z0-9_]{1,60}$" });
@@ -18,19 +29,8 @@ const settingsSchema = Type.Object(
       description: "The server with the name of a database: mysql://db.example.com:3306/iot.",
     }),
     username,
-    tls: Type.Optional(
-      Type.Boolean({
-        description: "Whether connections have to be encrypted; true unless given, certificates are checked.",
-      }),
-    ),
-    table: Type.Optional({ ...Name, description: "Table of events; upchirp_events unless given." }),
-    measurementsTable: Type.Optional({
-      ...Name,
-      description: "Each measurement of a decoded payload becomes a row of this table too; none unless given.",
-    }),
-    createTables: Type.Optional(
-      Type.Boolean({ description: "Tables that are not there are created: true unless given; else messages wait." }),
-    ),
+    tls: databaseTls,
+    ...tables(Name),
     caCertificate,
   },
   strict,
@@ -253,7 +253,7 @@ function faults({ url, tls = true, table = "upchirp_events", measurementsTable }
           },
         ]
       : []),
-    ...(table === measurementsTable ? [{ path: "/settings/measurementsTable", message: "must be another table" }] : []),
+    ...tableFaults(table, measurementsTable),
   ];
 }
 

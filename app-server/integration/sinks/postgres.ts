@@ -5,7 +5,18 @@ import Value from "typebox/value";
 import type { Sink, SinkMessage, SinkOutcome } from "../../integration-ports.ts";
 import { eventRow, readingRows } from "../event-row.ts";
 import { Connection, containFaults, placeOf, urlParts } from "./connection.ts";
-import { caCertificate, clientTls, password, strict, tlsOptionsOf, urlFaults, username } from "./fields.ts";
+import {
+  caCertificate,
+  clientTls,
+  databaseTls,
+  password,
+  strict,
+  tableFaults,
+  tables,
+  tlsOptionsOf,
+  urlFaults,
+  username,
+} from "./fields.ts";
 import { defineSink, type SinkContext } from "./kind.ts";
 import { createMessageCheck } from "./postgres-messages.ts";
 
@@ -19,20 +30,9 @@ const settingsSchema = Type.Object(
       description: "The server with the name of a database: postgresql://db.example.com:5432/iot.",
     }),
     username,
-    tls: Type.Optional(
-      Type.Boolean({
-        description: "Whether connections have to be encrypted; true unless given, certificates are checked.",
-      }),
-    ),
+    tls: databaseTls,
     schema: Type.Optional({ ...Name, description: "Schema of the tables; public unless given." }),
-    table: Type.Optional({ ...Name, description: "Table of events; upchirp_events unless given." }),
-    measurementsTable: Type.Optional({
-      ...Name,
-      description: "Each measurement of a decoded payload becomes a row of this table too; none unless given.",
-    }),
-    createTables: Type.Optional(
-      Type.Boolean({ description: "Tables that are not there are created: true unless given; else messages wait." }),
-    ),
+    ...tables(Name),
     caCertificate,
   },
   strict,
@@ -247,7 +247,7 @@ export const postgresSink = defineSink({
   maxInFlight: 2,
   faults: ({ url, table = "upchirp_events", measurementsTable }) => [
     ...urlFaults(url, "postgresql://db.example.com/iot"),
-    ...(table === measurementsTable ? [{ path: "/settings/measurementsTable", message: "must be another table" }] : []),
+    ...tableFaults(table, measurementsTable),
   ],
   open: (settings, secrets, context) => new PostgresSink(settings, secrets, context),
 });
