@@ -1,4 +1,4 @@
-import type { AlertKind, AlertRule, AlertWords } from "./alert-ports.ts";
+import type { Alert, AlertKind, AlertRule, AlertWords } from "./alert-ports.ts";
 
 /** One kind of alert as it is without anybody's doing. */
 export interface AlertDefinition extends AlertWords {
@@ -134,3 +134,9 @@ export const ruleOf = (kind: AlertKind, change: Partial<AlertRule> | undefined):
   ...alertDefinitions[kind].rule,
   ...change,
 });
+
+/** The alert with what it is about, and what to do about it. */
+export function toldAlert({ subjectType: type, subject: id, subjectName: name, ...alert }: Alert) {
+  const { title, measures, whatToDo } = alertDefinitions[alert.kind];
+  return { ...alert, subject: { type, id, name }, title, measures, whatToDo };
+}

@@ -1,11 +1,10 @@
 import type { Alert, UntoldAlert } from "../alert-ports.ts";
-import { alertDefinitions } from "../alert-rule-ports.ts";
+import { alertDefinitions, toldAlert } from "../alert-rule-ports.ts";
 
-/** The alert as integrations and the API tell it, with what to do about it. */
+/** As integrations tell it, which say elsewhere whose it is. */
 export function alertBody(alert: Alert) {
-  const { subjectType, subject, subjectName, tenantId: _tenant, applicationId: _application, ...rest } = alert;
-  const { title, measures, whatToDo } = alertDefinitions[alert.kind];
-  return { ...rest, subject: { type: subjectType, id: subject, name: subjectName }, title, measures, whatToDo };
+  const { tenantId: _tenant, applicationId: _application, ...body } = toldAlert(alert);
+  return body;
 }
 
 /** One line for people, of one alert or of several of a kind. */

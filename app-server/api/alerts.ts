@@ -2,14 +2,13 @@ import Type, { type Static } from "typebox";
 import { parseApplicationId, parseTenantId } from "../../lorawan/ids.ts";
 import {
   type AlertKind,
-  type Alert as AlertRecord,
   type AlertRule,
   alertKinds,
   alertSeverities,
   alertStates,
   alertSubjectTypes,
 } from "../alert-ports.ts";
-import { alertDefinitions, ruleOf } from "../alert-rule-ports.ts";
+import { alertDefinitions, ruleOf, toldAlert } from "../alert-rule-ports.ts";
 import { acrossTenants, checkPlace, inTenant, listScope } from "./access.ts";
 import { callerOf } from "./authentication.ts";
 import type { Api, ApiDependencies } from "./dependencies.ts";
@@ -91,11 +90,6 @@ export function alertRoutes(api: Api, deps: ApiDependencies): void {
   ruleRoutes(api, deps);
 }
 
-const shown = ({ subjectType: type, subject: id, subjectName: name, ...alert }: AlertRecord): Static<typeof Alert> => {
-  const { title, measures, whatToDo } = alertDefinitions[alert.kind];
-  return { ...alert, subject: { type, id, name }, title, measures, whatToDo };
-};
-
 function listRoutes(api: Api, { alerts, clock }: ApiDependencies): void {
   api.get(
     "/alerts",
@@ -120,7 +114,7 @@ function listRoutes(api: Api, { alerts, clock }: ApiDependencies): void {
         },
         { limit, ...(after !== undefined && { after }) },
       );
-      return { ...page, items: page.items.map(shown) };
+      return { ...page, items: page.items.map(toldAlert) };
     },
   );
   api.get(
@@ -129,7 +123,7 @@ function listRoutes(api: Api, { alerts, clock }: ApiDependencies): void {
       config: { access: inTenant("read", "params.alertId") },
       schema: { summary: "Get an alert", params: AlertParams, response: { 200: Alert } },
     },
-    async request => shown(found(await alerts.get(request.params.alertId.toLowerCase()), "alert")),
+    async request => toldAlert(found(await alerts.get(request.params.alertId.toLowerCase()), "alert")),
   );
   api.post(
     "/alerts/:alertId/acknowledge",
@@ -157,7 +151,7 @@ function listRoutes(api: Api, { alerts, clock }: ApiDependencies): void {
       );
       const acknowledged = await alerts.acknowledge(id, caller.name, request.body.note ?? "", clock.nowMs());
       if (acknowledged === undefined) throw new Refusal("conflict", "It is over, or acknowledged already.");
-      return shown(acknowledged);
+      return toldAlert(acknowledged);
     },
   );
 }
