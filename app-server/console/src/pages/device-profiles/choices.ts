@@ -2,7 +2,13 @@ import type { Schemas } from "../../../../../client/client.ts";
 
 export type Profile = Schemas["DeviceProfile"];
 
-export const regions = [
+/** What the API has and is left out here does not compile. */
+const every =
+  <All extends string>() =>
+  <const Values extends readonly All[]>(values: [All] extends [Values[number]] ? Values : never): Values =>
+    values;
+
+export const regions = every<Profile["region"]>()([
   "EU868",
   "US915",
   "AU915",
@@ -21,18 +27,11 @@ export const regions = [
   "KR920",
   "RU864",
   "ISM2400",
-] as const satisfies readonly Profile["region"][];
+]);
 
-export const macVersions = [
-  "1.0.0",
-  "1.0.1",
-  "1.0.2",
-  "1.0.3",
-  "1.0.4",
-  "1.1.0",
-] as const satisfies readonly Profile["macVersion"][];
+export const macVersions = every<Profile["macVersion"]>()(["1.0.0", "1.0.1", "1.0.2", "1.0.3", "1.0.4", "1.1.0"]);
 
-export const revisions = [
+export const revisions = every<Profile["regionalParameters"]>()([
   "TS001-1.0.0",
   "TS001-1.0.1",
   "RP001-1.0.2-A",
@@ -46,7 +45,7 @@ export const revisions = [
   "RP002-1.0.3",
   "RP002-1.0.4",
   "RP002-1.0.5",
-] as const satisfies readonly Profile["regionalParameters"][];
+]);
 
 /** Where each region's devices are usually used. */
 export const regionPlaces: Readonly<Record<Profile["region"], string>> = {
