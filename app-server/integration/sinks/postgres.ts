@@ -130,8 +130,10 @@ class PostgresSink implements Sink {
     const values = [`[${messages.map(eventJson)}]`];
     if (this.#settings.measurementsTable !== undefined) values.push(JSON.stringify(messages.flatMap(readingRows)));
     try {
-      await client.query(this.#statement, values);
-      return { kind: "delivered" };
+      const { command } = await client.query(this.#statement, values);
+      if (command === "INSERT") return { kind: "delivered" };
+      this.#connection.drop();
+      return { kind: "unavailable", message: "the server does not say that it has inserted anything" };
     } catch (error) {
       const outcome = outcomeOf(error);
       // It may be stuck, and tables that are gone are made with a new one.

@@ -34,6 +34,9 @@ type RedisSecrets = Static<typeof secretsSchema>;
 
 const connectMs = 10_000;
 
+/** What says that the entry is in the stream. */
+const entryId = /^\d+-\d+$/;
+
 class RedisStreamsSink implements Sink {
   readonly #settings: Settings;
   readonly #secrets: RedisSecrets;
@@ -57,8 +60,10 @@ class RedisStreamsSink implements Sink {
     const { deduplicationId, kind, devEui, applicationId, time, body } = message;
     const entry = Object.entries({ deduplicationId, kind, devEui, applicationId, time, body }).flat();
     try {
-      await client.xadd(filled(key, message, String), "MAXLEN", "~", maxLength, "*", ...entry);
-      return { kind: "delivered" };
+      const id = await client.xadd(filled(key, message, String), "MAXLEN", "~", maxLength, "*", ...entry);
+      if (id !== null && entryId.test(id)) return { kind: "delivered" };
+      this.#connection.drop();
+      return { kind: "unavailable", message: "the server's answer is none of Redis" };
     } catch (error) {
       return outcomeOf(error);
     }

@@ -80,10 +80,11 @@ test.each(sinks)(
       const abort = new AbortController();
       const outcome = opened
         .deliver([sinkMessage()], abort.signal)
-        .catch((error: Error) => ({ kind: "unavailable", message: error.message }));
+        .then(({ kind }) => kind)
+        .catch(() => "unavailable");
       // What waits for the rest of an answer is given up by the engine.
-      const late = new Promise(resolve => setTimeout(resolve, 1000, { kind: "unavailable", message: "late" }));
-      expect(await Promise.race([outcome, late])).toMatchObject({ kind: "unavailable", message: /./ });
+      const late = new Promise(resolve => setTimeout(resolve, 1000, "waits"));
+      expect(["unavailable", "waits"]).toContain(await Promise.race([outcome, late]));
       abort.abort();
       await opened.close();
     }
