@@ -242,6 +242,13 @@ async function longestTurnMs(work: () => Promise<unknown>): Promise<number> {
   return longest;
 }
 
+/** What is collected of other files' garbage falls into one turn or another; what the work itself takes, it takes each time. */
+async function leastLongestTurnMs(work: () => Promise<unknown>): Promise<number> {
+  const turns: number[] = [];
+  for (let round = 0; round < 3; round += 1) turns.push(await longestTurnMs(work));
+  return Math.min(...turns);
+}
+
 test("hostile scripts keep the event loop no longer than healthy ones, or 10 ms", async () => {
   const own = createCodecSandbox({ ...options, workers: 2 });
   const bodies = [
@@ -260,8 +267,8 @@ test("hostile scripts keep the event loop no longer than healthy ones, or 10 ms"
   const hostile = bodies.map(body => `function decodeUplink() { ${body} }`);
   // Once without looking: threads start, and code is compiled.
   await callsOf([...kind, ...hostile])();
-  const control = await longestTurnMs(callsOf(kind));
-  const found = await longestTurnMs(callsOf(hostile));
+  const control = await leastLongestTurnMs(callsOf(kind));
+  const found = await leastLongestTurnMs(callsOf(hostile));
   expect(found).toBeLessThan(Math.max(10, 2 * control));
   await own.close();
 });
