@@ -1,4 +1,4 @@
-import { connectAsync, type IClientOptions, type MqttClient } from "mqtt";
+import { connect, connectAsync, type IClientOptions, type MqttClient } from "mqtt";
 
 export interface Message {
   readonly topic: string;
@@ -7,8 +7,23 @@ export interface Message {
 
 /** A client with a record of what came; `next` waits for a message that has not been taken yet. */
 export async function connectClient(url: string, options: IClientOptions) {
-  const client = await connectAsync(url, { reconnectPeriod: 0, connectTimeout: 5000, ...options }, false);
-  return { client, ...recordOf(client) };
+  const client = connect(url, { reconnectPeriod: 0, connectTimeout: 5000, ...options });
+  // Before it is connected: what waits for a lasting session can come in one piece with the CONNACK.
+  const record = recordOf(client);
+  const connected = Promise.withResolvers<void>();
+  const refused = (reason?: Error) => connected.reject(reason ?? new Error("the connection is closed"));
+  client
+    .once("connect", () => connected.resolve())
+    .once("error", refused)
+    .once("close", refused);
+  try {
+    await connected.promise;
+  } catch (error) {
+    client.end(true);
+    throw error;
+  }
+  client.off("error", refused).off("close", refused);
+  return { client, ...record };
 }
 
 export function recordOf(client: MqttClient) {
