@@ -13,7 +13,7 @@ export default defineConfig({
     // behind in a module or in the process.
     isolate: false,
     // Many files wait for programs rather than compute.
-    maxWorkers: Math.max(3, availableParallelism() - 1),
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     passWithNoTests: false,
   },
 });
