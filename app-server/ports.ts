@@ -27,6 +27,8 @@ export interface NetworkControl {
   session(devEui: DevEui): Promise<SessionSummary | undefined>;
   /** For whoever encrypts downlinks: the session that the next ones will be for. */
   downlinkSession(devEui: DevEui): Promise<DownlinkSession | undefined>;
+  /** An address of this network for a session to be; no other has it, as far as there is such a one. */
+  freeDevAddr(): Promise<DevAddr>;
   /**
    * A frame field by field, opened with the keys of the device's session, none of which is in what it gives; undefined when
    * the frame is not of that session.

@@ -130,9 +130,9 @@ async function activateAll(
   if (!first) throw new Error("the first device is not in the catalog");
   const store = await openState(config, { log, clock: systemClock }, createMetrics());
   const { vault } = installationKeys(config);
-  const { regions } = config.networkServer;
+  const { regions, netId } = config.networkServer;
   const control = createStoreControl({
-    config: { regions },
+    config: { regions, netId },
     catalog: catalogOfLikes(first),
     store,
     // No server runs that would have to hear of it.

@@ -12,6 +12,7 @@ import { classCWindow } from "./downlink/class-c.ts";
 import { deviceClassOf } from "./downlink/device-class.ts";
 import { type ForceRejoinRequest, forceRejoin } from "./force-rejoin.ts";
 import { explainFrame, type FrameQuestion } from "./frame-explanation.ts";
+import { freeDevAddr } from "./free-dev-addr.ts";
 import type { GatewayStatus } from "./gateway/types.ts";
 import type { DeviceConfig, DeviceProfileConfig } from "./ports.ts";
 import { isDownlinkRate, personalisedMacState, regionConfigFor, regionForProfile } from "./region-config.ts";
@@ -29,6 +30,8 @@ export interface NetworkServerControl {
   forceRejoin(devEui: DevEui, request: ForceRejoinRequest): Promise<void>;
   session(devEui: DevEui): Promise<SessionView | undefined>;
   downlinkSession(devEui: DevEui): Promise<DownlinkSession | undefined>;
+  /** Of the network's NetID; no session has it, as far as there is such a one. */
+  freeDevAddr(): Promise<DevAddr>;
   explainFrame(
     question: FrameQuestion,
     openAppSKey: (envelope: KeyEnvelope) => AesKey | undefined,
@@ -53,11 +56,21 @@ export interface DownlinkSession extends AppSKeyKnowledge {
 }
 
 /** Every change is a compare-and-set on the state store, so it may be made in any process. */
-export type ControlContext = Pick<NetworkContext, "catalog" | "store" | "devices" | "regionConfigs">;
+export type ControlContext = Pick<
+  NetworkContext,
+  "catalog" | "store" | "devices" | "regionConfigs" | "netId" | "randomBytes"
+>;
 
 export type DeviceControl = Pick<
   NetworkServerControl,
-  "activate" | "ensureActive" | "deactivate" | "forceRejoin" | "session" | "downlinkSession" | "explainFrame"
+  | "activate"
+  | "ensureActive"
+  | "deactivate"
+  | "forceRejoin"
+  | "session"
+  | "downlinkSession"
+  | "freeDevAddr"
+  | "explainFrame"
 >;
 
 export const createDeviceControl = (context: ControlContext): DeviceControl => ({
@@ -66,6 +79,7 @@ export const createDeviceControl = (context: ControlContext): DeviceControl => (
     activate(context, devEui, activation, session => session === undefined || !isSessionOf(session, activation)),
   deactivate: devEui => deactivate(context, devEui),
   forceRejoin: (devEui, request) => forceRejoin(context, devEui, request),
+  freeDevAddr: () => freeDevAddr(context.store, context.netId, context.randomBytes),
   explainFrame: (question, openAppSKey) => explainFrame(context, question, openAppSKey),
   async session(devEui) {
     const found = await currentSession(context, devEui);

@@ -1,4 +1,5 @@
-import type { DevEui } from "../lorawan/ids.ts";
+import { randomBytes } from "node:crypto";
+import { type DevEui, parseNetId } from "../lorawan/ids.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Peers } from "../platform/peers/peers.ts";
 import { createSerial } from "../platform/serial.ts";
@@ -9,7 +10,7 @@ import { createStoredGateways } from "./gateway/stored-gateways.ts";
 import type { Catalog } from "./ports.ts";
 
 export interface StoreControlOptions {
-  readonly config: Pick<NetworkServerConfig, "regions">;
+  readonly config: Pick<NetworkServerConfig, "regions" | "netId">;
   readonly catalog: Catalog;
   readonly store: StateStore;
   readonly peers: Peers;
@@ -26,7 +27,14 @@ export function createStoreControl({
 }: StoreControlOptions): NetworkServerControl {
   const gateways = createStoredGateways(store, peers, clock);
   return {
-    ...createDeviceControl({ catalog, store, regionConfigs: config.regions, devices: createSerial<DevEui>() }),
+    ...createDeviceControl({
+      catalog,
+      store,
+      regionConfigs: config.regions,
+      netId: parseNetId(config.netId),
+      randomBytes,
+      devices: createSerial<DevEui>(),
+    }),
     gateways: gateways.statuses,
     gateway: gateways.status,
     releaseGatewayAddress: gateways.releaseAddress,

@@ -29,6 +29,7 @@ import { gatewayAirtimeRoutes } from "./gateway-airtime.ts";
 import { gatewayPresenceRoutes } from "./gateway-presence.ts";
 import { gatewayStateRoutes } from "./gateway-states.ts";
 import { gatewayRoutes } from "./gateways.ts";
+import { generatedSecretRoutes } from "./generated-secrets.ts";
 import { historySettingsRoutes } from "./history-settings.ts";
 import { addIdempotency } from "./idempotency.ts";
 import { importRoutes } from "./imports.ts";
@@ -159,6 +160,7 @@ function addRoutes(scope: FastifyInstance, deps: ApiDependencies): void {
   deviceRoutes(api, deps);
   deviceLabelRoutes(api, deps);
   deviceSecretRoutes(api, deps);
+  generatedSecretRoutes(api, deps);
   deviceRejoinRoutes(api, deps);
   queueRoutes(api, deps);
   deviceTwinRoutes(api, deps);

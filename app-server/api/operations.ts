@@ -95,6 +95,8 @@ const devices: Readonly<Record<string, Operation>> = {
     operationId: "readDeviceLabel",
     example: { applicationId, text: "LW:D0:70B3D57ED0000001:70B3D57ED0001234:02A40001:S2026471100" },
   },
+  "POST /api/devices/generate-keys": { operationId: "generateKeys", example: { macVersion: "1.0.4" } },
+  "POST /api/devices/generate-activation": { operationId: "generateActivation", example: { macVersion: "1.0.4" } },
   "GET /api/devices/{devEui}/keys": { operationId: "getDeviceKeys" },
   "PUT /api/devices/{devEui}/keys": { operationId: "setDeviceKeys", example: { appKey: key } },
   "DELETE /api/devices/{devEui}/keys": { operationId: "deleteDeviceKeys" },

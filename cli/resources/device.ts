@@ -11,11 +11,11 @@ import {
   secretHex,
   textOption,
 } from "../option-values.ts";
-import { cellOf, renderTable } from "../table.ts";
+import { cellOf, renderFields, renderTable } from "../table.ts";
 import type { Terminal } from "../terminal.ts";
 import { applicationNames } from "./application.ts";
 import { addFieldOptions, bodyOf } from "./body.ts";
-import { addResource, examplesText, printJson } from "./commands.ts";
+import { addResource, examplesText, fieldsOf, printJson } from "./commands.ts";
 import { describingFields, flagField, macField, nameField } from "./common-fields.ts";
 import { resolveId, tenantQuery, textMember } from "./lookup.ts";
 import { profileNames } from "./profile.ts";
@@ -216,6 +216,8 @@ interface DeviceAction {
   readonly fields: readonly Field[];
   /** What is sent where no option says otherwise. */
   readonly defaults?: ApiRecord;
+  /** Where the server makes up with `--generate` what the options leave out. */
+  readonly generator?: string;
   readonly done: string;
   readonly example: string;
 }
@@ -228,6 +230,7 @@ const actions: readonly DeviceAction[] = [
     method: "PUT",
     path: "keys",
     fields: rootKeyFields(""),
+    generator: "generate-keys",
     done: "Set the root keys of",
     example: "upchirp device set-keys north-wall --app-key 000102030405060708090a0b0c0d0e0f",
   },
@@ -238,6 +241,7 @@ const actions: readonly DeviceAction[] = [
     method: "PUT",
     path: "activation",
     fields: sessionFields(""),
+    generator: "generate-activation",
     done: "Started a session of",
     example: "upchirp device activate north-wall --dev-addr 01020304 --nwk-s-key <key> --app-s-key <key>",
   },
@@ -278,9 +282,23 @@ const actions: readonly DeviceAction[] = [
 export const deviceIdOf = async (client: ApiClient, text: string, values: OptionValues): Promise<string> =>
   resolveId(client, deviceNames, text, await tenantQuery(client, textOption(values, "tenant")));
 
+/** What the server makes up for the device and no option has given. */
+async function madeUp(
+  client: ApiClient,
+  devEui: string,
+  { generator }: DeviceAction,
+  given: ApiRecord,
+): Promise<ApiRecord> {
+  const { macVersion } = await client.record("GET", `/devices/${devEui}`);
+  const made = await client.record("POST", `/devices/${generator}`, { body: { macVersion } });
+  return Object.fromEntries(Object.entries(made).filter(([name]) => given[name] === undefined));
+}
+
 function addAction(group: Command, action: DeviceAction, terminal: Terminal): void {
   const command = group.command(action.name).argument("<device>", "name or DevEUI");
   addFieldOptions(command, action.fields, "create").option("--tenant <tenant>", "tenant to look a name up in");
+  if (action.generator !== undefined)
+    command.option("--generate", "let the server make up what is not given, and show it once");
   addApiOptions(command)
     .summary(action.summary)
     .description(action.description)
@@ -288,10 +306,15 @@ function addAction(group: Command, action: DeviceAction, terminal: Terminal): vo
     .action(async (text: string, values: OptionValues) => {
       const client = connect(values, terminal);
       const devEui = await deviceIdOf(client, text, values);
-      const body = { ...action.defaults, ...(await bodyOf(action.fields, values, client, undefined)) };
+      const given = await bodyOf(action.fields, values, client, undefined);
+      const made = flagOption(values, "generate") ? await madeUp(client, devEui, action, given) : {};
+      const body = { ...action.defaults, ...made, ...given };
       const request = action.method === "DELETE" ? {} : { body };
       await client.call(action.method, `/devices/${devEui}/${action.path}`, request);
       terminal.write(`${action.done} device ${devEui}.\n`);
+      if (Object.keys(made).length === 0) return;
+      terminal.write(renderFields(terminal, fieldsOf(made)));
+      terminal.write("Keep it now: it is not shown again.\n");
     });
 }
 

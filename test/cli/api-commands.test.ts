@@ -94,6 +94,20 @@ describe("the first device", () => {
     expect(api.rootKeys.forgotten).toEqual([`${devEui} 0000000000000000`]);
   });
 
+  test("is programmed with what the server makes up, which is shown once", async () => {
+    const shown = await done(`device activate south-wall --generate --app-s-key ${"ef".repeat(16)}`);
+    expect(shown).toMatch(/devAddr +01abcdef\n/);
+    expect(shown).not.toContain("appSKey");
+    expect(shown).toContain("Keep it now");
+    expect(api.control.activations.get(parseDevEui(devEui))).toMatchObject({
+      devAddr: "01abcdef",
+      appSKey: "ef".repeat(16),
+      nwkSEncKey: /nwkSKey +([0-9a-f]{32})\n/.exec(shown)?.[1],
+    });
+    const keys = await done("device set-keys south-wall --generate");
+    expect(api.rootKeys.stored.get(parseDevEui(devEui))?.nwkKey).toBe(/appKey +([0-9a-f]{32})\n/.exec(keys)?.[1]);
+  });
+
   test("C64 is told to rejoin, and deleted", async () => {
     expect(await done("device force-rejoin south-wall")).toBe("Will tell to rejoin: device 70b3d57ed0001234.\n");
     expect(api.control.rejoins.get(parseDevEui(devEui))).toEqual({ rejoinType: 0 });

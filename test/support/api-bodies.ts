@@ -1,7 +1,12 @@
 const key = "00112233445566778899aabbccddeeff";
 
 /** POST for what is too long for an address; nothing is changed. */
-export const readsByPost: readonly string[] = ["POST /api/devices/qr", "POST /api/frames/decode"];
+export const readsByPost: readonly string[] = [
+  "POST /api/devices/qr",
+  "POST /api/devices/generate-keys",
+  "POST /api/devices/generate-activation",
+  "POST /api/frames/decode",
+];
 
 /** A body that the route (`POST /api/devices`) accepts, about things with these ids. */
 export function bodyOf(
@@ -36,6 +41,8 @@ export function bodyOf(
     "PATCH /api/device-profiles/{deviceProfileId}": { description: "d" },
     "POST /api/devices": { devEui: "0000000000000001", applicationId, deviceProfileId, name: "again" },
     "POST /api/devices/qr": { applicationId, text: "LW:D0:0000000000000001:0000000000000002:00000000" },
+    "POST /api/devices/generate-keys": { macVersion: "1.0.4" },
+    "POST /api/devices/generate-activation": { macVersion: "1.1.0" },
     "PATCH /api/devices/{devEui}": { description: "d" },
     "PUT /api/devices/{devEui}/keys": { nwkKey: key },
     "PUT /api/devices/{devEui}/activation": { devAddr: "01020304", appSKey: key, nwkSKey: key },

@@ -121,6 +121,7 @@ function createFakeControl(): FakeControl {
       const activation = activations.get(devEui);
       return activation && { devAddr: activation.devAddr, fCntDown: activation.aFCntDown };
     },
+    freeDevAddr: async () => parseDevAddr("01abcdef"),
     explainFrame: async ({ devEui, phyPayload }) => control.explanations.get(`${devEui} ${phyPayload.length}`),
     gateways: async () => [...heard.values()],
     gateway: async gatewayId => heard.get(gatewayId),

@@ -151,7 +151,11 @@ function expectedElsewhere(route: string, allowed: readonly ApiKeyRole[]): reado
   if (/ \/api\/(exports|imports\/)|\{tenantId\}\/(metrics|overview)$/.test(route)) return [403, 404];
   if (!allowed.includes("device-manager")) return route.includes("{apiKeyId}") ? [404] : [403];
   // Profiles are for all applications; what is new would be in the tenant or in an application that is not theirs.
-  if (route.startsWith("GET ") || !/tenants|applications|profiles|devices|gateways|integrations/.test(route))
+  if (
+    route.startsWith("GET ") ||
+    route.includes("/generate-") ||
+    !/tenants|applications|profiles|devices|gateways|integrations/.test(route)
+  )
     return ["reached"];
   return [403, 404];
 }

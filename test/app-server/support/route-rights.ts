@@ -63,6 +63,8 @@ export const routeRights: readonly (readonly [string, readonly ApiKeyRole[], 404
   ["GET /api/devices", everyone, "own"],
   ["POST /api/devices", devices, 404],
   ["POST /api/devices/qr", devices, 404],
+  ["POST /api/devices/generate-keys", everyone, "own"],
+  ["POST /api/devices/generate-activation", everyone, "own"],
   ["GET /api/devices/{devEui}", everyone, 404],
   ["PATCH /api/devices/{devEui}", devices, 404],
   ["DELETE /api/devices/{devEui}", devices, 404],

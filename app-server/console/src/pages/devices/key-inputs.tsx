@@ -1,6 +1,9 @@
 import { ActionIcon, TextInput, Tooltip } from "@mantine/core";
 import { IconDice5 } from "@tabler/icons-react";
+import { useMutation } from "@tanstack/react-query";
 import type { ReactNode } from "react";
+import { dataOf } from "../../../../../client/client.ts";
+import { api, textOf } from "../../api/queries.ts";
 import { monoInput } from "../../parts/form.tsx";
 
 export type Method = "OTAA" | "ABP";
@@ -81,10 +84,16 @@ export interface KeyInputsProps {
   readonly errors: Readonly<Record<string, ReactNode>>;
 }
 
-const madeUp = (digits: number): string =>
+/** A key needs nobody else to make it up; which addresses are this network's, and free, is for the server to say. */
+async function madeUpAddress(): Promise<string> {
+  return dataOf(await api.POST("/api/devices/generate-activation", { body: { macVersion: "1.0.4" } })).devAddr;
+}
+
+const madeUpKey = (digits: number): string =>
   Array.from(crypto.getRandomValues(new Uint8Array(digits / 2)), byte => byte.toString(16).padStart(2, "0")).join("");
 
 export function KeyInputs({ fields, values, onChange, errors }: KeyInputsProps) {
+  const address = useMutation({ mutationFn: madeUpAddress, onSuccess: made => onChange("devAddr", made) });
   return fields.map(({ name, label, description, digits }) => (
     <TextInput
       key={name}
@@ -96,15 +105,15 @@ export function KeyInputs({ fields, values, onChange, errors }: KeyInputsProps) 
       spellCheck={false}
       value={values[name]}
       onChange={event => onChange(name, event.currentTarget.value)}
-      error={errors[name]}
+      error={errors[name] ?? (name === "devAddr" && address.isError ? textOf(address.error) : undefined)}
       rightSection={
         <Tooltip label="Make one up, for a device that is programmed with it afterwards">
           <ActionIcon
             variant="subtle"
             color="gray"
             aria-label={`Make up a ${label}`}
-            // An address of NetID 000000, which is free for private networks.
-            onClick={() => onChange(name, digits === 8 ? `00${madeUp(6)}` : madeUp(digits))}
+            loading={name === "devAddr" && address.isPending}
+            onClick={() => (name === "devAddr" ? address.mutate() : onChange(name, madeUpKey(digits)))}
           >
             <IconDice5 size={16} />
           </ActionIcon>
