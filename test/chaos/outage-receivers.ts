@@ -5,33 +5,36 @@ import { Admin, Consumer, stringDeserializers } from "@platformatic/kafka";
 import { connect } from "amqplib";
 import { Redis } from "ioredis";
 import { amqpSink } from "../../app-server/integration/sinks/amqp.ts";
+import { amqp1Sink } from "../../app-server/integration/sinks/amqp1.ts";
 import { httpSink } from "../../app-server/integration/sinks/http.ts";
+import { influxdbSink } from "../../app-server/integration/sinks/influxdb.ts";
 import { kafkaSink } from "../../app-server/integration/sinks/kafka.ts";
-import type { SinkKind } from "../../app-server/integration/sinks/kind.ts";
+import { mongodbSink } from "../../app-server/integration/sinks/mongodb.ts";
 import { mqttSink } from "../../app-server/integration/sinks/mqtt.ts";
+import { mysqlSink } from "../../app-server/integration/sinks/mysql.ts";
 import { natsSink } from "../../app-server/integration/sinks/nats.ts";
+import { postgresSink } from "../../app-server/integration/sinks/postgres.ts";
 import { redisStreamsSink } from "../../app-server/integration/sinks/redis-streams.ts";
-import { startKafka } from "../app-server/support/kafka.ts";
+import { thingsboardSink } from "../../app-server/integration/sinks/thingsboard.ts";
+import { whyNoInfluxdb } from "../app-server/support/influxdb.ts";
+import { startKafka, whyNoKafka } from "../app-server/support/kafka.ts";
 import { startLastingMosquitto } from "../app-server/support/lasting-mosquitto.ts";
-import { natsLogin, startNats } from "../app-server/support/nats.ts";
-import { startRabbit } from "../app-server/support/rabbit.ts";
+import { mariadb } from "../app-server/support/mariadb.ts";
+import { whyNoMongo } from "../app-server/support/mongo.ts";
+import { mosquittoMissing } from "../app-server/support/mosquitto.ts";
+import { natsLogin, startNats, whyNoNats } from "../app-server/support/nats.ts";
+import { startRabbit, whyNoRabbit } from "../app-server/support/rabbit.ts";
 import { startSwitchedProxy } from "../app-server/support/switched-proxy.ts";
-import { startRedis } from "../support/redis.ts";
+import { thingsboardReceived } from "../app-server/support/thingsboard.ts";
+import type { Received } from "../contracts/sink.ts";
+import { startRedis, whyNoRedis } from "../support/redis.ts";
+import { openInfluxdb, openMongodb, openMysql, openPostgres } from "./outage-databases.ts";
+import type { OutageReceiver, OutageSink } from "./outage-receiver.ts";
 
-/** A real server that a sink sends to, and what came out of it, bodies in order. */
-export interface OutageReceiver {
-  readonly settings: Readonly<Record<string, unknown>>;
-  readonly secrets: Readonly<Record<string, unknown>>;
-  stop(): Promise<void>;
-  start(): Promise<void>;
-  /** Gives what came since it was last asked. */
-  read(): Promise<readonly string[]>;
-  close(): Promise<void>;
-}
-
-export interface OutageSink {
-  readonly kind: SinkKind;
-  readonly open: () => Promise<OutageReceiver>;
+/** Of a message that is ChirpStack's JSON as it is. */
+function receivedOf(body: string): Received {
+  const { deviceInfo, fCnt }: { deviceInfo: { devEui: string }; fCnt: number } = JSON.parse(body);
+  return { devEui: deviceInfo.devEui, fCnt };
 }
 
 async function openHttp(): Promise<OutageReceiver> {
@@ -66,7 +69,7 @@ async function openHttp(): Promise<OutageReceiver> {
     start,
     stop,
     close: stop,
-    read: async () => bodies.splice(0),
+    read: async () => bodies.splice(0).map(receivedOf),
   };
 }
 
@@ -78,7 +81,7 @@ async function openMqtt(): Promise<OutageReceiver> {
     start: broker.start,
     stop: broker.stop,
     close: broker.close,
-    read: async () => broker.messages.splice(0).map(({ text }) => text),
+    read: async () => broker.messages.splice(0).map(({ text }) => receivedOf(text)),
   };
 }
 
@@ -101,7 +104,7 @@ async function openRedis(): Promise<OutageReceiver> {
       const entries = await client.xrange("up", "-", "+", "COUNT", 5000);
       const ids = entries.map(([id]) => id);
       if (ids.length > 0) await client.xdel("up", ...ids);
-      return entries.map(([, fields]) => fields[fields.indexOf("body") + 1] ?? "");
+      return entries.map(([, fields]) => receivedOf(fields[fields.indexOf("body") + 1] ?? ""));
     },
     async close() {
       client.disconnect();
@@ -132,14 +135,14 @@ async function openNats(): Promise<OutageReceiver> {
       const consumer = await stream.consumers.get("up", name);
       const { num_pending: pending } = await consumer.info();
       if (pending === 0) return [];
-      const bodies: string[] = [];
+      const received: Received[] = [];
       const wanted = Math.min(pending, 2000);
       for await (const message of await consumer.fetch({ max_messages: wanted, expires: 2000 })) {
-        bodies.push(message.string());
+        received.push(receivedOf(message.string()));
         message.ack();
-        if (bodies.length === wanted) break;
+        if (received.length === wanted) break;
       }
-      return bodies;
+      return received;
     },
   };
 }
@@ -175,7 +178,7 @@ async function openKafka(): Promise<OutageReceiver> {
     secrets: {},
     start: proxy.start,
     stop: proxy.stop,
-    read: async () => bodies.splice(0),
+    read: async () => bodies.splice(0).map(receivedOf),
     async close() {
       await stream.close();
       await consumer.close(true);
@@ -185,7 +188,8 @@ async function openKafka(): Promise<OutageReceiver> {
   };
 }
 
-async function openAmqp(): Promise<OutageReceiver> {
+/** A RabbitMQ whose clients can be cut off, and who reads its queue `up`. */
+async function openRabbit(settings: (port: number) => OutageReceiver["settings"]): Promise<OutageReceiver> {
   const rabbit = await startRabbit();
   const proxy = await startSwitchedProxy(rabbit.port);
   const model = await connect(`amqp://127.0.0.1:${rabbit.port}`);
@@ -198,11 +202,11 @@ async function openAmqp(): Promise<OutageReceiver> {
     channel.ack(message);
   });
   return {
-    settings: { url: `amqp://127.0.0.1:${proxy.port}`, username: "guest", routingKey: "up" },
+    settings: { username: "guest", ...settings(proxy.port) },
     secrets: { password: "guest" },
     start: proxy.start,
     stop: proxy.stop,
-    read: async () => bodies.splice(0),
+    read: async () => bodies.splice(0).map(receivedOf),
     async close() {
       await proxy.stop();
       await model.close();
@@ -211,12 +215,34 @@ async function openAmqp(): Promise<OutageReceiver> {
   };
 }
 
+const openAmqp = () => openRabbit(port => ({ url: `amqp://127.0.0.1:${port}`, routingKey: "up" }));
+const openAmqp1 = () => openRabbit(port => ({ url: `amqp://127.0.0.1:${port}`, address: "/amq/queue/up" }));
+
+/** Mosquitto in ThingsBoard's place. */
+async function openThingsboard(): Promise<OutageReceiver> {
+  const broker = await startLastingMosquitto();
+  return {
+    settings: { url: `mqtt://127.0.0.1:${broker.port}`, username: "server", deviceName: "{devEui}" },
+    secrets: { password: broker.login.password },
+    start: broker.start,
+    stop: broker.stop,
+    close: broker.close,
+    read: async () => broker.messages.splice(0).flatMap(thingsboardReceived),
+  };
+}
+
 /** Quick to start first. */
 export const outageSinks: readonly OutageSink[] = [
-  { kind: httpSink, open: openHttp },
-  { kind: mqttSink, open: openMqtt },
-  { kind: redisStreamsSink, open: openRedis },
-  { kind: natsSink, open: openNats },
-  { kind: kafkaSink, open: openKafka },
-  { kind: amqpSink, open: openAmqp },
+  { kind: httpSink, open: openHttp, whyNot: undefined },
+  { kind: mqttSink, open: openMqtt, whyNot: mosquittoMissing() },
+  { kind: redisStreamsSink, open: openRedis, whyNot: whyNoRedis },
+  { kind: natsSink, open: openNats, whyNot: whyNoNats },
+  { kind: postgresSink, open: openPostgres, whyNot: undefined },
+  { kind: influxdbSink, open: openInfluxdb, whyNot: whyNoInfluxdb },
+  { kind: thingsboardSink, open: openThingsboard, whyNot: mosquittoMissing() },
+  { kind: mysqlSink, open: openMysql, whyNot: mariadb === undefined ? "not installed" : undefined },
+  { kind: mongodbSink, open: openMongodb, whyNot: whyNoMongo },
+  { kind: kafkaSink, open: openKafka, whyNot: whyNoKafka },
+  { kind: amqpSink, open: openAmqp, whyNot: whyNoRabbit },
+  { kind: amqp1Sink, open: openAmqp1, whyNot: whyNoRabbit },
 ];

@@ -2,10 +2,15 @@ import type { Integration } from "../../app-server/integration-ports.ts";
 import { createRandom } from "../../simulators/random.ts";
 import { startDeliveryRig, usualLimits } from "../app-server/support/delivery.ts";
 import { randomDevEui } from "../app-server/support/fixtures.ts";
-import type { OutageReceiver, OutageSink } from "./outage-receivers.ts";
+import type { Received } from "../contracts/sink.ts";
+import type { OutageReceiver, OutageSink } from "./outage-receiver.ts";
 
 export interface OutageOptions {
   readonly sinks: readonly OutageSink[];
+  /** Whether all receivers are away at the same time, or one half of them and then the other. */
+  readonly atOnce: "all" | "half";
+  /** Whether events go on coming while what has waited goes out. */
+  readonly goesOn: boolean;
   /** Whose receivers are away first; 1. */
   readonly seed: number;
   readonly eventsPerSecond: number;
@@ -26,6 +31,8 @@ export interface SinkReport {
   /** Left out before a later one of the same device. */
   readonly leftOut: number;
   readonly deadLetters: number;
+  /** How many events its server itself has in the end, where that can be asked apart from what arrived. */
+  readonly holds?: number;
   /** Waiting when its receiver came back, and how long until nothing was. */
   readonly waited: number;
   readonly caughtUpMs: number;
@@ -46,16 +53,15 @@ class Tally {
   again = 0;
   leftOut = 0;
 
-  got(body: string): void {
-    const { deviceInfo, fCnt }: { deviceInfo: { devEui: string }; fCnt: number } = JSON.parse(body);
-    const next = this.#next.get(deviceInfo.devEui) ?? 0;
+  got({ devEui, fCnt }: Received): void {
+    const next = this.#next.get(devEui) ?? 0;
     if (fCnt < next) {
       this.again += 1;
       return;
     }
     this.leftOut += fCnt - next;
     this.arrived += 1;
-    this.#next.set(deviceInfo.devEui, fCnt + 1);
+    this.#next.set(devEui, fCnt + 1);
   }
 }
 
@@ -72,13 +78,22 @@ interface Lane {
 
 const pause = (ms: number) => new Promise(resolve => setTimeout(resolve, ms));
 const readMs = 100;
+const tellMs = 60_000;
+const beganAtMs = Date.parse("2026-03-14T09:26:53.589Z");
+
+function halvesOf(lanes: readonly Lane[], seed: number): readonly (readonly Lane[])[] {
+  const random = createRandom(seed);
+  const shuffled = lanes.map(lane => ({ lane, at: random.next() })).sort((one, other) => one.at - other.at);
+  const half = Math.ceil(shuffled.length / 2);
+  return [shuffled.slice(0, half), shuffled.slice(half)].map(part => part.map(({ lane }) => lane));
+}
 
 /**
- * Sends events to all sinks at once, while the receivers of one half of them are away and then those of the other half, until
+ * Sends events to all sinks at once, while the receivers of all of them are away, or of one half and then of the other, until
  * everything has arrived, or has not within ten times the outage.
  */
 export async function runOutage(options: OutageOptions): Promise<OutageReport> {
-  const { sinks, seed, eventsPerSecond, awayMs, betweenMs, progress } = options;
+  const { sinks, atOnce, goesOn, seed, eventsPerSecond, awayMs, betweenMs, progress } = options;
   const rig = await startDeliveryRig(sinks.map(({ kind }) => kind));
   const opened: OutageReceiver[] = [];
   const ends: (() => Promise<void>)[] = [() => rig.end()];
@@ -103,27 +118,37 @@ export async function runOutage(options: OutageOptions): Promise<OutageReport> {
       });
     }
     const engine = await rig.startEngine();
-    const load = startLoad(options, (devEui, fCnt) => engine.sink.deliver(rig.up(devEui, fCnt)));
+    const load = startLoad(options, (devEui, fCnt) => {
+      // A database of time series has one event of a device at one time.
+      const time = new Date(beganAtMs + fCnt).toISOString();
+      return engine.sink.deliver(rig.up(devEui, fCnt, { time }));
+    });
     ends.unshift(load.stop);
-    const waitingOf = async ({ id }: Lane): Promise<number> => (await rig.desk.state(id)).queue.messages;
+    // Of what was sent: counting a queue of millions takes its part of the machine.
+    const waitingOf = ({ tally }: Lane): number => load.sent() - tally.arrived;
     const readAll = async (): Promise<void> => {
       for (const { receiver, tally, isAway } of lanes) {
-        if (!isAway) for (const body of await receiver.read()) tally.got(body);
+        if (!isAway) for (const received of await receiver.read()) tally.got(received);
       }
     };
+    const tell = (): void => {
+      const perLane = lanes.map(lane => `${lane.kind} ${lane.tally.arrived} (${waitingOf(lane)} wait)`);
+      progress(`${load.sent()} sent; ${perLane.join(", ")}`);
+    };
+    let toldAt = startedAt;
     /** Reads while time passes, or until a condition holds. */
     const during = async (ms: number, isOver: () => Promise<boolean> = async () => false): Promise<void> => {
       const endAt = performance.now() + ms;
       while (performance.now() < endAt && !(await isOver())) {
         await readAll();
         await pause(readMs);
+        if (performance.now() - toldAt < tellMs) continue;
+        toldAt = performance.now();
+        tell();
       }
     };
     await during(betweenMs);
-    const random = createRandom(seed);
-    const shuffled = lanes.map(lane => ({ lane, at: random.next() })).sort((one, other) => one.at - other.at);
-    const half = Math.ceil(shuffled.length / 2);
-    for (const away of [shuffled.slice(0, half), shuffled.slice(half)].map(part => part.map(({ lane }) => lane))) {
+    for (const away of atOnce === "all" ? [lanes] : halvesOf(lanes, seed)) {
       progress(`${away.map(({ kind }) => kind).join(", ")} away`);
       await Promise.all(
         away.map(async lane => {
@@ -133,9 +158,10 @@ export async function runOutage(options: OutageOptions): Promise<OutageReport> {
       );
       await during(awayMs);
       for (const lane of lanes) {
-        if (lane.isAway) lane.waited = await waitingOf(lane);
-        else lane.waitedWhileOthersAway = await waitingOf(lane);
+        if (lane.isAway) lane.waited = waitingOf(lane);
+        else lane.waitedWhileOthersAway = waitingOf(lane);
       }
+      if (!goesOn) await load.stop();
       const backAt = performance.now();
       await Promise.all(
         away.map(async lane => {
@@ -146,7 +172,8 @@ export async function runOutage(options: OutageOptions): Promise<OutageReport> {
       const isCaughtUp = async (): Promise<boolean> => {
         for (const lane of away) {
           if (lane.caughtUpMs > 0) continue;
-          if ((await waitingOf(lane)) <= 2 * eventsPerSecond) lane.caughtUpMs = Math.round(performance.now() - backAt);
+          if (waitingOf(lane) <= (goesOn ? 2 * eventsPerSecond : 0))
+            lane.caughtUpMs = Math.round(performance.now() - backAt);
         }
         return away.every(({ caughtUpMs }) => caughtUpMs > 0);
       };
@@ -159,12 +186,14 @@ export async function runOutage(options: OutageOptions): Promise<OutageReport> {
     await during(10 * awayMs, isDone);
     // Second copies would come right behind.
     await during(5 * readMs);
-    const reports = lanes.map(async ({ kind, id, tally, waited, caughtUpMs, waitedWhileOthersAway }) => ({
+    tell();
+    const reports = lanes.map(async ({ kind, id, receiver, tally, waited, caughtUpMs, waitedWhileOthersAway }) => ({
       kind,
       arrived: tally.arrived,
       again: tally.again,
       leftOut: tally.leftOut,
       deadLetters: (await rig.desk.state(id)).deadLetters,
+      ...(receiver.holds && { holds: await receiver.holds() }),
       waited,
       caughtUpMs,
       waitedWhileOthersAway,

@@ -1,70 +1,20 @@
-import { once } from "node:events";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { createServer, type IncomingMessage, type Server } from "node:http";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import Type from "typebox";
-import Value from "typebox/value";
+import type { IncomingMessage } from "node:http";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { influxdbSink } from "../../../../app-server/integration/sinks/influxdb.ts";
 import type { SinkMessage } from "../../../../app-server/integration-ports.ts";
-import { describeSink, type Received, type Receiver } from "../../../contracts/sink.ts";
-import { type Point, pointsOf } from "../../support/line-protocol.ts";
-import { freePort } from "../../support/mosquitto.ts";
-import { type Program, programAt, startProgram } from "../../support/programs.ts";
+import { describeSink, type Receiver } from "../../../contracts/sink.ts";
+import {
+  type Answer,
+  influxdbLogin as login,
+  receivedOf,
+  startInfluxdb,
+  startWrites,
+  whyNoInfluxdb,
+} from "../../support/influxdb.ts";
+import { pointsOf } from "../../support/line-protocol.ts";
 import { integrationOf, sinkContext, sinkMessage } from "../../support/sink-context.ts";
 
-const program = programAt("influxdb", "/usr/bin/influxd", "/usr/local/bin/influxd");
-const login = { username: "upchirp", password: "secret of theirs" };
 const token = "token-of-theirs";
-
-const bodyOf = async (request: IncomingMessage): Promise<string> => {
-  const chunks: Buffer[] = [];
-  for await (const chunk of request) chunks.push(Buffer.from(chunk));
-  return Buffer.concat(chunks).toString();
-};
-
-interface Answer {
-  readonly status: number;
-  readonly text?: string;
-  readonly headers?: Readonly<Record<string, string>>;
-}
-
-/** An HTTP server that can be away, and knows what was written to it. */
-async function startWrites(answer: (request: IncomingMessage, body: string) => Answer | Promise<Answer>) {
-  const port = await freePort();
-  const written: Point[] = [];
-  let server: Server | undefined;
-  const answered = async (request: IncomingMessage, body: string): Promise<Answer> => {
-    try {
-      return await answer(request, body);
-    } catch (error) {
-      return { status: 400, text: String(error) };
-    }
-  };
-  const start = async (): Promise<void> => {
-    server = createServer(async (request, response) => {
-      const body = await bodyOf(request);
-      const { status, text = "", headers = {} } = await answered(request, body);
-      if (status === 204) written.push(...pointsOf(body));
-      response.writeHead(status, headers).end(text);
-    }).listen(port, "127.0.0.1");
-    await once(server, "listening");
-  };
-  const stop = async (): Promise<void> => {
-    if (server === undefined) return;
-    const closed = once(server, "close");
-    server.close();
-    server.closeAllConnections();
-    server = undefined;
-    await closed;
-  };
-  await start();
-  return { url: `http://127.0.0.1:${port}`, written, start, stop };
-}
-
-const receivedOf = (points: readonly Point[]): readonly Received[] =>
-  points.map(({ tags, fields }) => ({ devEui: tags.devEui ?? "", fCnt: Number(fields.fCnt) }));
 
 const message = (more: Partial<SinkMessage> = {}, members: object = {}): SinkMessage => {
   const event = {
@@ -89,69 +39,25 @@ const openWith = (settings: object, secrets: object = {}, allowedNetworks?: read
   return (...messages: readonly SinkMessage[]) => sink.deliver(messages, new AbortController().signal);
 };
 
-describe.skipIf(program === undefined)(`with InfluxDB 1${program ? "" : " (not installed)"}`, () => {
-  let folder: string;
-  let server: Program;
-  let url: string;
+describe.skipIf(whyNoInfluxdb !== undefined)(`with InfluxDB 1${whyNoInfluxdb ? ` (${whyNoInfluxdb})` : ""}`, () => {
+  let server: Awaited<ReturnType<typeof startInfluxdb>>;
   beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), "upchirp-influxdb-"));
-    const [port, backup] = [await freePort(), await freePort()];
-    const config = `reporting-disabled = true
-      bind-address = "127.0.0.1:${backup}"
-      [meta]
-      dir = "${join(folder, "meta")}"
-      [data]
-      dir = "${join(folder, "data")}"
-      wal-dir = "${join(folder, "wal")}"
-      [http]
-      bind-address = "127.0.0.1:${port}"
-      auth-enabled = true
-      log-enabled = false
-      [monitor]
-      store-enabled = false`;
-    await writeFile(join(folder, "config"), config);
-    server = await startProgram(program ?? "", ["run", "-config", join(folder, "config")], port);
-    url = `http://127.0.0.1:${port}`;
-    await query(`create user ${login.username} with password '${login.password}' with all privileges`);
-    await query("create database iot");
+    server = await startInfluxdb();
   });
-  afterAll(async () => {
-    await server?.stop();
-    if (folder !== undefined) await rm(folder, { recursive: true, force: true });
-  });
+  afterAll(() => server?.close());
 
-  const authorization = `Basic ${Buffer.from(`${login.username}:${login.password}`).toString("base64")}`;
-  const Answered = Type.Object({
-    results: Type.Array(
-      Type.Object({
-        series: Type.Optional(
-          Type.Array(
-            Type.Object({ columns: Type.Array(Type.String()), values: Type.Array(Type.Array(Type.Unknown())) }),
-          ),
-        ),
-      }),
-    ),
+  const query = (text: string): Promise<readonly object[]> => server.query(text);
+  const settings = (more: object = {}) => ({
+    url: server.url,
+    version: 1,
+    database: "iot",
+    username: login.username,
+    ...more,
   });
-  const query = async (text: string): Promise<readonly object[]> => {
-    const response = await fetch(`${url}/query?db=iot&epoch=ms`, {
-      method: "POST",
-      headers: { authorization, "content-type": "application/x-www-form-urlencoded" },
-      body: new URLSearchParams({ q: text }),
-    });
-    const { results } = Value.Parse(Answered, await response.json());
-    const { columns = [], values = [] } = results[0]?.series?.[0] ?? {};
-    return values.map(row => Object.fromEntries(columns.map((column, at) => [column, row[at]])));
-  };
-  const settings = (more: object = {}) => ({ url, version: 1, database: "iot", username: login.username, ...more });
   const secrets = { password: login.password };
 
   describeSink(influxdbSink, async (): Promise<Receiver> => {
-    // Two points of a device at one time are one: what the server took is written down on the way.
-    const writes = await startWrites(async (request, body) => {
-      const { authorization = "" } = request.headers;
-      const response = await fetch(`${url}${request.url}`, { method: "POST", headers: { authorization }, body });
-      return { status: response.status, text: await response.text() };
-    });
+    const writes = await server.startWay();
     return {
       settings: { ...settings(), url: writes.url },
       secrets,

@@ -1,22 +1,17 @@
-import { fileURLToPath } from "node:url";
-import { type Document, MongoClient } from "mongodb";
+import type { Document, MongoClient } from "mongodb";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { mongodbSink } from "../../../../app-server/integration/sinks/mongodb.ts";
 import { describeSink, type Receiver } from "../../../contracts/sink.ts";
-import { startJava, whyNoJars } from "../../support/java.ts";
+import { whyNoMongo as missing, startMongo } from "../../support/mongo.ts";
 import { freePort } from "../../support/mosquitto.ts";
-import type { Program } from "../../support/programs.ts";
 import { integrationOf, sinkContext, sinkMessage } from "../../support/sink-context.ts";
 import { startSwitchedProxy } from "../../support/switched-proxy.ts";
 
-/** mongo-java-server: the wire protocol without logins and replica sets. */
-const main = fileURLToPath(new URL("../../../support/jars/mongo/MongoInMemory.java", import.meta.url));
-const missing = whyNoJars("mongo");
 const database = "iot";
 const settings = { database, tls: false };
 
+let server: Awaited<ReturnType<typeof startMongo>>;
 let port: number;
-let server: Program;
 let client: MongoClient;
 
 async function openReceiver(): Promise<Receiver> {
@@ -40,14 +35,10 @@ async function openReceiver(): Promise<Receiver> {
 
 describe.skipIf(missing !== undefined)(`with MongoDB's wire protocol${missing ? ` (${missing})` : ""}`, () => {
   beforeAll(async () => {
-    port = await freePort();
-    server = await startJava("mongo", main, [`${port}`], port, 64);
-    client = await new MongoClient(`mongodb://127.0.0.1:${port}/?directConnection=true&retryWrites=false`).connect();
+    server = await startMongo();
+    ({ port, client } = server);
   });
-  afterAll(async () => {
-    await client?.close();
-    await server?.stop();
-  });
+  afterAll(() => server?.close());
   describeSink(mongodbSink, openReceiver);
 
   const open = (more: object, networks?: readonly string[]) => {

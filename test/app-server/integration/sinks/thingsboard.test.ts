@@ -9,9 +9,9 @@ import { applicationId, devEui, deviceInfo } from "../../support/fixtures.ts";
 import { startLastingMosquitto } from "../../support/lasting-mosquitto.ts";
 import { mosquittoMissing } from "../../support/mosquitto.ts";
 import { integrationOf, sinkContext, sinkMessage } from "../../support/sink-context.ts";
+import { telemetryTopic, thingsboardReceived } from "../../support/thingsboard.ts";
 
 const missing = mosquittoMissing();
-const telemetryTopic = "v1/gateway/telemetry";
 
 const openWith = (settings: object, secrets: object, allowedNetworks?: readonly string[]) => {
   expect(thingsboardSink.faults(settings, secrets)).toEqual([]);
@@ -27,13 +27,7 @@ describe.skipIf(missing !== undefined)(`with Mosquitto in ThingsBoard's place${m
     return {
       settings: { url: `mqtt://127.0.0.1:${broker.port}`, username: "server", deviceName: "{devEui}" },
       secrets: { password: "secret of theirs" },
-      received: async () =>
-        broker.messages
-          .filter(({ topic }) => topic === telemetryTopic)
-          .flatMap(({ text }) =>
-            Object.entries<readonly { readonly values: { readonly fCnt: number } }[]>(JSON.parse(text)),
-          )
-          .flatMap(([device, points]) => points.map(({ values: { fCnt } }) => ({ devEui: device, fCnt }))),
+      received: async () => broker.messages.flatMap(thingsboardReceived),
       start: broker.start,
       stop: broker.stop,
       close: broker.close,
