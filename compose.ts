@@ -12,6 +12,7 @@ import { joinServerFaultsOf, joinServerOf, listenWithTls, type TlsListener } fro
 import { installationKeys } from "./compose/keys.ts";
 import { networkControl } from "./compose/network-control.ts";
 import { part } from "./compose/part.ts";
+import { regionConfigRules } from "./compose/region-config-rules.ts";
 import { allRoles, type Role, roleFaults } from "./compose/roles.ts";
 import { openLeases, openPeers, openState } from "./compose/state.ts";
 import type { Surroundings } from "./compose/surroundings.ts";
@@ -19,9 +20,11 @@ import { joinServerFaults } from "./join-server/config.ts";
 import { createJoinServer } from "./join-server/server.ts";
 import { parseNetId } from "./lorawan/ids.ts";
 import { createAdrScripts } from "./network-server/adr-script/sandbox.ts";
+import { openRegionConfigs } from "./network-server/catalog/region-configs.ts";
 import { openSqlCatalog } from "./network-server/catalog/sql-catalog.ts";
 import { openUdpSocket } from "./network-server/gateway/udp/socket.ts";
 import { checkRegionConfigs } from "./network-server/region-check.ts";
+import { allRegionConfigs } from "./network-server/region-config.ts";
 import { startNetworkServer } from "./network-server/server.ts";
 import { createStoreControl } from "./network-server/store-control.ts";
 import { effectiveSettings } from "./platform/config/effective.ts";
@@ -126,6 +129,18 @@ export async function startInstallation(
     () => openSqlCatalog({ sql: database().sql, log, maxDevices: networkServer.deviceCacheSize }),
     opened => opened.close(),
   );
+  const regionConfigs = add(
+    "region configurations",
+    onState,
+    () =>
+      openRegionConfigs({
+        sql: database().sql,
+        together: stored => allRegionConfigs(networkServer.regions, stored),
+        clock,
+        log,
+      }),
+    opened => opened.close(),
+  );
   // The API puts root keys where the Join Server finds them, in this process or another.
   const joins = add("join server", ["join-server", "app-server"], async () =>
     createJoinServer({
@@ -145,6 +160,7 @@ export async function startInstallation(
       const adrScripts = createAdrScripts({ clock, metrics });
       const server = await startNetworkServer({
         config: networkServer,
+        regionConfigs: regionConfigs().current,
         catalog: catalog(),
         store: store(),
         joinServer: joinServerOf(networkServer, joins),
@@ -203,7 +219,14 @@ export async function startInstallation(
       }
       const control = roles.has("network-server")
         ? network().server
-        : createStoreControl({ config: networkServer, catalog: catalog(), store: store(), peers: peers(), clock });
+        : createStoreControl({
+            config: networkServer,
+            regionConfigs: regionConfigs().current,
+            catalog: catalog(),
+            store: store(),
+            peers: peers(),
+            clock,
+          });
       const server = await startAppServer({
         config: appServer,
         sql: database().sql,
@@ -212,6 +235,7 @@ export async function startInstallation(
         leases: await openLeases(config, peers(), surroundings),
         frames: frames().stream,
         network: networkControl(control, vault),
+        regionConfigRules: regionConfigRules(networkServer.regions),
         rootKeys: joins().rootKeys,
         vault,
         auditKeys,

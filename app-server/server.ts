@@ -44,6 +44,7 @@ import type {
   NetworkControl,
   RootKeys,
 } from "./ports.ts";
+import type { RegionConfigRules } from "./region-config-ports.ts";
 import { createSharedFeed } from "./shared-feed.ts";
 import { createAlertDesk } from "./storage/alert-desk.ts";
 import { createAlertStore } from "./storage/alerts.ts";
@@ -55,6 +56,7 @@ import { openDirectory } from "./storage/directory.ts";
 import { createExternalUsers } from "./storage/external-users.ts";
 import { createImports } from "./storage/imports.ts";
 import { createIntegrationCatalog, createIntegrations } from "./storage/integrations.ts";
+import { createRegionConfigs } from "./storage/region-configs.ts";
 import { createRepositories } from "./storage/repositories.ts";
 import type { SealingKeys } from "./storage/sealed-secret.ts";
 import { createSecondFactors } from "./storage/second-factors.ts";
@@ -86,6 +88,7 @@ export interface AppServerOptions {
   readonly integrationKeys: SealingKeys;
   /** What cookies of known browsers are signed with. */
   readonly loginKey: Uint8Array;
+  readonly regionConfigRules: RegionConfigRules;
   /** Gets the API; not listening yet. */
   readonly http: FastifyInstance;
   readonly clock: Clock;
@@ -190,12 +193,17 @@ async function startParts(
   closers.push(() => events.close());
   if (external) closers.push(() => external.close());
 
-  const repositories = { ...createRepositories(sql, clock), integrations: createIntegrations(sql, integrationKeys) };
+  const repositories = {
+    ...createRepositories(sql, clock),
+    integrations: createIntegrations(sql, integrationKeys),
+    regionConfigs: createRegionConfigs(sql),
+  };
   const searched = createHistory(sql);
   await http.register(
     createApi({
       ...apiDefaults,
       repositories,
+      regionConfigRules: options.regionConfigRules,
       deliveryDesk: createDeliveryDesk(sql),
       sinks: sinkTools,
       bulk: createBulkCatalog(sql, rootKeys),

@@ -132,7 +132,8 @@ async function activateAll(
   const { vault } = installationKeys(config);
   const { regions, netId } = config.networkServer;
   const control = createStoreControl({
-    config: { regions, netId },
+    config: { netId },
+    regionConfigs: () => regions,
     catalog: catalogOfLikes(first),
     store,
     // No server runs that would have to hear of it.

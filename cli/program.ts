@@ -17,6 +17,7 @@ import { addApplicationCommands } from "./resources/application.ts";
 import { addDeviceCommands } from "./resources/device.ts";
 import { addGatewayCommands } from "./resources/gateway.ts";
 import { addProfileCommands } from "./resources/profile.ts";
+import { addRegionCommands } from "./resources/region.ts";
 import { addTenantCommands } from "./resources/tenant.ts";
 import { addUserCommands } from "./resources/user.ts";
 import { addServerCommands } from "./server-commands.ts";
@@ -89,6 +90,7 @@ export function createProgram(actions: ProgramActions, terminal: Terminal = proc
   addDoctorCommand(program, actions, terminal);
   program.commandsGroup("What a running server knows:");
   addGatewayCommands(program, terminal);
+  addRegionCommands(program, terminal);
   addProfileCommands(program, terminal);
   addApplicationCommands(program, terminal);
   addDeviceCommands(program, terminal);

@@ -14,6 +14,9 @@ import { type Report, reportJson, reportText } from "../migration/report.ts";
 import type { MigrationSource } from "../migration/source.ts";
 import type { MigrationTarget } from "../migration/target.ts";
 import { createThingsStackSource, type ExportFile } from "../migration/things-stack/source.ts";
+import { readRegionConfigs } from "../network-server/catalog/region-configs.ts";
+import type { RegionConfig } from "../network-server/config.ts";
+import { allRegionConfigs } from "../network-server/region-config.ts";
 import { prepareDataFolder } from "../platform/data-folder.ts";
 import { createMetrics } from "../platform/metrics.ts";
 import type { Config } from "./config.ts";
@@ -40,7 +43,7 @@ export async function migrateFromOther(
       const { report, regionBlocks } = await migrateFrom({
         source,
         ...(target && { target: target.parts }),
-        regionConfigs: config.networkServer.regions,
+        regionConfigs: await regionConfigsOf(config, target, surroundings),
         envelopeOf: key => ("key" in key ? (target?.keys.vault.seal(key.key) ?? { aesKey: "" }) : key),
         skippedDownlinks: request.skippedDownlinks,
         withQueues: request.withQueues,
@@ -62,6 +65,15 @@ export async function migrateFromOther(
   } finally {
     await target?.close();
   }
+}
+
+/** With those that were made in the catalog, where there is one. */
+async function regionConfigsOf(
+  { networkServer: { regions } }: Config,
+  target: OpenTarget | undefined,
+  { log }: Pick<Surroundings, "log">,
+): Promise<readonly RegionConfig[]> {
+  return allRegionConfigs(regions, target ? await readRegionConfigs(target.database.sql, log) : []);
 }
 
 /** Opens keys under one of the key-encryption keys at hand, and leaves others as they are. */

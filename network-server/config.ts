@@ -17,7 +17,7 @@ const extraChannel = Type.Object({
   ),
 });
 
-const regionConfig = Type.Object({
+export const regionConfigSchema = Type.Object({
   id: Type.String({ minLength: 1, description: "Name that device profiles and events use, for example eu868." }),
   region: Type.Unsafe<RegionName>(
     Type.Union(
@@ -98,6 +98,20 @@ const regionConfig = Type.Object({
       maximum: 15,
       description:
         "LoRaWAN 1.1 devices rejoin at least every 2^(n+4) uplinks (RejoinParamSetupReq); needs the time too.",
+    }),
+  ),
+  adrMinDataRate: Type.Optional(
+    Type.Integer({
+      minimum: 0,
+      maximum: 15,
+      description: "Slowest data rate that ADR asks for, where the profile names none; the slowest in use when absent.",
+    }),
+  ),
+  adrMaxDataRate: Type.Optional(
+    Type.Integer({
+      minimum: 0,
+      maximum: 15,
+      description: "Fastest data rate that ADR asks for, where the profile names none; the fastest in use when absent.",
     }),
   ),
   adrFastDataRates: Type.Optional(
@@ -203,11 +217,11 @@ export const networkServerConfigSchema = Type.Object({
     default: 50_000,
     description: "Devices whose sessions are kept in memory, about 3 KB each; others are read from the state store.",
   }),
-  regions: Type.Array(regionConfig, {
+  regions: Type.Array(regionConfigSchema, {
     default: [],
     description: "Configurations of regions; each region without one has a sensible default.",
   }),
 });
 
 export type NetworkServerConfig = Static<typeof networkServerConfigSchema>;
-export type RegionConfig = Readonly<Static<typeof regionConfig>>;
+export type RegionConfig = Readonly<Static<typeof regionConfigSchema>>;

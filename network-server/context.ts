@@ -5,13 +5,12 @@ import type { Metrics } from "../platform/metrics.ts";
 import type { Peers } from "../platform/peers/peers.ts";
 import type { Serial } from "../platform/serial.ts";
 import type { Alarms } from "./alarms.ts";
-import type { RegionConfig } from "./config.ts";
 import type { DeviceDocuments } from "./device-documents.ts";
 import type { ImmediateTransmitter } from "./downlink/immediate.ts";
 import type { PingTransmitter } from "./downlink/ping-slots.ts";
 import type { Transmitter } from "./downlink/transmit.ts";
 import type { FrameTrace } from "./frame-trace.ts";
-import type { AdrScripts, AppSKeyVault, Catalog, JoinServerClient } from "./ports.ts";
+import type { AdrScripts, AppSKeyVault, Catalog, JoinServerClient, RegionConfigs } from "./ports.ts";
 import type { SharedFrames } from "./uplink/shared-frames.ts";
 
 /** What every stage of the network server is given. */
@@ -34,7 +33,8 @@ export interface NetworkContext extends DeviceDocuments {
   readonly log: Log;
   readonly metrics: Metrics;
   readonly netId: NetId;
-  readonly regionConfigs: readonly RegionConfig[];
+  /** As they are now: they change while the server runs. */
+  readonly regionConfigs: RegionConfigs;
   /** Work on one device, in order. */
   readonly devices: Serial<DevEui>;
   /** Runs work that nobody waits for; failures are logged and counted, and a stop waits for it. */

@@ -193,7 +193,7 @@ function personalised(context: ControlContext, device: DeviceConfig, activation:
     macVersion: profile.macVersion,
     regionalParameters: profile.regionalParameters,
     region: profile.region,
-    regionConfigId: regionConfigFor(context.regionConfigs, profile, device).id,
+    regionConfigId: regionConfigFor(context.regionConfigs(), profile, device).id,
     confFCntDown: 0,
     adrHistory: [],
     mac: personalisedMacState(region, profile),

@@ -3,6 +3,7 @@ import type { ApplicationId, DevEui, DeviceProfileId, GatewayId, JoinEui, Tenant
 import type { RegionName } from "../lorawan/region/region.ts";
 import type { MacVersion, RegionalParametersRevision } from "../lorawan/version.ts";
 import type { KeyEnvelope } from "../platform/state/network-event.ts";
+import type { RegionConfig } from "./config.ts";
 
 /** What the network server must know of a device that people configured. */
 export interface DeviceConfig {
@@ -108,6 +109,16 @@ export interface Catalog {
   /** Called when something about it may have changed; the cached copy is gone by then. */
   onDeviceChanged(listener: (devEui: DevEui) => void): void;
   onGatewayChanged(listener: (gatewayId: GatewayId) => void): void;
+}
+
+/** The configurations in the order in which they are looked through. */
+export type RegionConfigs = () => readonly RegionConfig[];
+
+/** One that was made through the API. */
+export interface StoredRegionConfig {
+  readonly config: RegionConfig;
+  /** Of its region, for devices for which nobody names one. */
+  readonly isDefault: boolean;
 }
 
 /** A Join Server, called directly or over TS002. */

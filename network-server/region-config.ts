@@ -4,18 +4,20 @@ import type { MacParameters, MacState } from "../lorawan/mac/state.ts";
 import type { Channel, ChannelPlan, Region, RegionName } from "../lorawan/region/region.ts";
 import { regionOf } from "../lorawan/region/regions.ts";
 import type { RegionConfig } from "./config.ts";
-import type { DeviceConfig, DeviceProfileConfig, MacWishes } from "./ports.ts";
+import type { DeviceConfig, DeviceProfileConfig, MacWishes, StoredRegionConfig } from "./ports.ts";
 
 /** Channels that eight-channel gateways of a region listen to out of the box, beside the region's default ones. */
 const usualExtraChannels: Partial<Record<RegionName, readonly number[]>> = {
   EU868: [867_100_000, 867_300_000, 867_500_000, 867_700_000, 867_900_000],
 };
 
+const ownId = (region: RegionName): string => region.toLowerCase();
+
 /** The configuration for a region that the operator wrote none for. */
 export function defaultRegionConfig(region: RegionName): RegionConfig {
   const frequencies = usualExtraChannels[region] ?? [];
   return {
-    id: region.toLowerCase(),
+    id: ownId(region),
     region,
     rx1DelaySeconds: 1,
     rx1DrOffset: 0,
@@ -24,6 +26,30 @@ export function defaultRegionConfig(region: RegionName): RegionConfig {
     installationMarginDb: 10,
   };
 }
+
+/**
+ * Those of the configuration file and those that were made through the API as one list. The first of a region counts where
+ * nobody names one: that which was made its default, else the first of the file, else the region's own, which one with its id
+ * replaces. So one that is made for some gateways changes nothing for the others.
+ */
+export function allRegionConfigs(
+  ofFile: readonly RegionConfig[],
+  stored: readonly StoredRegionConfig[],
+): readonly RegionConfig[] {
+  const others = stored.filter(({ config }) => !ofFile.some(({ id }) => id === config.id));
+  const first = [...configsOf(others, true), ...ofFile];
+  const rest = configsOf(others, false);
+  const decided = new Set(first.map(({ region }) => region));
+  const own = [...new Set(rest.map(({ region }) => region))]
+    .filter(region => !decided.has(region))
+    .map(
+      region => rest.find(config => config.region === region && config.id === ownId(region)) ?? knownDefault(region),
+    );
+  return [...first, ...own, ...rest.filter(config => !own.includes(config))];
+}
+
+const configsOf = (stored: readonly StoredRegionConfig[], isDefault: boolean): readonly RegionConfig[] =>
+  stored.filter(each => each.isDefault === isDefault).map(({ config }) => config);
 
 /** The part of a profile that tells where its devices are at home. */
 export interface RegionChoice

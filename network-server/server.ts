@@ -26,11 +26,13 @@ import type { DatagramPort } from "./gateway/udp/datagram-port.ts";
 import { createUdpTransport } from "./gateway/udp/server.ts";
 import { createGatewayPlaces } from "./gateway-places.ts";
 import { createNetwork } from "./network.ts";
-import type { AdrScripts, AppSKeyVault, Catalog, JoinServerClient } from "./ports.ts";
+import type { AdrScripts, AppSKeyVault, Catalog, JoinServerClient, RegionConfigs } from "./ports.ts";
 import { createSharedFrames } from "./uplink/shared-frames.ts";
 
 export interface NetworkServerOptions {
   readonly config: NetworkServerConfig;
+  /** Those of `config` when absent. */
+  readonly regionConfigs?: RegionConfigs;
   readonly catalog: Catalog;
   readonly store: StateStore;
   readonly joinServer: JoinServerClient;
@@ -129,7 +131,7 @@ function contextOf(
     log,
     metrics,
     netId: parseNetId(config.netId),
-    regionConfigs: config.regions,
+    regionConfigs: options.regionConfigs ?? (() => config.regions),
     devices: createSerial<DevEui>(),
     background: work.run,
     newUuid: randomUUID,

@@ -7,10 +7,11 @@ import type { StateStore } from "../platform/state/store.ts";
 import type { NetworkServerConfig } from "./config.ts";
 import { createDeviceControl, type NetworkServerControl } from "./control.ts";
 import { createStoredGateways } from "./gateway/stored-gateways.ts";
-import type { Catalog } from "./ports.ts";
+import type { Catalog, RegionConfigs } from "./ports.ts";
 
 export interface StoreControlOptions {
-  readonly config: Pick<NetworkServerConfig, "regions" | "netId">;
+  readonly config: Pick<NetworkServerConfig, "netId">;
+  readonly regionConfigs: RegionConfigs;
   readonly catalog: Catalog;
   readonly store: StateStore;
   readonly peers: Peers;
@@ -20,6 +21,7 @@ export interface StoreControlOptions {
 /** Control of network servers in other processes, through the state store that they share with this one. */
 export function createStoreControl({
   config,
+  regionConfigs,
   catalog,
   store,
   peers,
@@ -30,7 +32,7 @@ export function createStoreControl({
     ...createDeviceControl({
       catalog,
       store,
-      regionConfigs: config.regions,
+      regionConfigs,
       netId: parseNetId(config.netId),
       randomBytes,
       devices: createSerial<DevEui>(),

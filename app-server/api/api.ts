@@ -46,6 +46,7 @@ import { describeApi, openApiRoutes } from "./openapi.ts";
 import { Problem, problemOf } from "./problem.ts";
 import { queueRoutes } from "./queue.ts";
 import { notFound, Refusal, TooManyRequests } from "./refusal.ts";
+import { regionConfigRoutes } from "./region-configs.ts";
 import { createRequestCheck } from "./request-limit.ts";
 import { serverRoutes } from "./server.ts";
 import { tenantRoutes } from "./tenants.ts";
@@ -179,6 +180,7 @@ function addRoutes(scope: FastifyInstance, deps: ApiDependencies): void {
   eventHistoryRoutes(api, deps);
   diagnosisRoutes(api, deps);
   unknownDeviceRoutes(api, deps);
+  regionConfigRoutes(api, deps);
   frameHistoryRoutes(api, deps);
   frameExplanationRoutes(api, deps);
   historySettingsRoutes(api, deps);

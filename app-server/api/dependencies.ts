@@ -15,12 +15,14 @@ import type { ExternalUsers, IdentityProviders } from "../identity-ports.ts";
 import type { Imports } from "../import-ports.ts";
 import type { DeliveryDesk, Integrations, SinkTools } from "../integration-ports.ts";
 import type { CodecBench, DownlinkQueue, EventFeed, NetworkControl, RootKeys } from "../ports.ts";
+import type { RegionConfigRules, RegionConfigStore } from "../region-config-ports.ts";
 import type { SecondFactors } from "../second-factor-ports.ts";
 import type { Twins } from "../twin-ports.ts";
 
 /** What is looked after by the API, each kind of thing in one. */
 export interface ApiRepositories extends Repositories {
   readonly integrations: Integrations;
+  readonly regionConfigs: RegionConfigStore;
 }
 
 /** What the process that serves the API knows of itself. */
@@ -38,6 +40,7 @@ export interface ApiDependencies {
   readonly version: string;
   readonly server: ServerFacts;
   readonly repositories: ApiRepositories;
+  readonly regionConfigRules: RegionConfigRules;
   readonly deliveryDesk: DeliveryDesk;
   readonly sinks: SinkTools;
   readonly bulk: BulkCatalog;

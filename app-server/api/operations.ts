@@ -73,6 +73,22 @@ const governance: Readonly<Record<string, Operation>> = {
   "GET /api/api-keys/{apiKeyId}": { operationId: "getApiKey" },
   "PATCH /api/api-keys/{apiKeyId}": { operationId: "updateApiKey", example: { name: "dashboard, west" } },
   "DELETE /api/api-keys/{apiKeyId}": { operationId: "deleteApiKey" },
+  "GET /api/region-configs": { operationId: "listRegionConfigs" },
+  "POST /api/region-configs": {
+    operationId: "createRegionConfig",
+    example: {
+      id: "eu868-harbour",
+      region: "EU868",
+      settings: { rx1DelaySeconds: 5, extraChannels: [{ frequencyHz: 867100000, minDataRate: 0, maxDataRate: 5 }] },
+    },
+  },
+  "GET /api/region-configs/{regionConfigId}": { operationId: "getRegionConfig" },
+  "GET /api/region-configs/{regionConfigId}/uses": { operationId: "getRegionConfigUses" },
+  "PATCH /api/region-configs/{regionConfigId}": {
+    operationId: "updateRegionConfig",
+    example: { settings: { rx1DelaySeconds: 5, rx2DataRate: 3 } },
+  },
+  "DELETE /api/region-configs/{regionConfigId}": { operationId: "deleteRegionConfig" },
   "GET /api/server": { operationId: "getServer" },
   "GET /api/server/process": { operationId: "getServerProcess" },
   "GET /api/audit-log": { operationId: "listAuditEntries" },

@@ -2,7 +2,7 @@ import Type, { type Static } from "typebox";
 import { MalformedValue, UpchirpError } from "../../lorawan/errors.ts";
 import { CatalogConflict, type CatalogConflictCode } from "../catalog-ports.ts";
 import type { FailedCodecCase } from "../codec-ports.ts";
-import { FailedCases, Refusal } from "./refusal.ts";
+import { FailedCases, InvalidMembers, Refusal } from "./refusal.ts";
 
 const AnyJson = Object.assign(Type.Unknown(), { description: "Any JSON." });
 export const FailedCase = Type.Object({
@@ -132,6 +132,9 @@ function failedCaseText({ name, differences: [first] }: FailedCodecCase): string
 
 function namedProblem(error: UpchirpError): Problem | undefined {
   if (error instanceof FailedCases) return failedCasesProblem(error);
+  if (error instanceof InvalidMembers) {
+    return problem(error.statusCode, error.code, error.message, [...error.errors]);
+  }
   if (error instanceof Refusal) {
     const errors = error.path === undefined ? undefined : [{ path: error.path, message: error.message }];
     return problem(error.statusCode, error.code, error.message, errors);

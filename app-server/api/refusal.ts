@@ -36,6 +36,16 @@ export class Refusal extends UpchirpError {
   }
 }
 
+/** A value that is of the right form, and wrong in several members. */
+export class InvalidMembers extends Refusal {
+  readonly errors: readonly { readonly path: string; readonly message: string }[];
+
+  constructor(message: string, errors: InvalidMembers["errors"]) {
+    super("invalid_value", message);
+    this.errors = errors;
+  }
+}
+
 /** More requests than an API key has a minute. */
 export class TooManyRequests extends Refusal {
   readonly retryAfterSeconds: number;

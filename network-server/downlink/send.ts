@@ -32,7 +32,7 @@ export function sendPlanned(
   const { phyPayload, windows } = downlink;
   context.background(async () => {
     const profile = profileOfSession(device.profile, downlink.session);
-    const { preferredWindow } = regionConfigFor(context.regionConfigs, profile);
+    const { preferredWindow } = regionConfigFor(context.regionConfigs(), profile);
     const answer = { downlinkId, phyPayload, windows, receptions, ...(preferredWindow && { preferredWindow }) };
     const outcome = await context.transmitter.answer(answer);
     context.metrics.downlinks.inc({ result: outcome.kind });

@@ -224,16 +224,19 @@ function adrInputOf(
 }
 
 /**
- * From slow to fast what the channels in use carry, within what the profile allows of them. SF6 and SF5 are climbed to where
+ * From slow to fast what the channels in use carry, within what the profile, else the configuration, allows of them. SF6 and SF5 are climbed to where
  * the configuration says that gateways hear them. A device that came to a rate of another kind by itself was built for it,
  * was heard there, and is left there.
  */
 function adrDataRates(
   current: MacParameters,
   region: Region,
-  { adrFastDataRates = false }: RegionConfig,
-  { adrMinDataRate = 0, adrMaxDataRate = Number.POSITIVE_INFINITY }: DeviceProfileConfig,
+  config: RegionConfig,
+  profile: DeviceProfileConfig,
 ): readonly number[] {
+  const { adrFastDataRates = false } = config;
+  const adrMinDataRate = profile.adrMinDataRate ?? config.adrMinDataRate ?? 0;
+  const adrMaxDataRate = profile.adrMaxDataRate ?? config.adrMaxDataRate ?? Number.POSITIVE_INFINITY;
   const carried = carriedDataRates(current, region);
   const isChoice = (dataRate: number): boolean =>
     dataRate <= region.maxAdrDataRate ||

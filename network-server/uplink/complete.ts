@@ -83,7 +83,7 @@ async function complete(
   if (!active || !open || frame instanceof FrameError || frame?.kind !== "data") return undefined;
   const heard = receptions.length > 0 ? { ...open, receptions: receptions.map(summaryOf) } : open;
   const region = regionOfSession(active);
-  const regionConfig = regionConfigFor(context.regionConfigs, profileOfSession(device.profile, active), device);
+  const regionConfig = regionConfigFor(context.regionConfigs(), profileOfSession(device.profile, active), device);
   const facts = factsOf(heard, receptions, context.usualWayMs);
   const read = readUplink(active, frame, facts, region, regionConfig, device.profile);
   const adrDecision = await decideAdr(context.adrScripts, device, read.session, read.adrInput);

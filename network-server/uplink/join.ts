@@ -127,7 +127,7 @@ async function radioOf(
   const membership = await membershipOf(context, asked, collection);
   if (membership.kind === "elsewhere") return otherConfiguration(asked, membership.regionConfigIds);
   const profile = { ...asked, ...(membership.regionConfigId && { settledConfigId: membership.regionConfigId }) };
-  const config = regionConfigFor(context.regionConfigs, profile, device);
+  const config = regionConfigFor(context.regionConfigs(), profile, device);
   const number = region.channelOf(region.defaultChannels, frequencyHz, dataRate);
   return {
     region,

@@ -58,4 +58,4 @@ const existing = (
   { regionConfigs }: NetworkContext,
   region: RegionName,
   regionConfigId: string | undefined,
-): string | undefined => regionConfigs.find(config => config.region === region && config.id === regionConfigId)?.id;
+): string | undefined => regionConfigs().find(config => config.region === region && config.id === regionConfigId)?.id;

@@ -138,7 +138,7 @@ function planRejoin(
   const profile = session
     ? profileOfSession(device.profile, session)
     : { ...device.profile, ...(home !== undefined && { settledConfigId: home }) };
-  const config = regionConfigFor(context.regionConfigs, profile, device);
+  const config = regionConfigFor(context.regionConfigs(), profile, device);
   const after =
     frame.rejoinType === 2 && session
       ? { settings: acceptSettings(session.mac.current, true), mac: keptState(session.mac) }

@@ -365,3 +365,23 @@ describe("a server that cannot be spoken to", () => {
     expect(await runProgram(["tenant", "list", "--url", "localhost:8080"])).toMatchObject({ exitCode: 2 });
   });
 });
+
+test("region configurations are made, shown with who names them, changed and deleted", async () => {
+  expect(await done('region create --id harbour --region EU868 --settings {"rx1DelaySeconds":5}')).toBe(
+    "Created region configuration harbour.\n",
+  );
+  expect(await done("region list")).toMatch(/^harbour +EU868 +no +catalog *$/m);
+  await done("gateway create --id 0016c001f1500899 --name quay --region-config harbour");
+  expect(await json("region show harbour")).toMatchObject({
+    settings: { rx1DelaySeconds: 5 },
+    gateways: [{ name: "quay" }],
+  });
+  const file = join(folder, "harbour.json");
+  await writeFile(file, '{"rx1DelaySeconds": 3}');
+  await done(`region update harbour --settings-file ${file} --default`);
+  expect(await json("region show harbour")).toMatchObject({ isDefault: true, settings: { rx1DelaySeconds: 3 } });
+  expect((await upchirp("region delete harbour")).errors).toContain("default of EU868");
+  await done("region update harbour --default no");
+  await done("gateway delete quay");
+  expect(await done("region delete harbour")).toBe("Deleted region configuration harbour.\n");
+});

@@ -44,6 +44,7 @@ beforeAll(async () => {
     settings: { url: "https://example.org/hook" },
   });
   const apiKey = await api.call("POST", "/api/api-keys", { tenantId: tenant.id, name: "docs", role: "viewer" });
+  const regionConfig = await api.call("POST", "/api/region-configs", { id: "eu868", region: "EU868" });
   ids = {
     apiKeyId: apiKey.json().id,
     integrationId: integration.json().id,
@@ -55,6 +56,7 @@ beforeAll(async () => {
     userId: user.json().id,
     alertId: await raisedAlert(api.sql, tenant.id, application.id),
     kind: "battery-low",
+    regionConfigId: regionConfig.json().id,
   };
 });
 afterAll(() => api.end());

@@ -35,7 +35,7 @@ async function started(scenario: Scenario, profile: Partial<DeviceProfileConfig>
   return device;
 }
 
-const extraChannels = (life: ReturnType<typeof lifeOf>): readonly (number | undefined)[] =>
+const extraFrequencies = (life: ReturnType<typeof lifeOf>): readonly (number | undefined)[] =>
   life
     .parameters()
     .channels.slice(3)
@@ -49,8 +49,8 @@ describe("two configurations of EU868 at once", () => {
     const inValley = lifeOf(scenario, [gateway], await started(scenario, { regionConfigId: "valley" }));
     await inTown.sendMany(30, { confirmed: true });
     await inValley.sendMany(30, { confirmed: true });
-    expect(extraChannels(inTown)).toEqual([867_100_000, 867_300_000]);
-    expect(extraChannels(inValley)).toEqual([865_500_000]);
+    expect(extraFrequencies(inTown)).toEqual([867_100_000, 867_300_000]);
+    expect(extraFrequencies(inValley)).toEqual([865_500_000]);
     expect(inTown.parameters()).toMatchObject({ rx1DelaySeconds: 2, rx1DrOffset: 0, rx2DataRate: 0 });
     expect(inValley.parameters()).toMatchObject({ rx1DelaySeconds: 5, rx1DrOffset: 2, rx2DataRate: 3 });
     for (const [life, regionConfigId] of [
@@ -67,11 +67,45 @@ describe("two configurations of EU868 at once", () => {
     }
   });
 
+  test("a change of a configuration reaches its devices while the server runs, and no others", async () => {
+    const living = [town, valley];
+    const scenario = await createScenario({ network: { regions: living } });
+    const gateway = await scenario.addGateway();
+    const inTown = lifeOf(scenario, [gateway], await started(scenario, { regionConfigId: "town" }));
+    const inValley = lifeOf(scenario, [gateway], await started(scenario, { regionConfigId: "valley" }));
+    await inTown.sendMany(10);
+    await inValley.sendMany(10);
+    const before = inValley.parameters();
+    const extraChannels = town.extraChannels.map((channel, index) => ({
+      ...channel,
+      frequencyHz: index === 0 ? 867_900_000 : channel.frequencyHz,
+    }));
+    living[0] = { ...town, rx1DelaySeconds: 4, rx1DrOffset: 1, extraChannels };
+    await inTown.sendMany(15);
+    await inValley.sendMany(15);
+    expect(inTown.parameters()).toMatchObject({ rx1DelaySeconds: 4, rx1DrOffset: 1 });
+    expect(extraFrequencies(inTown)).toEqual([867_900_000, 867_300_000]);
+    expect(inValley.parameters()).toMatchObject({ rx1DelaySeconds: before.rx1DelaySeconds, channels: before.channels });
+    await inTown.expectAgreement();
+    await inValley.expectAgreement();
+  });
+
+  test("ADR keeps to the data rates of the configuration, where the profile names none", async () => {
+    const scenario = await createScenario({ network: { regions: [{ ...town, adrMaxDataRate: 3 }] } });
+    const gateway = await scenario.addGateway();
+    const limited = lifeOf(scenario, [gateway], await started(scenario));
+    const own = lifeOf(scenario, [gateway], await started(scenario, { adrMaxDataRate: 4 }));
+    await limited.sendMany(80);
+    await own.sendMany(80);
+    expect(limited.parameters().dataRate).toBe(3);
+    expect(own.parameters().dataRate).toBe(4);
+  });
+
   test("a profile that names none takes that of the gateway which hears the join, and keeps it", async () => {
     const scenario = await createScenario({ network: { regions } });
     const gateway = await scenario.addGateway({}, { regionConfigId: "valley" });
     const life = lifeOf(scenario, [gateway], await started(scenario));
-    expect(extraChannels(life)).toEqual([865_500_000]);
+    expect(extraFrequencies(life)).toEqual([865_500_000]);
     await life.sendMany(5);
     expect(life.parameters().rx1DelaySeconds).toBe(5);
     expect((await life.eventsOf(life.device.devEui)).at(-1)).toMatchObject({ kind: "up", regionConfigId: "valley" });
@@ -87,7 +121,7 @@ describe("two configurations of EU868 at once", () => {
     });
     await life.sendMany(5);
     expect(life.parameters()).toMatchObject({ rx1DelaySeconds: 5, rx1DrOffset: 2, rx2DataRate: 3 });
-    expect(extraChannels(life)).toEqual([865_500_000]);
+    expect(extraFrequencies(life)).toEqual([865_500_000]);
     const ups = (await life.eventsOf(life.device.devEui)).filter(event => event.kind === "up");
     expect(new Set(ups.map(event => event.regionConfigId))).toEqual(new Set(["valley"]));
     // Another gateway alone hears it from now on; what is settled stays.
@@ -105,7 +139,7 @@ describe("two configurations of EU868 at once", () => {
       profile: { regionConfigId: "town" },
     });
     await life.sendMany(5);
-    expect(extraChannels(life)).toEqual([867_100_000, 867_300_000]);
+    expect(extraFrequencies(life)).toEqual([867_100_000, 867_300_000]);
     expect((await life.eventsOf(life.device.devEui)).at(-1)).toMatchObject({ regionConfigId: "town" });
   });
 
@@ -114,7 +148,7 @@ describe("two configurations of EU868 at once", () => {
     const gateway = await scenario.addGateway({}, { regionConfigId: "valley" });
     const life = lifeOf(scenario, [gateway], await started(scenario, { regionConfigId: "village" }));
     await life.sendMany(5);
-    expect(extraChannels(life)).toEqual([865_500_000]);
+    expect(extraFrequencies(life)).toEqual([865_500_000]);
     await life.expectAgreement();
   });
 
@@ -136,9 +170,9 @@ describe("two configurations of EU868 at once", () => {
       const scenario = await createScenario({ network: { regions } });
       const gateway = await scenario.addGateway({}, { ...(regionConfigId && { regionConfigId }) });
       const first = lifeOf(scenario, [gateway], await started(scenario));
-      expect(extraChannels(first)).toEqual([867_100_000, 867_300_000]);
+      expect(extraFrequencies(first)).toEqual([867_100_000, 867_300_000]);
       const pinned = lifeOf(scenario, [gateway], await started(scenario, { regionConfigId: "valley" }));
-      expect(extraChannels(pinned)).toEqual([865_500_000]);
+      expect(extraFrequencies(pinned)).toEqual([865_500_000]);
     }
   });
 

@@ -28,6 +28,8 @@ export function bodyOf(
     "PUT /api/device-profiles/{deviceProfileId}/measurements": { items: [{ key: "temperature", unit: "°C" }] },
     "POST /api/frames/decode": { phyPayload: "QPF9vkkAAgABlUN4disR/w0=" },
     "PATCH /api/tenants/{tenantId}/history": { eventDays: 90 },
+    "POST /api/region-configs": { id: "harbour", region: "EU868" },
+    "PATCH /api/region-configs/{regionConfigId}": { description: "d" },
     "POST /api/api-keys": { tenantId, name: "new", role: "viewer" },
     "PATCH /api/api-keys/{apiKeyId}": { name: "renamed" },
     "POST /api/applications": { tenantId, name: "new" },

@@ -40,12 +40,15 @@ import { createDeliveryDesk } from "../../app-server/storage/delivery-desk.ts";
 import { createExternalUsers } from "../../app-server/storage/external-users.ts";
 import { createImports } from "../../app-server/storage/imports.ts";
 import { createIntegrations } from "../../app-server/storage/integrations.ts";
+import { createRegionConfigs } from "../../app-server/storage/region-configs.ts";
 import { createRepositories } from "../../app-server/storage/repositories.ts";
 import { createSecondFactors } from "../../app-server/storage/second-factors.ts";
 import { createTwinStore } from "../../app-server/storage/twins.ts";
 import { createTwins } from "../../app-server/twin/twins.ts";
+import { regionConfigRules } from "../../compose/region-config-rules.ts";
 import type { Explanation } from "../../lorawan/explain/explanation.ts";
 import { type DevEui, type GatewayId, parseDevAddr, type TenantId } from "../../lorawan/ids.ts";
+import { defaultRegionConfig } from "../../network-server/region-config.ts";
 import { systemClock } from "../../platform/clock.ts";
 import { createFrameFeed, type FrameFeed } from "../../platform/frames/frame-feed.ts";
 import { createMetrics } from "../../platform/metrics.ts";
@@ -264,7 +267,11 @@ export async function startTestApi(
   const { sql, end } = await migratedTestSql();
   const { clock = createVirtualClock(), ...rest } = given;
   const sealing = { current: { id: "00000000", key: randomBytes(32) }, older: [] };
-  const repositories = { ...createRepositories(sql, clock), integrations: createIntegrations(sql, sealing) };
+  const repositories = {
+    ...createRepositories(sql, clock),
+    integrations: createIntegrations(sql, sealing),
+    regionConfigs: createRegionConfigs(sql),
+  };
   const [control, rootKeys, feed] = [createFakeControl(), createFakeRootKeys(), createFakeFeed()];
   const queue = createFakeQueue(clock, control);
   const frames = createFrameFeed({ clock, metrics: createMetrics() });
@@ -289,6 +296,7 @@ export async function startTestApi(
     version: "0.0.0",
     server: { gatewayUdpPort: 1700, roles: ["app-server"], startedAtMs: clock.nowMs(), settings: [] },
     repositories,
+    regionConfigRules: regionConfigRules([{ ...defaultRegionConfig("AS923"), id: "of-the-file" }]),
     bulk: createBulkCatalog(sql, rootKeys),
     imports: createImports(sql),
     auditLog,

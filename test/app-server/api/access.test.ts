@@ -81,6 +81,7 @@ async function freshIds(): Promise<Readonly<Record<string, string>>> {
     apiKeyId: apiKey.id,
     integrationId: integration.json().id,
     userId: nobody,
+    regionConfigId: "eu868",
     username: "none",
     itemId: "none",
     sessionId: nobody,
