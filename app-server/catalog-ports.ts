@@ -4,6 +4,7 @@ import type { RegionName } from "../lorawan/region/region.ts";
 import type { MacVersion, RegionalParametersRevision } from "../lorawan/version.ts";
 import type { ClassBSettings } from "./class-b-settings.ts";
 import type { CodecSettings } from "./codec-ports.ts";
+import type { DeviceState, DeviceStateSort } from "./device-state-ports.ts";
 import type { IdempotencyKeys } from "./idempotency-ports.ts";
 import type { MqttCredentialStore } from "./mqtt-credential-ports.ts";
 
@@ -29,12 +30,12 @@ export interface Page<Item> {
 export const sortMembers = ["name", "createdAt", "updatedAt"] as const;
 export type SortMember = (typeof sortMembers)[number];
 
-export interface PageRequest {
+export interface PageRequest<By extends string = SortMember> {
   readonly limit: number;
   /** `next` of the page before. A text that is none, or of another order, is a MalformedValue. */
   readonly after?: string;
   /** By name, upwards, unless given. */
-  readonly sort?: { readonly by: SortMember; readonly descending: boolean };
+  readonly sort?: { readonly by: By; readonly descending: boolean };
 }
 
 /** Sees a record as it is, while nobody else can change it, and throws to leave it so. */
@@ -332,6 +333,10 @@ export interface DeviceProfiles {
 
 export interface Devices {
   list(filter: DeviceFilter, page: PageRequest): Promise<Page<Device>>;
+  listStates(
+    filter: DeviceFilter & { readonly state?: DeviceState["state"] },
+    page: PageRequest<DeviceStateSort>,
+  ): Promise<Page<DeviceState>>;
   get(devEui: DevEui): Promise<Device | undefined>;
   /**
    * Throws CatalogConflict `already_exists`, or `different_tenant` unless application and profile exist in one tenant.

@@ -15,6 +15,7 @@ import { deviceLabelRoutes } from "./device-labels.ts";
 import { deviceProfileRoutes } from "./device-profiles.ts";
 import { deviceRejoinRoutes } from "./device-rejoin.ts";
 import { deviceSecretRoutes } from "./device-secrets.ts";
+import { deviceStateRoutes } from "./device-states.ts";
 import { deviceTwinRoutes } from "./device-twin.ts";
 import { deviceRoutes } from "./devices.ts";
 import { diagnosisRoutes } from "./diagnosis.ts";
@@ -167,6 +168,7 @@ function addRoutes(scope: FastifyInstance, deps: ApiDependencies): void {
   deviceTwinRoutes(api, deps);
   gatewayRoutes(api, deps);
   gatewayStateRoutes(api, deps);
+  deviceStateRoutes(api, deps);
   gatewayAirtimeRoutes(api, deps);
   gatewayPresenceRoutes(api, deps);
   alertRoutes(api, deps);

@@ -48,7 +48,7 @@ const DeviceCreate = Type.Object(
 );
 const DeviceChange = Type.Partial(Type.Object(deviceFields), change);
 const Params = Type.Object({ devEui: Eui64 });
-const Query = Type.Object(
+export const DeviceListQuery = Type.Object(
   {
     ...TenantListQuery.properties,
     applicationId: Type.Optional(Uuid),
@@ -116,9 +116,10 @@ async function checkMove(request: FastifyRequest, to: string | undefined, { repo
   checkPlace(callerOf(request), { tenantId: application.tenantId, applicationId }, "devices", "application");
 }
 
-async function deviceFilter(
+/** What the caller wants to see of the devices that the caller may see. Throws Refusal. */
+export async function deviceFilter(
   request: FastifyRequest,
-  query: Static<typeof Query>,
+  query: Omit<Static<typeof DeviceListQuery>, "sort">,
   { repositories }: ApiDependencies,
 ): Promise<DeviceFilter> {
   const { isDisabled } = query;
@@ -144,7 +145,7 @@ export function deviceRoutes(api: Api, deps: ApiDependencies): void {
     "/devices",
     {
       config: { access: acrossTenants("read") },
-      schema: { summary: "List devices", querystring: Query, response: { 200: pageOf(Device) } },
+      schema: { summary: "List devices", querystring: DeviceListQuery, response: { 200: pageOf(Device) } },
     },
     async request => devices.list(await deviceFilter(request, request.query, deps), pageRequest(request.query)),
   );

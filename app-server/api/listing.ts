@@ -1,13 +1,13 @@
 import type { FastifyRequest } from "fastify";
 import Type, { type Static } from "typebox";
 import { parseTenantId } from "../../lorawan/ids.ts";
-import { type ListFilter, type PageRequest, type SortMember, sortMembers, type Tags } from "../catalog-ports.ts";
+import { type ListFilter, type PageRequest, sortMembers, type Tags } from "../catalog-ports.ts";
 import { type ListReach, listScope, type TenantRight } from "./access.ts";
 import { callerOf } from "./authentication.ts";
 import { Refusal } from "./refusal.ts";
 import { pageQuery, strict, Uuid } from "./schemas.ts";
 
-const sortQuery = <Member extends SortMember>(members: readonly Member[]) => ({
+export const sortQuery = <Member extends string>(members: readonly Member[]) => ({
   sort: Type.Optional(
     Type.Enum(
       members.flatMap(member => [member, `-${member}`] as const),
@@ -44,8 +44,21 @@ export const TenantListQuery = Type.Object({ ...taggedListQuery, tenantId: Type.
 const PageQuery = Type.Object(plainListQuery);
 
 /** Where in the list, how much of it, and in which order. */
-export function pageRequest({ limit = 100, after, sort }: Omit<Static<typeof PageQuery>, "search">): PageRequest {
-  const by = sortMembers.find(member => member === sort?.replace("-", ""));
+export const pageRequest = (query: Omit<Static<typeof PageQuery>, "search">): PageRequest =>
+  sortRequest(query, sortMembers);
+
+interface PageQueryOf {
+  readonly limit?: number;
+  readonly after?: string;
+  readonly sort?: string;
+}
+
+/** The same of a list that is in the order of other members. */
+export function sortRequest<By extends string>(
+  { limit = 100, after, sort }: PageQueryOf,
+  members: readonly By[],
+): PageRequest<By> {
+  const by = members.find(member => member === sort?.replace("-", ""));
   return {
     limit,
     ...(after !== undefined && { after }),

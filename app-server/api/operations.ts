@@ -245,6 +245,7 @@ const others: Readonly<Record<string, Operation>> = {
   "PATCH /api/gateways/{gatewayId}": { operationId: "updateGateway", example: { sourceRule: { kind: "pin" } } },
   "DELETE /api/gateways/{gatewayId}": { operationId: "deleteGateway" },
   "GET /api/gateways/states": { operationId: "listGatewayStates" },
+  "GET /api/devices/states": { operationId: "listDeviceStates" },
   "GET /api/gateways/{gatewayId}/presence": { operationId: "getGatewayPresence" },
   "GET /api/gateways/{gatewayId}/airtime": { operationId: "getGatewayAirtime" },
   "GET /api/gateways/unknown": { operationId: "listUnknownGateways" },

@@ -8,9 +8,18 @@ import {
 } from "../../lorawan/ids.ts";
 import { macVersions } from "../../lorawan/version.ts";
 import type { Sql, SqlTransaction } from "../../platform/sql.ts";
-import { CatalogConflict, type Device, type Devices } from "../catalog-ports.ts";
+import { CatalogConflict, type Device, type DeviceFilter, type Devices } from "../catalog-ports.ts";
+import { listDeviceStates } from "./device-states.ts";
 import { type Columns, jsonColumn, MacColumn, selectList, TagsColumn, timestampSorts } from "./statement.ts";
-import { createTable, equal, namedOrEui, type TableDefinition, withinScope, withTags } from "./table.ts";
+import {
+  type Condition,
+  createTable,
+  equal,
+  namedOrEui,
+  type TableDefinition,
+  withinScope,
+  withTags,
+} from "./table.ts";
 
 const Row = Type.Object({
   devEui: Type.String(),
@@ -83,21 +92,20 @@ export const deviceTable: TableDefinition<typeof Row, Device> = {
   taken: "There is already a device with this DevEUI.",
 };
 
+const conditionsOf = (filter: DeviceFilter): readonly Condition[] => [
+  withinScope(filter.tenants, "a.tenant_id", filter.applications, "a.id"),
+  equal(filter.applicationId, "devices.application_id"),
+  equal(filter.deviceProfileId, "devices.device_profile_id"),
+  equal(filter.isDisabled, "devices.is_disabled"),
+  namedOrEui(filter.search, "devices.name", "devices.dev_eui"),
+  withTags(filter.tags, "devices"),
+];
+
 export function createDevices(sql: Sql): Devices {
   const table = createTable(sql, deviceTable);
   return {
-    list: ({ tenants, applications, search, tags, applicationId, deviceProfileId, isDisabled }, page) =>
-      table.list(
-        [
-          withinScope(tenants, "a.tenant_id", applications, "a.id"),
-          equal(applicationId, "devices.application_id"),
-          equal(deviceProfileId, "devices.device_profile_id"),
-          equal(isDisabled, "devices.is_disabled"),
-          namedOrEui(search, "devices.name", "devices.dev_eui"),
-          withTags(tags, "devices"),
-        ],
-        page,
-      ),
+    list: (filter, page) => table.list(conditionsOf(filter), page),
+    listStates: ({ state, ...filter }, page) => listDeviceStates(sql, conditionsOf(filter), state, page),
     get: table.get,
     create: device =>
       sql.transaction(async transaction => {

@@ -2,7 +2,7 @@ import Type, { type Static, type TSchema } from "typebox";
 import Value from "typebox/value";
 import { MalformedValue } from "../../lorawan/errors.ts";
 import type { SqlTransaction } from "../../platform/sql.ts";
-import type { Page, PageRequest, SortMember } from "../catalog-ports.ts";
+import type { Page, PageRequest } from "../catalog-ports.ts";
 
 /** Selects a timestamptz as RFC 3339 text in UTC, whatever the connection's time zone and date parsers are. */
 export const rfc3339 = (column: string): string =>
@@ -92,7 +92,7 @@ function parseJson(text: string): unknown {
 /** What a list is in the order of: by bytes, so that a page is found by its first row and not by counting. */
 export interface ListOrder {
   /** A cursor of one order is none of another. */
-  readonly by: SortMember;
+  readonly by: string;
   /** SQL of the text that the list is ordered by, and of the key that makes the order total. */
   readonly place: string;
   readonly key: string;
@@ -125,7 +125,7 @@ export async function listPage<Row extends TSchema>(
   sql: SqlTransaction,
   row: Row,
   { text, values, order }: ListQuery,
-  page: PageRequest,
+  page: PageRequest<string>,
   placeOf: (row: Static<Row>) => readonly [place: string, key: string],
 ): Promise<Page<Static<Row>>> {
   const given = [...values];

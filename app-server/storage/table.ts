@@ -147,7 +147,7 @@ export function createTable<Row extends TSchema, Item>(sql: Sql, definition: Tab
 function orderOf<Row extends TSchema, Item>(
   { name, key, sorts }: TableDefinition<Row, Item>,
   { sort }: PageRequest,
-): ListOrder {
+): ListOrder & { readonly by: SortMember } {
   const by = sort?.by ?? sortMembers[0];
   const place = sorts[by];
   if (place === undefined) throw new Error(`${name} cannot be listed in the order of ${by}`);

@@ -1,4 +1,4 @@
-import { createTheme, Input, Modal, Notification } from "@mantine/core";
+import { Badge, createTheme, Input, Modal, Notification } from "@mantine/core";
 
 export const theme = createTheme({
   primaryColor: "cyan",
@@ -12,7 +12,10 @@ export const theme = createTheme({
   fontFamilyMonospace: "ui-monospace, SFMono-Regular, Menlo, Consolas, monospace",
   headings: { fontWeight: "650" },
   cursorType: "pointer",
+  // Where there is room for every column of a list.
+  breakpoints: { xxl: "105em" },
   components: {
+    Badge: Badge.extend({ defaultProps: { variant: "light", tt: "none", fw: 600 } }),
     Modal: Modal.extend({ defaultProps: { closeButtonProps: { "aria-label": "Close" } } }),
     // Inputs side by side are in one line, whether something is explained or not.
     InputWrapper: Input.Wrapper.extend({

@@ -96,6 +96,7 @@ export const routeRights: readonly (readonly [string, readonly ApiKeyRole[], 404
   ["GET /api/gateways/unknown", administrator, 403],
   ["GET /api/gateways/{gatewayId}/presence", everyone, 404],
   ["GET /api/gateways/states", everyone, "own"],
+  ["GET /api/devices/states", everyone, "own"],
   ["GET /api/gateways/{gatewayId}/airtime", everyone, 404],
   ["GET /api/gateways/{gatewayId}", everyone, 404],
   ["PATCH /api/gateways/{gatewayId}", gateways, 404],

@@ -7,7 +7,9 @@ import type { ChartLine, ChartProps } from "./chart-shape.ts";
 import { shortNumber } from "./numbers.ts";
 
 const dayS = 86_400;
+const hourS = 3_600;
 const clockTime = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+const clockTimeS = new Intl.DateTimeFormat(undefined, { timeStyle: "medium", hourCycle: "h23" });
 const date = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
 const moment = new Intl.DateTimeFormat(undefined, {
   day: "numeric",
@@ -19,7 +21,7 @@ const moment = new Intl.DateTimeFormat(undefined, {
 
 /** The part of a chart that needs the drawing library; a file of its own, so that it is loaded alone. */
 export default function ChartDrawing(props: ChartProps) {
-  const { times, lines, height = 180, unit, fromZero = true } = props;
+  const { times, lines, height = 180, unit, fromZero = true, isWhole = false } = props;
   const scheme = useComputedColorScheme();
   const { ref: box, width } = useElementSize();
   const place = useRef<HTMLDivElement>(null);
@@ -33,14 +35,14 @@ export default function ChartDrawing(props: ChartProps) {
   useEffect(() => {
     const target = place.current;
     if (target === null || width === 0) return;
-    const options = optionsOf(latest.current.lines, { width, height, fromZero, setIndex });
+    const options = optionsOf(latest.current.lines, { width, height, fromZero, isWhole, setIndex });
     const plot = new UPlot(options, dataOf(latest.current), target);
     drawn.current = plot;
     return () => {
       drawn.current = undefined;
       plot.destroy();
     };
-  }, [shape, width, height, scheme, fromZero]);
+  }, [shape, width, height, scheme, fromZero, isWhole]);
   useEffect(() => drawn.current?.setData(dataOf({ times, lines })), [times, lines]);
 
   const at = index === undefined ? undefined : times[index];
@@ -89,10 +91,14 @@ interface Drawing {
   readonly width: number;
   readonly height: number;
   readonly fromZero: boolean;
+  readonly isWhole: boolean;
   readonly setIndex: (index: number | undefined) => void;
 }
 
-function optionsOf(lines: readonly ChartLine[], { width, height, fromZero, setIndex }: Drawing): UPlot.Options {
+function optionsOf(
+  lines: readonly ChartLine[],
+  { width, height, fromZero, isWhole, setIndex }: Drawing,
+): UPlot.Options {
   const style = getComputedStyle(document.documentElement);
   const colour = (name: string): string => style.getPropertyValue(`--mantine-color-${name}`);
   const text = colour("dimmed");
@@ -104,7 +110,8 @@ function optionsOf(lines: readonly ChartLine[], { width, height, fromZero, setIn
     height,
     legend: { show: false },
     cursor: { y: false, drag: { x: false, y: false }, points: { size: 6 } },
-    padding: [8, 16, 0, 0],
+    // Half of the last moment's name is right of it.
+    padding: [8, 28, 0, 0],
     scales: { y: { range: (_plot, low, high) => rangeOf(low, high, fromZero) } },
     axes: [
       {
@@ -113,7 +120,12 @@ function optionsOf(lines: readonly ChartLine[], { width, height, fromZero, setIn
         space: 64,
         values: (_plot, splits, _axis, _space, step) => splits.map(split => timeText(split, step)),
       },
-      { ...axis, size: 52, values: (_plot, splits) => splits.map(split => shortNumber(split)) },
+      {
+        ...axis,
+        size: 52,
+        values: (_plot, splits) => splits.map(split => shortNumber(split)),
+        ...(isWhole && { incrs: wholeSteps }),
+      },
     ],
     series: [{}, ...lines.map(line => seriesOf(line, colour(`${line.color}-6`)))],
     hooks: { setCursor: [({ cursor }) => setIndex(cursor.idx ?? undefined)] },
@@ -135,6 +147,8 @@ function seriesOf({ label, as = "line", isFaint = false }: ChartLine, stroke: st
   };
 }
 
+const wholeSteps = Array.from({ length: 13 }, (_, power) => [1, 2, 5].map(step => step * 10 ** power)).flat();
+
 /** With some air above; a scale of one value has a place in it all the same. */
 function rangeOf(low: number | null, high: number | null, fromZero: boolean): [number, number] {
   if (low === null || high === null) return [0, 1];
@@ -147,5 +161,6 @@ function rangeOf(low: number | null, high: number | null, fromZero: boolean): [n
 const timeText = (seconds: number, step: number): string => {
   const at = new Date(seconds * 1000);
   const isMidnight = at.getHours() === 0 && at.getMinutes() === 0;
-  return step >= dayS || isMidnight ? date.format(at) : clockTime.format(at);
+  if (step >= dayS || (isMidnight && step >= hourS)) return date.format(at);
+  return (step < 60 ? clockTimeS : clockTime).format(at);
 };

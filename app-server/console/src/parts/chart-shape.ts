@@ -21,4 +21,6 @@ export interface ChartProps {
   readonly height?: number;
   /** Whether the scale begins at zero; so it does unless this is false. */
   readonly fromZero?: boolean;
+  /** Nothing lies between two whole numbers, as of what is counted. */
+  readonly isWhole?: boolean;
 }

@@ -1,18 +1,32 @@
-import { Box, Skeleton, VisuallyHidden } from "@mantine/core";
+import { Box, Center, Skeleton, Text, VisuallyHidden } from "@mantine/core";
 import { lazy, Suspense } from "react";
 import type { ChartProps } from "./chart-shape.ts";
 import { fineNumber, wholeNumber } from "./numbers.ts";
 
 const Drawing = lazy(() => import("./chart-drawing.tsx"));
 
+/** Under the drawing: what the lines are. */
+const legendPx = 28;
+
 /** Values over time. What draws it is loaded when there is something to draw. */
 export function Chart(props: ChartProps) {
-  const { height = 180 } = props;
+  const { height = 180, lines } = props;
+  const isEmpty = lines.every(({ values }) => values.every(value => value === null));
+  const isNone = props.isWhole === true && lines.every(({ values }) => values.every(value => value === 0));
+  if (isEmpty || isNone) {
+    return (
+      <Center h={height + legendPx}>
+        <Text size="sm" c="dimmed">
+          {isNone ? "None in this time." : "Nothing was measured in this time."}
+        </Text>
+      </Center>
+    );
+  }
   return (
     <Box>
       <VisuallyHidden>{summaryOf(props)}</VisuallyHidden>
       <Box aria-hidden>
-        <Suspense fallback={<Skeleton height={height + 28} />}>
+        <Suspense fallback={<Skeleton height={height + legendPx} />}>
           <Drawing {...props} height={height} />
         </Suspense>
       </Box>

@@ -59,12 +59,16 @@ export interface ConfirmButtonProps extends ConfirmProps {
   readonly button?: Pick<ButtonProps, "variant" | "color" | "size" | "leftSection" | "disabled">;
 }
 
+/** What cannot be taken back looks the same everywhere. */
+const danger = { variant: "light", color: "red" } as const;
+const calm = { variant: "default" } as const;
+
 /** A button that asks first. */
 export function ConfirmButton({ label, button, ...confirm }: ConfirmButtonProps) {
   const [isOpen, { open, close }] = useDisclosure(false);
   return (
     <>
-      <Button variant="default" {...button} onClick={open}>
+      <Button {...(confirm.isHarmless === true ? calm : danger)} {...button} onClick={open}>
         {label}
       </Button>
       <ConfirmDialog {...confirm} isOpen={isOpen} onClose={close} />

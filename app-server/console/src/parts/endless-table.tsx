@@ -27,7 +27,7 @@ export interface Column<Item> {
   readonly width?: number | string;
   readonly align?: "left" | "right";
   /** Not shown on narrower screens. */
-  readonly visibleFrom?: "xs" | "sm" | "md" | "lg" | "xl";
+  readonly visibleFrom?: "xs" | "sm" | "md" | "lg" | "xl" | "xxl";
 }
 
 export interface EndlessTableProps<Item, Sort extends string> {
@@ -101,7 +101,6 @@ export function EndlessTable<Item, Sort extends string>(props: EndlessTableProps
     if (isNearEnd && hasNextPage && !isFetchingNextPage) void fetchNextPage();
   }, [isNearEnd, hasNextPage, isFetchingNextPage, fetchNextPage]);
 
-  const width = columns.length + (selection ? 1 : 0);
   const order = (by: string): void => {
     const next = sort === by ? `-${by}` : by;
     if (isSort(next)) setSort(next);
@@ -151,7 +150,7 @@ export function EndlessTable<Item, Sort extends string>(props: EndlessTableProps
               </Table.Tr>
             </Table.Thead>
             <Table.Tbody>
-              <Spacer height={first?.start ?? 0} columns={width} />
+              <Spacer height={first?.start ?? 0} />
               {shown.map(({ index, key }) => {
                 const item = items[index];
                 return item === undefined ? null : (
@@ -170,7 +169,7 @@ export function EndlessTable<Item, Sort extends string>(props: EndlessTableProps
                   </Table.Tr>
                 );
               })}
-              <Spacer height={rows.getTotalSize() - (last?.end ?? 0)} columns={width} />
+              <Spacer height={rows.getTotalSize() - (last?.end ?? 0)} />
             </Table.Tbody>
           </Table>
         </Box>
@@ -251,12 +250,12 @@ function ChooseAll<Item>({ items, keyOf, selection: { chosen, onChange } }: Choo
   );
 }
 
-/** Holds the place of rows that are out of sight. */
-function Spacer({ height, columns }: { readonly height: number; readonly columns: number }) {
+/** Holds the place of rows that are out of sight. One cell: more would be columns where some are not shown. */
+function Spacer({ height }: { readonly height: number }) {
   if (height <= 0) return null;
   return (
     <Table.Tr aria-hidden style={{ height, border: 0 }}>
-      <Table.Td colSpan={columns} p={0} />
+      <Table.Td p={0} />
     </Table.Tr>
   );
 }

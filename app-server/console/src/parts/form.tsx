@@ -1,4 +1,4 @@
-import { Box, Button, type ButtonProps, Group, Modal, SimpleGrid, Text, Title } from "@mantine/core";
+import { Anchor, Box, Button, type ButtonProps, Group, Modal, SimpleGrid, Text, Title } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import type { ReactNode } from "react";
 
@@ -22,6 +22,26 @@ export function FormButton({ label, title = label, wide = false, children, ...bu
       <Button {...button} onClick={open}>
         {label}
       </Button>
+      <Modal opened={isOpen} onClose={close} title={title} size={wide ? "lg" : "md"}>
+        {children(close)}
+      </Modal>
+    </>
+  );
+}
+
+/** The same in the looks of a link, for what is in a list. */
+export function FormLink({
+  label,
+  title = label,
+  wide = false,
+  children,
+}: Pick<FormButtonProps, "label" | "title" | "wide" | "children">) {
+  const [isOpen, { open, close }] = useDisclosure(false);
+  return (
+    <>
+      <Anchor component="button" type="button" onClick={open} maw="100%" className="one-line">
+        {label}
+      </Anchor>
       <Modal opened={isOpen} onClose={close} title={title} size={wide ? "lg" : "md"}>
         {children(close)}
       </Modal>

@@ -123,9 +123,7 @@ function Attempts({ attempts }: { readonly attempts: NonNullable<ExplainedFrame[
               <Table.Td className="mono">{gatewayId}</Table.Td>
               <Table.Td>{window}</Table.Td>
               <Table.Td>
-                <Badge variant="light" color={status === "OK" ? "teal" : "red"}>
-                  {status}
-                </Badge>
+                <Badge color={status === "OK" ? "teal" : "red"}>{status}</Badge>
               </Table.Td>
             </Table.Tr>
           ))}
@@ -168,7 +166,7 @@ function Fields({ breakdown }: { readonly breakdown: Breakdown }) {
             <Table.Tr>
               <Table.Th fw={500}>MIC</Table.Th>
               <Table.Td>
-                <Badge variant="light" color={micColors[mic.kind]} mr="xs">
+                <Badge color={micColors[mic.kind]} mr="xs">
                   {mic.kind}
                 </Badge>
                 <Text span size="xs" c="dimmed">

@@ -85,7 +85,7 @@ export function Frames({ source }: { readonly source: FrameSource }) {
           {isPaused ? "Go on" : "Hold"}
         </Button>
       </Group>
-      <Table.ScrollContainer minWidth={680}>
+      <Table.ScrollContainer minWidth={300}>
         <Table aria-label="Frames" verticalSpacing={6}>
           <Table.Thead>
             <Table.Tr>
@@ -93,8 +93,10 @@ export function Frames({ source }: { readonly source: FrameSource }) {
               <Table.Th>Frame</Table.Th>
               <Table.Th>Result</Table.Th>
               <Table.Th ta="right">FCnt</Table.Th>
-              <Table.Th>Radio</Table.Th>
-              <Table.Th ta="right">Time</Table.Th>
+              <Table.Th visibleFrom="sm">Radio</Table.Th>
+              <Table.Th ta="right" visibleFrom="xs">
+                Time
+              </Table.Th>
             </Table.Tr>
           </Table.Thead>
           <Table.Tbody>
@@ -161,19 +163,19 @@ function FrameRow({ frame, isOpen, onToggle }: FrameRowProps) {
         {frameType.replaceAll("-", " ")}
       </Table.Td>
       <Table.Td>
-        <Badge variant="light" miw="max-content" color={goodResults.has(result) ? "teal" : "orange"}>
+        <Badge miw="max-content" color={goodResults.has(result) ? "teal" : "orange"}>
           {result.replaceAll("-", " ")}
         </Badge>
       </Table.Td>
       <Table.Td ta="right" className="numbers">
         {fCnt}
       </Table.Td>
-      <Table.Td className="numbers">
+      <Table.Td className="numbers" visibleFrom="sm">
         <Text span size="sm" c="dimmed">
           {radioText(transmissionOf(txInfo).modulation, best?.rssi, best?.snr, receptions.length)}
         </Text>
       </Table.Td>
-      <Table.Td ta="right">
+      <Table.Td ta="right" visibleFrom="xs">
         <Text span size="sm" c="dimmed">
           <TimeAgo time={time} />
         </Text>

@@ -20,9 +20,9 @@ export function PageHeader({ title, above = [], actions, children }: PageHeaderP
   return (
     <Box mb="md">
       {above.length > 0 && (
-        <Breadcrumbs mb={4}>
+        <Breadcrumbs mb={4} styles={{ breadcrumb: { minWidth: 0 } }}>
           {above.map(({ label, to }) => (
-            <Anchor key={to} component={Link} to={to} size="sm">
+            <Anchor key={to} component={Link} to={to} size="sm" truncate maw={420}>
               {label}
             </Anchor>
           ))}

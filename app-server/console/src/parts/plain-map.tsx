@@ -55,7 +55,7 @@ export function PlainMap({ label, positions, height = 320, onChoose }: MapProps)
           {positions.map(position => (
             <Mark key={position.id} position={position} at={pixel(projected(position.latitude, position.longitude))} />
           ))}
-          <ScaleBar view={view} height={height} />
+          <ScaleBar view={view} width={width} height={height} />
         </svg>
       )}
       <Stack gap={4} className={classes.buttons}>
@@ -140,12 +140,14 @@ function Grid({ view, width, height }: Frame) {
   );
 }
 
-function ScaleBar({ view, height }: Pick<Frame, "view" | "height">) {
+/** On the right, since the names of latitudes are on the left. */
+function ScaleBar({ view, width, height }: Frame) {
   const { metres, pixels } = scaleBar(view);
+  const end = width - 12;
   return (
     <g className={classes.bar} aria-hidden>
-      <line x1={12} x2={12 + pixels} y1={height - 28} y2={height - 28} />
-      <text x={12} y={height - 34}>
+      <line x1={end - pixels} x2={end} y1={height - 28} y2={height - 28} />
+      <text x={end} y={height - 34} textAnchor="end">
         {metres >= 1000 ? `${metres / 1000} km` : `${metres} m`}
       </text>
     </g>

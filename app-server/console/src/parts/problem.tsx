@@ -1,6 +1,6 @@
 import { Alert, Button, Group } from "@mantine/core";
 import { IconAlertTriangle } from "@tabler/icons-react";
-import { textOf } from "../api/queries.ts";
+import { isProblem, textOf } from "../api/queries.ts";
 
 export interface ProblemNoteProps {
   readonly error: unknown;
@@ -9,12 +9,16 @@ export interface ProblemNoteProps {
 }
 
 /** An error in the place of what could not be had. */
-export function ProblemNote({ error, title = "This could not be loaded", onRetry }: ProblemNoteProps) {
+export function ProblemNote({
+  error,
+  title = isProblem(error, 404) ? "There is nothing here" : "This could not be loaded",
+  onRetry,
+}: ProblemNoteProps) {
   return (
     <Alert color="red" icon={<IconAlertTriangle size={18} />} role="alert" title={title}>
       <Group justify="space-between">
         {textOf(error)}
-        {onRetry !== undefined && (
+        {onRetry !== undefined && !isProblem(error, 404) && (
           <Button size="xs" variant="light" color="red" onClick={onRetry}>
             Try again
           </Button>

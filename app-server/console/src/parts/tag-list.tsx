@@ -11,7 +11,7 @@ export function TagList({
   return (
     <Group gap={4} wrap={wrap ? "wrap" : "nowrap"} style={{ overflow: "hidden" }}>
       {Object.entries(tags).map(([name, value]) => (
-        <Badge key={name} variant="default" tt="none" fw={500} maw={220} title={`${name}=${value}`}>
+        <Badge key={name} variant="default" fw={500} maw={220} style={{ flex: "none" }} title={`${name}=${value}`}>
           {name}={value}
         </Badge>
       ))}

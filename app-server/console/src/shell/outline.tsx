@@ -1,4 +1,4 @@
-import { AppShell, Burger, Group, NavLink, ScrollArea, Text } from "@mantine/core";
+import { AppShell, Box, Burger, Group, NavLink, ScrollArea, Text } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import { useQuery } from "@tanstack/react-query";
 import { Link, Outlet, useLocation, useRouter } from "@tanstack/react-router";
@@ -6,7 +6,7 @@ import { useEffect } from "react";
 import { type Me, MeProvider, meQuery } from "../api/session.ts";
 import { AccountMenu } from "./account-menu.tsx";
 import { LiveSign } from "./live-sign.tsx";
-import { places } from "./places.ts";
+import { groupsFor } from "./places.ts";
 import { TenantChoice } from "./tenant-choice.tsx";
 
 /** Every page that needs a login. When it ends, wherever that is noticed, the login page leads back here. */
@@ -56,21 +56,30 @@ function Frame({ me }: { readonly me: Me }) {
       </AppShell.Header>
       <AppShell.Navbar p="xs" component="nav" aria-label="Main">
         <AppShell.Section grow component={ScrollArea}>
-          {places
-            .filter(({ isFor }) => isFor?.(me) ?? true)
-            .map(({ label, to, icon: Icon, sign: Sign }) => (
-              <NavLink
-                key={to}
-                component={Link}
-                to={to}
-                label={label}
-                leftSection={<Icon size={18} stroke={1.6} aria-hidden />}
-                rightSection={Sign && <Sign />}
-                active={isHere(to)}
-                aria-current={isHere(to) ? "page" : undefined}
-                onClick={close}
-              />
-            ))}
+          {groupsFor(me).map(({ label: group, places }) => (
+            <Box key={group ?? ""} mb="sm" {...(group !== undefined && { role: "group", "aria-label": group })}>
+              {group !== undefined && (
+                <Text size="xs" fw={600} c="dimmed" px="sm" py={4} aria-hidden>
+                  {group}
+                </Text>
+              )}
+              {places.map(({ label, to, icon: Icon, sign: Sign }) => (
+                <NavLink
+                  key={to}
+                  component={Link}
+                  to={to}
+                  label={label}
+                  leftSection={<Icon size={18} stroke={1.6} aria-hidden />}
+                  rightSection={Sign && <Sign />}
+                  active={isHere(to)}
+                  aria-current={isHere(to) ? "page" : undefined}
+                  bdrs="md"
+                  py={7}
+                  onClick={close}
+                />
+              ))}
+            </Box>
+          ))}
         </AppShell.Section>
       </AppShell.Navbar>
       <AppShell.Main>

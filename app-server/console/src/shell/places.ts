@@ -34,19 +34,43 @@ const governors = (me: Me): boolean => me.isAdministrator || me.memberships.some
 
 const starters = (me: Me): boolean => mayWrite(me, "devices") && mayWrite(me, "gateways");
 
-export const places: readonly Place[] = [
-  { label: "Overview", to: "/", icon: IconHome },
-  { label: "Alerts", to: "/alerts", icon: IconBell, sign: RaisedCount },
-  { label: "Gateways", to: "/gateways", icon: IconAntenna },
-  { label: "Applications", to: "/applications", icon: IconApps },
-  { label: "Devices", to: "/devices", icon: IconCpu },
-  { label: "Device profiles", to: "/device-profiles", icon: IconTemplate },
-  { label: "Integrations", to: "/integrations", icon: IconPlugConnected },
-  { label: "Tenants", to: "/tenants", icon: IconBuilding },
-  { label: "Users", to: "/users", icon: IconUsers, isFor: administrators },
-  { label: "API keys", to: "/api-keys", icon: IconKey, isFor: governors },
-  { label: "Audit log", to: "/audit-log", icon: IconHistory, isFor: governors },
-  { label: "First steps", to: "/start", icon: IconRocket, isFor: starters },
-  { label: "Import and export", to: "/transfer", icon: IconTransfer },
-  { label: "Server", to: "/server", icon: IconServer, isFor: administrators },
+/** Places that belong together, under a name unless they are the first. */
+export interface PlaceGroup {
+  readonly label?: string;
+  readonly places: readonly Place[];
+}
+
+const groups: readonly PlaceGroup[] = [
+  {
+    places: [
+      { label: "Overview", to: "/", icon: IconHome },
+      { label: "Alerts", to: "/alerts", icon: IconBell, sign: RaisedCount },
+      { label: "First steps", to: "/start", icon: IconRocket, isFor: starters },
+    ],
+  },
+  {
+    label: "Network",
+    places: [
+      { label: "Gateways", to: "/gateways", icon: IconAntenna },
+      { label: "Applications", to: "/applications", icon: IconApps },
+      { label: "Devices", to: "/devices", icon: IconCpu },
+      { label: "Device profiles", to: "/device-profiles", icon: IconTemplate },
+      { label: "Integrations", to: "/integrations", icon: IconPlugConnected },
+    ],
+  },
+  {
+    label: "Administration",
+    places: [
+      { label: "Tenants", to: "/tenants", icon: IconBuilding },
+      { label: "Users", to: "/users", icon: IconUsers, isFor: administrators },
+      { label: "API keys", to: "/api-keys", icon: IconKey, isFor: governors },
+      { label: "Audit log", to: "/audit-log", icon: IconHistory, isFor: governors },
+      { label: "Import and export", to: "/transfer", icon: IconTransfer },
+      { label: "Server", to: "/server", icon: IconServer, isFor: administrators },
+    ],
+  },
 ];
+
+/** Where somebody may go. */
+export const groupsFor = (me: Me): readonly PlaceGroup[] =>
+  groups.map(({ places, ...group }) => ({ ...group, places: places.filter(({ isFor }) => isFor?.(me) ?? true) }));

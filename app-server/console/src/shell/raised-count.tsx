@@ -8,7 +8,7 @@ export function RaisedCount() {
   const { data } = useQuery(raisedAlertsQuery(useTenantId()));
   if (data === undefined || data.items.length === 0) return null;
   return (
-    <Badge color="red.9" size="sm" tt="none" className="numbers">
+    <Badge variant="filled" color="red.9" size="sm" className="numbers">
       {countText(data)}
       <VisuallyHidden> raised</VisuallyHidden>
     </Badge>

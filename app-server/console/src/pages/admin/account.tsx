@@ -40,7 +40,7 @@ function Roles() {
         {isAdministrator && <Text size="sm">You are an administrator of the installation.</Text>}
         {memberships.map(({ tenantId, tenantName, role, applicationIds }) => (
           <Group key={tenantId} gap="xs">
-            <Badge variant="light">{role}</Badge>
+            <Badge>{role}</Badge>
             <Text size="sm">
               {tenantName}
               {applicationIds !== null && `, ${applicationIds.length} applications`}

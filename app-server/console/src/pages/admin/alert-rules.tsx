@@ -67,9 +67,7 @@ function RuleTitle({ rule: { title, isEnabled, severity, raise, measures, isChan
             changed
           </Badge>
         )}
-        <Badge variant="light" color={isEnabled ? severityColors[severity] : "gray"}>
-          {isEnabled ? severity : "off"}
-        </Badge>
+        <Badge color={isEnabled ? severityColors[severity] : "gray"}>{isEnabled ? severity : "off"}</Badge>
       </Group>
     </Group>
   );

@@ -36,27 +36,28 @@ const columnsOf = (isWriter: boolean): readonly Column<ApiKey>[] => [
   { title: "Name", sortsBy: "name", render: ({ name }) => name },
   {
     title: "Role",
-    width: 250,
+    width: 200,
+    visibleFrom: "xs",
     render: ({ role, isReadOnly, applicationIds }) => (
       <Group gap={6} wrap="nowrap">
-        <Badge variant="light">{role}</Badge>
+        <Badge>{role}</Badge>
         {isReadOnly && <Badge color="gray">reads only</Badge>}
         {applicationIds !== null && <Badge color="gray">limited</Badge>}
       </Group>
     ),
   },
-  { title: "Last used", width: 140, render: ({ lastUsedAt }) => <TimeAgo time={lastUsedAt} /> },
+  { title: "Last used", width: 140, visibleFrom: "sm", render: ({ lastUsedAt }) => <TimeAgo time={lastUsedAt} /> },
   {
     title: "Ends",
     width: 140,
-    visibleFrom: "sm",
+    visibleFrom: "md",
     render: ({ expiresAt }) => <TimeAgo time={expiresAt} />,
   },
   {
     title: "Added",
     width: 140,
     sortsBy: "createdAt",
-    visibleFrom: "md",
+    visibleFrom: "lg",
     render: ({ createdAt }) => <TimeAgo time={createdAt} />,
   },
   ...(isWriter
@@ -71,7 +72,7 @@ function DeleteKey({ apiKey: { id, name } }: { readonly apiKey: ApiKey }) {
       label="Delete"
       title={`Delete ${name}?`}
       yes="Delete"
-      button={{ size: "compact-sm", variant: "light", color: "red" }}
+      button={{ size: "compact-sm" }}
       action={async () => done(await api.DELETE("/api/api-keys/{apiKeyId}", { params: { path: { apiKeyId: id } } }))}
       onDone={() => void queries.invalidateQueries({ queryKey: ["api-keys"] })}
     >

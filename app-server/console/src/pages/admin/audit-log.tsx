@@ -107,7 +107,7 @@ interface EntriesProps {
 function Entries({ entries, onShow }: EntriesProps) {
   return (
     <Table.ScrollContainer minWidth={720}>
-      <Table aria-label="Audit log" verticalSpacing={6}>
+      <Table aria-label="Audit log" className="stacked" verticalSpacing={6}>
         <Table.Thead>
           <Table.Tr>
             <Table.Th w={140}>When</Table.Th>
@@ -140,9 +140,7 @@ function Entries({ entries, onShow }: EntriesProps) {
                 </Text>
               </Table.Td>
               <Table.Td>
-                <Badge variant="light" color={colorOf(entry.status)}>
-                  {entry.status ?? "cut off"}
-                </Badge>
+                <Badge color={colorOf(entry.status)}>{entry.status ?? "cut off"}</Badge>
               </Table.Td>
               <Table.Td ta="right">
                 <Button

@@ -21,7 +21,7 @@ interface LoginTableProps {
 export function LoginTable({ logins, action }: LoginTableProps) {
   return (
     <Table.ScrollContainer minWidth={480}>
-      <Table aria-label="Logins">
+      <Table aria-label="Logins" className="stacked">
         <Table.Thead>
           <Table.Tr>
             <Table.Th>From</Table.Th>
@@ -35,12 +35,7 @@ export function LoginTable({ logins, action }: LoginTableProps) {
             <Table.Tr key={login.id}>
               <Table.Td maw={320}>
                 <Text size="sm" className="mono">
-                  {login.address}{" "}
-                  {login.isCurrent && (
-                    <Badge color="teal" variant="light">
-                      this one
-                    </Badge>
-                  )}
+                  {login.address} {login.isCurrent && <Badge color="teal">this one</Badge>}
                 </Text>
                 <Text size="xs" c="dimmed" truncate title={login.userAgent}>
                   {login.userAgent}

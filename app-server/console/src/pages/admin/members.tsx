@@ -43,7 +43,7 @@ export function Members({ tenantId, isGovernor }: MembersProps) {
         </Empty>
       ) : (
         <Table.ScrollContainer minWidth={520}>
-          <Table aria-label="Users">
+          <Table aria-label="Users" className="stacked">
             <Table.Thead>
               <Table.Tr>
                 <Table.Th>Email</Table.Th>
@@ -57,7 +57,7 @@ export function Members({ tenantId, isGovernor }: MembersProps) {
                 <Table.Tr key={userId}>
                   <Table.Td style={{ overflowWrap: "anywhere" }}>{email}</Table.Td>
                   <Table.Td>
-                    <Badge variant="light">{role}</Badge>
+                    <Badge>{role}</Badge>
                   </Table.Td>
                   <Table.Td>
                     {applicationIds === null ? "the whole tenant" : `${applicationIds.length} applications`}
@@ -78,7 +78,7 @@ export function Members({ tenantId, isGovernor }: MembersProps) {
                           label="Remove"
                           title={`Take ${email} out of the tenant?`}
                           yes="Remove"
-                          button={{ size: "xs", variant: "light", color: "red" }}
+                          button={{ size: "xs" }}
                           action={async () => {
                             const path = { tenantId, userId };
                             done(await api.DELETE("/api/tenants/{tenantId}/users/{userId}", { params: { path } }));

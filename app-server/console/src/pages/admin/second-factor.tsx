@@ -24,10 +24,7 @@ export function SecondFactor() {
           <Text size="sm">
             {state.data.isOn ? (
               <>
-                <Badge color="teal" variant="light">
-                  on
-                </Badge>{" "}
-                {state.data.recoveryCodesLeft} recovery codes left.
+                <Badge color="teal">on</Badge> {state.data.recoveryCodesLeft} recovery codes left.
               </>
             ) : (
               "Off. With it a login needs a code of your telephone beside the password."

@@ -70,7 +70,7 @@ function Health() {
       {health.isError && <ProblemNote error={health.error} onRetry={() => void health.refetch()} />}
       <Group>
         {health.data?.checks.map(({ name, isOk, reason }) => (
-          <Badge key={name} size="lg" tt="none" variant="light" color={isOk ? "teal" : "red"}>
+          <Badge key={name} size="lg" color={isOk ? "teal" : "red"}>
             {name}: {isOk ? "well" : (reason ?? "not well")}
           </Badge>
         ))}
@@ -108,7 +108,7 @@ function Settings({ settings }: { readonly settings: Process["settings"] }) {
         </Text>
       ) : (
         <Table.ScrollContainer minWidth={560}>
-          <Table aria-label="Configuration" verticalSpacing={6}>
+          <Table aria-label="Configuration" className="stacked" verticalSpacing={6}>
             <Table.Thead>
               <Table.Tr>
                 <Table.Th>Setting</Table.Th>

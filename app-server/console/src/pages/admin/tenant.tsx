@@ -10,6 +10,7 @@ import { ConfirmButton } from "../../parts/confirm.tsx";
 import { FormActions } from "../../parts/form.tsx";
 import { PairsInput } from "../../parts/form-pairs.tsx";
 import { PageHeader } from "../../parts/page-header.tsx";
+import { TabRow } from "../../parts/page-tabs.tsx";
 import { ProblemNote } from "../../parts/problem.tsx";
 import { AlertRules } from "./alert-rules.tsx";
 import { HistoryLimits } from "./history-limits.tsx";
@@ -31,22 +32,26 @@ export function TenantPage() {
   if (!tenant.data) return <Skeleton h={40} w={300} />;
   const isGovernor = mayWrite(me, "tenant", tenantId);
   const seesUsers = me.isAdministrator || me.memberships.some(one => one.tenantId === tenantId && one.role === "admin");
+  const open = tab ?? (seesUsers ? "users" : "history");
   return (
     <>
       <PageHeader title={tenant.data.name} above={[{ label: "Tenants", to: "/tenants" }]}>
         {tenant.data.description}
       </PageHeader>
       <Tabs
-        value={tab ?? (seesUsers ? "users" : "history")}
+        value={open}
         onChange={chosen => void navigate({ search: { tab: isTenantTab(chosen) ? chosen : undefined } })}
         keepMounted={false}
       >
-        <Tabs.List mb="md">
-          {seesUsers && <Tabs.Tab value="users">Users</Tabs.Tab>}
-          <Tabs.Tab value="alerts">Alert rules</Tabs.Tab>
-          <Tabs.Tab value="history">History</Tabs.Tab>
-          {isGovernor && <Tabs.Tab value="settings">Settings</Tabs.Tab>}
-        </Tabs.List>
+        <TabRow
+          active={open}
+          tabs={[
+            ...(seesUsers ? ([["users", "Users"]] as const) : []),
+            ["alerts", "Alert rules"],
+            ["history", "History"],
+            ...(isGovernor ? ([["settings", "Settings"]] as const) : []),
+          ]}
+        />
         <Tabs.Panel value="users">
           <Members tenantId={tenantId} isGovernor={isGovernor} />
         </Tabs.Panel>
@@ -101,7 +106,6 @@ function TenantSettings({ tenant, mayDelete }: { readonly tenant: Tenant; readon
               label="Delete tenant"
               title={`Delete ${name}?`}
               yes="Delete"
-              button={{ variant: "light", color: "red" }}
               action={async () => done(await api.DELETE("/api/tenants/{tenantId}", { params }))}
               onDone={() => {
                 void queries.invalidateQueries({ queryKey: ["tenants"] });

@@ -109,7 +109,7 @@ function Imports({ tenantId }: { readonly tenantId: string | undefined }) {
   return (
     <Panel title="Imports of the last month">
       <Table.ScrollContainer minWidth={640}>
-        <Table aria-label="Imports">
+        <Table aria-label="Imports" className="stacked">
           <Table.Thead>
             <Table.Tr>
               <Table.Th>Started</Table.Th>
@@ -148,9 +148,7 @@ function ImportRow({ item }: { readonly item: Import }) {
         {isDryRun && ", dry run"}
       </Table.Td>
       <Table.Td miw={140}>
-        <Badge variant="light" color={colors[state]}>
-          {state}
-        </Badge>
+        <Badge color={colors[state]}>{state}</Badge>
         {state === "running" && share !== undefined && (
           <Progress value={share} animated mt={4} aria-label="How far the import is" />
         )}

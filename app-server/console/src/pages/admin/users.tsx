@@ -9,7 +9,7 @@ import { ConfirmButton } from "../../parts/confirm.tsx";
 import { Copyable } from "../../parts/copyable.tsx";
 import { Empty } from "../../parts/empty.tsx";
 import { type Column, EndlessTable } from "../../parts/endless-table.tsx";
-import { FormActions, FormButton } from "../../parts/form.tsx";
+import { FormActions, FormButton, FormLink } from "../../parts/form.tsx";
 import { PageHeader } from "../../parts/page-header.tsx";
 import { ProblemNote } from "../../parts/problem.tsx";
 import { isUsualSort } from "../../parts/sorts.ts";
@@ -23,17 +23,18 @@ const columns: readonly Column<User>[] = [
     title: "Email",
     sortsBy: "name",
     render: user => (
-      <FormButton label={user.email} title={user.email} variant="transparent" size="compact-sm" wide>
+      <FormLink label={user.email} wide>
         {close => <UserPanel user={user} onEnd={close} />}
-      </FormButton>
+      </FormLink>
     ),
   },
   {
     title: "State",
-    width: 230,
+    width: 180,
+    visibleFrom: "xs",
     render: ({ isAdministrator, isActive }) => (
       <Group gap={6} wrap="nowrap">
-        {isAdministrator && <Badge variant="light">administrator</Badge>}
+        {isAdministrator && <Badge>administrator</Badge>}
         {!isActive && <Badge color="gray">locked</Badge>}
       </Group>
     ),
@@ -159,7 +160,7 @@ function UserPanel({ user, onEnd }: { readonly user: User; readonly onEnd: () =>
           label="Remove second factor"
           title="Remove the second factor?"
           yes="Remove"
-          button={{ size: "xs", variant: "light", color: "red" }}
+          button={{ size: "xs" }}
           action={async () => done(await api.DELETE("/api/users/{userId}/second-factor", { params }))}
         >
           For who has lost telephone and recovery codes: the password alone lets them in then.
@@ -168,7 +169,7 @@ function UserPanel({ user, onEnd }: { readonly user: User; readonly onEnd: () =>
           label="Delete user"
           title={`Delete ${user.email}?`}
           yes="Delete"
-          button={{ size: "xs", variant: "light", color: "red" }}
+          button={{ size: "xs" }}
           action={async () => done(await api.DELETE("/api/users/{userId}", { params }))}
           onDone={() => {
             void queries.invalidateQueries({ queryKey: ["users"] });

@@ -13,7 +13,7 @@ const stateColors: Readonly<Record<Alert["state"], string>> = { raised: "red", a
 export function AlertTable({ alerts }: { readonly alerts: readonly Alert[] }) {
   return (
     <Table.ScrollContainer minWidth={920}>
-      <Table aria-label="Alerts" verticalSpacing="sm">
+      <Table aria-label="Alerts" className="stacked" verticalSpacing="sm">
         <Table.Thead>
           <Table.Tr>
             <Table.Th w={150}>State</Table.Th>
@@ -40,10 +40,8 @@ function AlertRow({ alert }: { readonly alert: Alert }) {
     <Table.Tr style={{ verticalAlign: "top" }}>
       <Table.Td>
         <Stack gap={4} align="flex-start">
-          <Badge color={stateColors[state]} variant="light" tt="none">
-            {state}
-          </Badge>
-          <Badge color={severityColors[severity]} variant="outline" size="sm" tt="none">
+          <Badge color={stateColors[state]}>{state}</Badge>
+          <Badge color={severityColors[severity]} variant="outline" size="sm">
             {severity}
           </Badge>
         </Stack>

@@ -10,6 +10,7 @@ import { ConfirmButton } from "../../parts/confirm.tsx";
 import { Copyable } from "../../parts/copyable.tsx";
 import { FormButton } from "../../parts/form.tsx";
 import { PageHeader } from "../../parts/page-header.tsx";
+import { TabRow } from "../../parts/page-tabs.tsx";
 import { ProblemNote } from "../../parts/problem.tsx";
 import { TagList } from "../../parts/tag-list.tsx";
 import { DeviceTable } from "../devices/table.tsx";
@@ -42,10 +43,10 @@ export function ApplicationPage() {
         keepMounted={false}
         onChange={tab => void navigate({ search: { ...(tab === "mqtt" && { tab }) }, replace: true })}
       >
-        <Tabs.List mb="md">
-          <Tabs.Tab value="devices">Devices</Tabs.Tab>
-          {isWriter && <Tabs.Tab value="mqtt">MQTT logins</Tabs.Tab>}
-        </Tabs.List>
+        <TabRow
+          active={search.tab ?? "devices"}
+          tabs={[["devices", "Devices"], ...(isWriter ? ([["mqtt", "MQTT logins"]] as const) : [])]}
+        />
         <Tabs.Panel value="devices">
           <DeviceTable
             applicationId={applicationId}

@@ -38,14 +38,14 @@ export function MqttLogins({ applicationId }: { readonly applicationId: string }
         <Empty icon={IconKey} title="No MQTT logins" />
       ) : (
         <Table.ScrollContainer minWidth={480}>
-          <Table aria-label="MQTT logins">
+          <Table aria-label="MQTT logins" className="stacked">
             <Table.Tbody>
               {logins.data.map(({ username, isReadOnly, createdAt }) => (
                 <Table.Tr key={username}>
                   <Table.Td>
                     <Copyable value={username} label="user name" />
                   </Table.Td>
-                  <Table.Td>{isReadOnly && <Badge variant="light">reads only</Badge>}</Table.Td>
+                  <Table.Td>{isReadOnly && <Badge>reads only</Badge>}</Table.Td>
                   <Table.Td>
                     <TimeAgo time={createdAt} />
                   </Table.Td>

@@ -199,9 +199,7 @@ function Outcome({ run, outcome, onKeep }: OutcomeProps) {
   return (
     <Stack gap="sm">
       <Group gap="xs">
-        <Badge color={result === "failed" ? "red" : "teal"} variant="light">
-          {result}
-        </Badge>
+        <Badge color={result === "failed" ? "red" : "teal"}>{result}</Badge>
         <Text size="xs" c="dimmed" className="numbers">
           {fineNumber(outcome.timeMs)} ms, loaded in {fineNumber(outcome.loadMs)} ms, {byteSize(outcome.memoryBytes)}
         </Text>

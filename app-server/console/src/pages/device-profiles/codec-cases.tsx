@@ -52,7 +52,7 @@ export function CodecCases({ profileId, codec, script, cases, isWriter, onChange
       {run.isError && <ProblemNote title="The cases could not be tried" error={run.error} />}
       {cases.length > 0 && (
         <Table.ScrollContainer minWidth={560}>
-          <Table aria-label="Cases">
+          <Table aria-label="Cases" className="stacked">
             <Table.Tbody>
               {cases.map(({ name, direction, fPort, bytes, object }) => {
                 const failed = run.data?.failed.find(one => one.name === name);
@@ -72,7 +72,7 @@ export function CodecCases({ profileId, codec, script, cases, isWriter, onChange
                     </Table.Td>
                     <Table.Td w={90}>
                       {run.data !== undefined && (
-                        <Badge variant="light" color={failed === undefined ? "teal" : "red"}>
+                        <Badge color={failed === undefined ? "teal" : "red"}>
                           {failed === undefined ? "passes" : "fails"}
                         </Badge>
                       )}

@@ -38,7 +38,7 @@ const columns: readonly Column<Profile>[] = [
     title: "Codec",
     width: 140,
     visibleFrom: "sm",
-    render: ({ codec }) => (codec === "none" ? null : <Badge variant="light">{codec}</Badge>),
+    render: ({ codec }) => (codec === "none" ? null : <Badge>{codec}</Badge>),
   },
   {
     title: "Changed",

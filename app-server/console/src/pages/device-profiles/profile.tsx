@@ -11,6 +11,7 @@ import { ConfirmButton } from "../../parts/confirm.tsx";
 import { Copyable } from "../../parts/copyable.tsx";
 import { FormButton } from "../../parts/form.tsx";
 import { PageHeader } from "../../parts/page-header.tsx";
+import { TabRow } from "../../parts/page-tabs.tsx";
 import { ProblemNote } from "../../parts/problem.tsx";
 import { TagList } from "../../parts/tag-list.tsx";
 import type { Profile } from "./choices.ts";
@@ -45,8 +46,8 @@ export function ProfilePage() {
         actions={isWriter && <ProfileActions profile={record} />}
       >
         <Group gap="xs">
-          <Badge variant="light">{record.region}</Badge>
-          <Badge variant="light">LoRaWAN {record.macVersion}</Badge>
+          <Badge>{record.region}</Badge>
+          <Badge>LoRaWAN {record.macVersion}</Badge>
           <Copyable value={deviceProfileId} label="profile ID" />
         </Group>
         <TagList tags={record.tags} wrap />
@@ -56,13 +57,7 @@ export function ProfilePage() {
         keepMounted={false}
         onChange={next => void navigate({ search: { tab: profileTabs.find(known => known === next) }, replace: true })}
       >
-        <Tabs.List mb="md">
-          {profileTabs.map(name => (
-            <Tabs.Tab key={name} value={name}>
-              {titles[name]}
-            </Tabs.Tab>
-          ))}
-        </Tabs.List>
+        <TabRow active={tab} tabs={profileTabs.map(name => [name, titles[name]])} />
         <Suspense fallback={<Skeleton h={240} />}>
           <Tabs.Panel value="settings">
             <Settings key={deviceProfileId} {...part} />

@@ -8,6 +8,7 @@ import { Copyable } from "../../parts/copyable.tsx";
 import { Frames } from "../../parts/frames.tsx";
 import { PageLink } from "../../parts/links.tsx";
 import { PageHeader } from "../../parts/page-header.tsx";
+import { TabRow } from "../../parts/page-tabs.tsx";
 import { ProblemNote } from "../../parts/problem.tsx";
 import { RecordName } from "../../parts/record-select.tsx";
 import { TagList } from "../../parts/tag-list.tsx";
@@ -95,13 +96,7 @@ function DeviceTabs({ devEui, tenantId }: { readonly devEui: string; readonly te
       keepMounted={false}
       onChange={next => void navigate({ search: { tab: deviceTabs.find(known => known === next) }, replace: true })}
     >
-      <Tabs.List mb="md">
-        {deviceTabs.map(name => (
-          <Tabs.Tab key={name} value={name}>
-            {titles[name]}
-          </Tabs.Tab>
-        ))}
-      </Tabs.List>
+      <TabRow active={tab} tabs={deviceTabs.map(name => [name, titles[name]])} />
       {deviceTabs.map(name => (
         <Tabs.Panel key={name} value={name}>
           <Suspense fallback={<Skeleton h={200} />}>{panels[name]}</Suspense>

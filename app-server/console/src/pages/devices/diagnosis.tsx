@@ -66,7 +66,7 @@ function FindingCard({ finding: { severity, summary, evidence, whatToDo } }: { r
   return (
     <Paper withBorder p="md" component="section">
       <Group gap="xs" mb="xs" wrap="nowrap" align="flex-start">
-        <Badge variant="light" color={colors[severity]} miw="max-content" mt={2}>
+        <Badge color={colors[severity]} miw="max-content" mt={2}>
           {severity}
         </Badge>
         <Title order={2} size="h5">

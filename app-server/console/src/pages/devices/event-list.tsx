@@ -56,7 +56,7 @@ export default function EventList({ devEui }: { readonly devEui: string }) {
         </Empty>
       )}
       {events.length > 0 && (
-        <Table.ScrollContainer minWidth={560}>
+        <Table.ScrollContainer minWidth={300}>
           <Table aria-label="Events" verticalSpacing={6}>
             <Table.Tbody>
               {events.map(event => (
@@ -109,16 +109,14 @@ function EventRow({ event, isOpen, onToggle }: EventRowProps) {
         </ActionIcon>
       </Table.Td>
       <Table.Td w={90}>
-        <Badge variant="light" color={colorOf(event)}>
-          {kind}
-        </Badge>
+        <Badge color={colorOf(event)}>{kind}</Badge>
       </Table.Td>
       <Table.Td>
         <Text size="sm" lineClamp={2} style={{ overflowWrap: "anywhere" }}>
           {summaryOf(event)}
         </Text>
       </Table.Td>
-      <Table.Td w={150} ta="right">
+      <Table.Td w={150} ta="right" visibleFrom="xs">
         <Text span size="sm" c="dimmed">
           <TimeAgo time={time} />
         </Text>

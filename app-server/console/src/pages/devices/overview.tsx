@@ -132,6 +132,7 @@ function Signal({ heard }: { readonly heard: readonly Heard[] }) {
         </ChartCard>
         <ChartCard title="Spreading factor">
           <Chart
+            isWhole
             label="Spreading factor"
             times={times}
             fromZero={false}
@@ -139,7 +140,12 @@ function Signal({ heard }: { readonly heard: readonly Heard[] }) {
           />
         </ChartCard>
         <ChartCard title="Gateways">
-          <Chart label="Gateways" times={times} lines={[lineOf(heard, "that heard it", "teal", one => one.gateways)]} />
+          <Chart
+            isWhole
+            label="Gateways"
+            times={times}
+            lines={[lineOf(heard, "that heard it", "teal", one => one.gateways)]}
+          />
         </ChartCard>
       </SimpleGrid>
     </section>

@@ -100,7 +100,7 @@ function QueueTable({ items, devEui, isWriter, onChanged }: QueueTableProps) {
       {order.isError && <ProblemNote title="The order was not changed" error={order.error} />}
       {remove.isError && <ProblemNote title="It was not deleted" error={remove.error} />}
       <Table.ScrollContainer minWidth={640}>
-        <Table aria-label="Waiting downlinks">
+        <Table aria-label="Waiting downlinks" className="stacked">
           <Table.Thead>
             <Table.Tr>
               <Table.Th w={60}>Port</Table.Th>
@@ -177,11 +177,9 @@ const payloadText = (base64: string): string => (base64 === "" ? "no bytes" : he
 function ItemState({ item: { confirmed, sent, expiresAt } }: { readonly item: Item }) {
   return (
     <Group gap={6}>
-      {confirmed && <Badge variant="light">confirmed</Badge>}
+      {confirmed && <Badge>confirmed</Badge>}
       {sent !== null && (
-        <Badge variant="light" color="orange">
-          sent {sent.attempts === 1 ? "once" : `${sent.attempts} times`}, not acknowledged
-        </Badge>
+        <Badge color="orange">sent {sent.attempts === 1 ? "once" : `${sent.attempts} times`}, not acknowledged</Badge>
       )}
       {expiresAt !== null && (
         <Text size="xs" c="dimmed">

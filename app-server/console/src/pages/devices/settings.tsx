@@ -148,7 +148,6 @@ function DeleteDevice({ device: { devEui, name, applicationId } }: { readonly de
   return (
     <ConfirmButton
       label="Delete device"
-      button={{ variant: "subtle", color: "red" }}
       title={`Delete ${name}?`}
       yes="Delete"
       action={async () => done(await api.DELETE("/api/devices/{devEui}", { params: { path: { devEui } } }))}

@@ -80,7 +80,7 @@ const Document = ({ title, value, nothing }: DocumentProps) => (
 function Delivery({ delivery: { state, attempts, lastSentAt, nextAt, reason } }: Pick<TwinData, "delivery">) {
   return (
     <Stack gap={4}>
-      <Badge variant="light" size="lg" color={state === "in-sync" ? "teal" : "orange"}>
+      <Badge size="lg" color={state === "in-sync" ? "teal" : "orange"}>
         {state.replaceAll("-", " ")}
       </Badge>
       {reason !== null && <Text size="sm">{reason}</Text>}

@@ -9,6 +9,7 @@ import { Copyable } from "../../parts/copyable.tsx";
 import { Frames } from "../../parts/frames.tsx";
 import { fineNumber, shortNumber } from "../../parts/numbers.ts";
 import { PageHeader } from "../../parts/page-header.tsx";
+import { TabRow } from "../../parts/page-tabs.tsx";
 import { ProblemNote } from "../../parts/problem.tsx";
 import { Stat } from "../../parts/stat.tsx";
 import { TimeAgo } from "../../parts/time-ago.tsx";
@@ -55,13 +56,7 @@ export function GatewayPage() {
         onChange={chosen => void navigate({ search: { tab: isGatewayTab(chosen) ? chosen : undefined } })}
         keepMounted={false}
       >
-        <Tabs.List mb="md">
-          {Object.entries(gatewayTabs).map(([key, label]) => (
-            <Tabs.Tab key={key} value={key}>
-              {label}
-            </Tabs.Tab>
-          ))}
-        </Tabs.List>
+        <TabRow active={tab} tabs={Object.entries(gatewayTabs)} />
         <Tabs.Panel value="traffic">
           <Traffic gatewayId={gatewayId} />
         </Tabs.Panel>
@@ -88,7 +83,7 @@ export function GatewayPage() {
 
 function StateSign({ status: { state }, isDisabled }: { readonly status: Status; readonly isDisabled: boolean }) {
   return (
-    <Badge size="lg" variant="light" color={isDisabled ? "gray" : stateColors[state]}>
+    <Badge size="lg" color={isDisabled ? "gray" : stateColors[state]}>
       {isDisabled ? "disabled" : stateNames[state]}
     </Badge>
   );

@@ -33,24 +33,28 @@ const columns: readonly Column<GatewayState>[] = [
     title: "Name",
     sortsBy: "name",
     render: ({ gatewayId, name }) => (
-      <PageLink to="/gateways/$gatewayId" params={{ gatewayId }} truncate display="block" title={name} maw={360}>
+      <PageLink to="/gateways/$gatewayId" params={{ gatewayId }} title={name}>
         {name}
       </PageLink>
     ),
   },
-  { title: "EUI", width: 180, render: ({ gatewayId }) => <span className="mono">{gatewayId}</span> },
-  { title: "State", width: 150, render: gateway => <StateBadge gateway={gateway} /> },
-  { title: "Heard", width: 150, render: ({ lastSeenAt }) => <TimeAgo time={lastSeenAt} /> },
-  { title: "Added", width: 150, sortsBy: "createdAt", render: ({ createdAt }) => <TimeAgo time={createdAt} /> },
+  { title: "EUI", width: 180, visibleFrom: "sm", render: ({ gatewayId }) => <span className="mono">{gatewayId}</span> },
+  { title: "State", width: 120, render: gateway => <StateBadge gateway={gateway} /> },
+  { title: "Heard", width: 150, visibleFrom: "xs", render: ({ lastSeenAt }) => <TimeAgo time={lastSeenAt} /> },
+  {
+    title: "Added",
+    width: 150,
+    visibleFrom: "md",
+    sortsBy: "createdAt",
+    render: ({ createdAt }) => <TimeAgo time={createdAt} />,
+  },
 ];
 
 function StateBadge({ gateway: { state, isDisabled } }: { readonly gateway: GatewayState }) {
   return isDisabled ? (
     <Badge color="gray">disabled</Badge>
   ) : (
-    <Badge color={stateColors[state]} variant="light">
-      {stateNames[state]}
-    </Badge>
+    <Badge color={stateColors[state]}>{stateNames[state]}</Badge>
   );
 }
 

@@ -187,7 +187,6 @@ export function GatewaySettings({ gateway, pinnedAddress, isWriter }: GatewaySet
                   label="Delete gateway"
                   title="Delete this gateway?"
                   yes="Delete"
-                  button={{ color: "red", variant: "light" }}
                   action={async () => done(await api.DELETE("/api/gateways/{gatewayId}", { params: { path } }))}
                   onDone={() => {
                     void queries.invalidateQueries({ queryKey: ["gateways"] });

@@ -53,6 +53,7 @@ function TrafficCharts({ points, range }: { readonly points: readonly Point[]; r
       <SimpleGrid cols={{ base: 1, md: 2 }}>
         <Panel title="Frames heard">
           <Chart
+            isWhole
             label="Frames heard over time"
             times={steps}
             lines={[{ label: "heard", color: "cyan", as: "bars", values: countsOver(points, steps, "received") }]}
@@ -60,6 +61,7 @@ function TrafficCharts({ points, range }: { readonly points: readonly Point[]; r
         </Panel>
         <Panel title="Downlinks">
           <Chart
+            isWhole
             label="Downlinks over time"
             times={steps}
             lines={[

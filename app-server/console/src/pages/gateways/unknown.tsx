@@ -76,7 +76,7 @@ function UnknownTable({ found, onAdopt }: UnknownTableProps) {
         They get no answer, and nothing that they hear is used. Adopt those that are yours.
       </Text>
       <Table.ScrollContainer minWidth={480}>
-        <Table aria-label="Gateways that are not registered">
+        <Table aria-label="Gateways that are not registered" className="stacked">
           <Table.Thead>
             <Table.Tr>
               <Table.Th>EUI</Table.Th>

@@ -98,7 +98,6 @@ export function DeadLetters({ integrationId, isWriter }: DeadLettersProps) {
               label="Drop all"
               title="Drop these dead letters?"
               yes="Drop"
-              button={{ variant: "light", color: "red" }}
               action={async () => {
                 const body = reason === null ? {} : { reason };
                 dataOf(await api.POST("/api/integrations/{integrationId}/dead-letters/drop", { params, body }));
@@ -111,7 +110,7 @@ export function DeadLetters({ integrationId, isWriter }: DeadLettersProps) {
         )}
       </Group>
       <Table.ScrollContainer minWidth={640}>
-        <Table aria-label="Dead letters">
+        <Table aria-label="Dead letters" className="stacked">
           <Table.Thead>
             <Table.Tr>
               <Table.Th>Died</Table.Th>
@@ -128,7 +127,7 @@ export function DeadLetters({ integrationId, isWriter }: DeadLettersProps) {
                   <TimeAgo time={letter.diedAt} />
                 </Table.Td>
                 <Table.Td>
-                  <Badge variant="light">{letter.kind}</Badge>
+                  <Badge>{letter.kind}</Badge>
                 </Table.Td>
                 <Table.Td className="mono">{letter.devEui}</Table.Td>
                 <Table.Td maw={360}>

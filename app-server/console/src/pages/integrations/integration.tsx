@@ -10,6 +10,7 @@ import { mayWrite, useMe } from "../../api/session.ts";
 import { ConfirmButton } from "../../parts/confirm.tsx";
 import { byteSize, shortNumber, wholeNumber } from "../../parts/numbers.ts";
 import { PageHeader } from "../../parts/page-header.tsx";
+import { TabRow } from "../../parts/page-tabs.tsx";
 import { ProblemNote } from "../../parts/problem.tsx";
 import { Stat } from "../../parts/stat.tsx";
 import { TimeAgo } from "../../parts/time-ago.tsx";
@@ -51,10 +52,13 @@ export function IntegrationPage() {
       {state.isError && <ProblemNote error={state.error} onRetry={() => void state.refetch()} />}
       {state.data === undefined ? <Skeleton h={90} mb="md" /> : <StateFigures state={state.data} />}
       <Tabs defaultValue="letters" keepMounted={false}>
-        <Tabs.List mb="md">
-          <Tabs.Tab value="letters">Dead letters</Tabs.Tab>
-          <Tabs.Tab value="settings">Settings</Tabs.Tab>
-        </Tabs.List>
+        <TabRow
+          active="letters"
+          tabs={[
+            ["letters", "Dead letters"],
+            ["settings", "Settings"],
+          ]}
+        />
         <Tabs.Panel value="letters">
           <DeadLetters integrationId={integrationId} isWriter={isWriter} />
         </Tabs.Panel>
@@ -75,7 +79,7 @@ function StateFigures({ state }: { readonly state: State }) {
         <Stat
           label="State"
           value={
-            <Badge size="lg" color={color} variant="light">
+            <Badge size="lg" color={color}>
               {name}
             </Badge>
           }
@@ -174,7 +178,7 @@ function Settings({ integration, isWriter, waiting }: SettingsProps) {
             label="Drop what waits"
             title={`Drop ${wholeNumber(waiting)} messages?`}
             yes="Drop"
-            button={{ variant: "light", color: "red", disabled: waiting === 0 }}
+            button={{ disabled: waiting === 0 }}
             action={async () => {
               dataOf(await api.DELETE("/api/integrations/{integrationId}/queue", { params }));
               await refresh();
@@ -186,7 +190,6 @@ function Settings({ integration, isWriter, waiting }: SettingsProps) {
             label="Delete integration"
             title={`Delete ${integration.name}?`}
             yes="Delete"
-            button={{ variant: "light", color: "red" }}
             action={async () => done(await api.DELETE("/api/integrations/{integrationId}", { params }))}
             onDone={() => {
               void refresh();

@@ -26,22 +26,35 @@ const columnsOf = (titles: ReadonlyMap<string, string>): readonly Column<Integra
       </PageLink>
     ),
   },
-  { title: "Kind", width: 180, render: ({ kind }) => titles.get(kind) ?? kind },
-  { title: "State", width: 150, render: state => <HealthBadge state={state} /> },
-  { title: "Waiting", width: 100, align: "right", render: ({ queue }) => <Count value={queue.messages} /> },
-  { title: "Dead letters", width: 120, align: "right", render: ({ deadLetters }) => <Count value={deadLetters} /> },
-  { title: "Delivered", width: 150, render: ({ lastDeliveredAt }) => <TimeAgo time={lastDeliveredAt} /> },
+  { title: "Kind", width: 200, visibleFrom: "md", render: ({ kind }) => titles.get(kind) ?? kind },
+  { title: "State", width: 140, render: state => <HealthBadge state={state} /> },
+  {
+    title: "Waiting",
+    width: 100,
+    align: "right",
+    visibleFrom: "sm",
+    render: ({ queue }) => <Count value={queue.messages} />,
+  },
+  {
+    title: "Dead letters",
+    width: 120,
+    align: "right",
+    visibleFrom: "xs",
+    render: ({ deadLetters }) => <Count value={deadLetters} />,
+  },
+  {
+    title: "Delivered",
+    width: 150,
+    visibleFrom: "sm",
+    render: ({ lastDeliveredAt }) => <TimeAgo time={lastDeliveredAt} />,
+  },
 ];
 
 const Count = ({ value }: { readonly value: number }) => <span className="numbers">{shortNumber(value)}</span>;
 
 function HealthBadge({ state }: { readonly state: IntegrationState }) {
   const { name, color } = healthOf(state);
-  return (
-    <Badge color={color} variant="light">
-      {name}
-    </Badge>
-  );
+  return <Badge color={color}>{name}</Badge>;
 }
 
 export function IntegrationList() {

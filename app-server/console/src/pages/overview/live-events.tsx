@@ -36,9 +36,7 @@ export function LiveEvents({ tenantId }: { readonly tenantId: string | undefined
               return (
                 <Table.Tr key={event.id}>
                   <Table.Td w={104}>
-                    <Badge variant="light" color={colors[event.kind] ?? "gray"}>
-                      {event.kind}
-                    </Badge>
+                    <Badge color={colors[event.kind] ?? "gray"}>{event.kind}</Badge>
                   </Table.Td>
                   <Table.Td>
                     <Text size="sm" truncate title={device}>

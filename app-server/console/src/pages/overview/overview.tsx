@@ -90,7 +90,7 @@ function States({
   return Object.entries(colors).map(([state, color]) => {
     const count = states.get(state) ?? 0;
     return count === 0 ? null : (
-      <Badge key={state} color={color} variant="light" size="sm" tt="none">
+      <Badge key={state} color={color} size="sm">
         {wholeNumber(count)} {stateLabels[state] ?? state}
       </Badge>
     );
@@ -114,10 +114,11 @@ function Happenings({ points, range }: { readonly points: readonly Point[]; read
   return (
     <SimpleGrid cols={{ base: 1, md: 2 }}>
       <Panel title="Uplinks">
-        <Chart label="Uplinks over time" times={steps} lines={[bars("uplinks", "cyan", "uplinks")]} />
+        <Chart isWhole label="Uplinks over time" times={steps} lines={[bars("uplinks", "cyan", "uplinks")]} />
       </Panel>
       <Panel title="Joins and downlinks">
         <Chart
+          isWhole
           label="Joins and downlinks over time"
           times={steps}
           lines={[line("joins", "teal", "joins"), line("downlinks", "grape", "downlinks")]}
@@ -125,6 +126,7 @@ function Happenings({ points, range }: { readonly points: readonly Point[]; read
       </Panel>
       <Panel title="Losses">
         <Chart
+          isWhole
           label="Errors and unacknowledged downlinks over time"
           times={steps}
           lines={[line("errors", "red", "errors"), line("not acknowledged", "orange", "nacks")]}

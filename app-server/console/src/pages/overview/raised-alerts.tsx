@@ -1,9 +1,10 @@
-import { Badge, Group, Skeleton, Stack, Text } from "@mantine/core";
+import { Skeleton, Stack, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { countText, raisedAlertsQuery, severityColors } from "../../api/alerts.ts";
 import { PageLink } from "../../parts/links.tsx";
 import { Panel } from "../../parts/panel.tsx";
 import { ProblemNote } from "../../parts/problem.tsx";
+import { SignedRow } from "../../parts/signed-row.tsx";
 import { TimeAgo } from "../../parts/time-ago.tsx";
 import { SubjectLink } from "../alerts/subject-link.tsx";
 
@@ -31,16 +32,9 @@ export function RaisedAlerts({ tenantId }: { readonly tenantId: string | undefin
       )}
       <Stack gap="xs">
         {alerts.data?.items.slice(0, mostShown).map(({ id, severity, title, subject, raisedAt }) => (
-          <Group key={id} gap="sm">
-            <Badge color={severityColors[severity]} variant="light">
-              {severity}
-            </Badge>
-            <Text size="sm">{title}</Text>
-            <SubjectLink subject={subject} />
-            <Text size="sm" c="dimmed" component="div">
-              <TimeAgo time={raisedAt} />
-            </Text>
-          </Group>
+          <SignedRow key={id} sign={severity} color={severityColors[severity]} aside={<TimeAgo time={raisedAt} />}>
+            {title}: <SubjectLink subject={subject} />
+          </SignedRow>
         ))}
       </Stack>
     </Panel>

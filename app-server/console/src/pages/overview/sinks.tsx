@@ -1,10 +1,11 @@
-import { Badge, Group, Stack, Text } from "@mantine/core";
+import { Stack, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { healthOf, readIntegrationStates } from "../../api/integration-states.ts";
 import { PageLink } from "../../parts/links.tsx";
 import { wholeNumber } from "../../parts/numbers.ts";
 import { Panel } from "../../parts/panel.tsx";
 import { ProblemNote } from "../../parts/problem.tsx";
+import { SignedRow } from "../../parts/signed-row.tsx";
 import { TimeAgo } from "../../parts/time-ago.tsx";
 
 /** Integrations that do not deliver; nothing where all do. */
@@ -23,22 +24,20 @@ export function SinksInTrouble({ tenantId }: { readonly tenantId: string | undef
         {troubled.map(state => {
           const { name, color } = healthOf(state);
           return (
-            <Group key={state.integrationId} gap="sm">
-              <Badge color={color} variant="light">
-                {name}
-              </Badge>
+            <SignedRow
+              key={state.integrationId}
+              sign={name}
+              color={color}
+              aside={state.lastError && <TimeAgo time={state.lastError.at} />}
+            >
               <PageLink to="/integrations/$integrationId" params={{ integrationId: state.integrationId }}>
                 {state.name}
               </PageLink>
               <Text size="sm" c="dimmed">
                 {wholeNumber(state.queue.messages)} waiting, {wholeNumber(state.deadLetters)} dead letters
-                {state.lastError && (
-                  <>
-                    ; <TimeAgo time={state.lastError.at} />: {state.lastError.message}
-                  </>
-                )}
+                {state.lastError && `: ${state.lastError.message}`}
               </Text>
-            </Group>
+            </SignedRow>
           );
         })}
       </Stack>

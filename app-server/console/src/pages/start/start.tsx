@@ -22,22 +22,32 @@ const titles = ["Region", "Gateway", "First packet", "Profile", "Device", "First
 export function StartPage() {
   const progress = useSearch({ from: "/inside/start" });
   const navigate = useNavigate({ from: "/start" });
-  const isNarrow = useMediaQuery("(max-width: 75em)");
+  const isNarrow = useMediaQuery("(max-width: 62em)");
   const tenantId = useUsualTenant(useTenantId());
   const { step = 0 } = progress;
   const go = (part: Progress): void => void navigate({ search: { ...progress, ...part } });
   return (
     <>
       <PageHeader title="First steps">From here to a reading of a device of yours, in about five minutes.</PageHeader>
+      {isNarrow && (
+        <Text fw={600} mb="xs">
+          Step {step + 1} of {titles.length}: {titles[step]}
+        </Text>
+      )}
       <Stepper
         active={step}
         onStepClick={chosen => go({ step: chosen })}
-        orientation={isNarrow ? "vertical" : "horizontal"}
         size="xs"
+        iconSize={28}
+        wrap={false}
         allowNextStepsSelect={false}
+        {...(isNarrow && { styles: { separator: { marginInline: 2 } } })}
       >
         {titles.map(title => (
-          <Stepper.Step key={title} label={title} />
+          <Stepper.Step
+            key={title}
+            {...(isNarrow ? { "aria-label": title, styles: { stepBody: { display: "none" } } } : { label: title })}
+          />
         ))}
       </Stepper>
       <Stack maw={820} mt="xl">
