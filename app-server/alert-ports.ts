@@ -130,16 +130,19 @@ export interface AlertStore {
   /** Ends what is watched of things that are no more. */
   forgetGone(nowMs: number): Promise<void>;
   dropOld(beforeMs: number): Promise<void>;
-  /** Tells when somebody looked before, and that it is now. */
-  looked(nowMs: number): Promise<number | undefined>;
+  /**
+   * Notes that somebody looks now. True when nobody has for longer than so much: then everything that was due is put off by
+   * that time, for nobody may be blamed for it.
+   */
+  looked(nowMs: number, longestPauseMs: number): Promise<boolean>;
+  lookedAt(): Promise<number | undefined>;
 
   /** Gives those that had counted as silent. */
   pulse(pulses: readonly Pulse[]): Promise<ReadonlySet<DevEui>>;
-  silent(nowMs: number, limit: number): Promise<readonly SilentDevice[]>;
+  /** In these partitions. */
+  silent(partitions: readonly number[], atMs: number, limit: number): Promise<readonly SilentDevice[]>;
   /** Looked at again then, or not before they are heard. */
   postpone(devEuis: readonly DevEui[], untilMs: number | undefined): Promise<void>;
-  /** Nobody looked for so long: nobody may be blamed for it. */
-  shiftPulses(byMs: number): Promise<void>;
 
   gateways(): Promise<readonly { readonly gatewayId: GatewayId; readonly tenantId: TenantId }[]>;
   /** When each gateway's last outage ended; infinity for one that goes on. Those that ended before are left out. */
@@ -190,6 +193,7 @@ export interface AlertDesk {
 /** Takes what events tell of devices; see `EventKeeper`. */
 export interface AlertKeeper {
   keep(events: readonly ApplicationEvent[]): Promise<void>;
+  flush(): Promise<void>;
 }
 
 /** What people read of a kind. */

@@ -25,11 +25,13 @@ export class EventLane {
   behind = true;
   readonly #isHeld: () => boolean;
   readonly #submit: (delivery: Delivery) => void;
+  readonly #flush: (() => Promise<void>) | undefined;
   readonly #onRoom: () => void;
   readonly #underWay: Delivery[] = [];
   readonly #lastOfDevice = new Map<DevEui, Delivery>();
   #readUpTo: EventPosition;
   #doneUpTo: EventPosition;
+  #flushedUpTo: EventPosition;
 
   /** Since this process began to read for it. */
   #accepted = 0;
@@ -42,6 +44,8 @@ export class EventLane {
     /** False when another process may deliver these events. */
     readonly isHeld: () => boolean;
     readonly submit: (delivery: Delivery) => void;
+    /** For a sink that gathers what it has: resolves when it is written down. */
+    readonly flush: (() => Promise<void>) | undefined;
     /** How many entries the lane that is furthest has accepted. */
     readonly foremost: () => number;
     /** Called when there is room again and the log may have more. */
@@ -50,10 +54,12 @@ export class EventLane {
     this.consumerName = options.consumerName;
     this.#isHeld = options.isHeld;
     this.#submit = options.submit;
+    this.#flush = options.flush;
     this.#foremost = options.foremost;
     this.#onRoom = options.onRoom;
     this.#readUpTo = options.start;
     this.#doneUpTo = options.start;
+    this.#flushedUpTo = options.start;
   }
 
   /** Deliveries that a sink is working on. */
@@ -82,9 +88,22 @@ export class EventLane {
     return this.#readUpTo;
   }
 
-  /** Everything up to here is with the sink. */
-  get doneUpTo(): EventPosition {
-    return this.#doneUpTo;
+  /** Everything up to here is with the sink, whatever dies: the position to save. */
+  get safeUpTo(): EventPosition {
+    return this.#flush === undefined ? this.#doneUpTo : this.#flushedUpTo;
+  }
+
+  /** Nothing of what was read waits for the sink, and the log had no more. */
+  get isCaughtUp(): boolean {
+    return !this.behind && this.#underWay.length === 0;
+  }
+
+  /** Makes all that is done now safe. */
+  async flush(): Promise<void> {
+    if (this.#flush === undefined) return;
+    const upTo = this.#doneUpTo;
+    await this.#flush();
+    if (upTo > this.#flushedUpTo) this.#flushedUpTo = upTo;
   }
 
   /** How many events may be read now: none until half of the window is free, so that reads are worth their while. */

@@ -12,6 +12,8 @@ export interface Outlet {
   /** Under this name the position is saved. Without one there is none: it begins where the foremost of the others is. */
   readonly consumerName?: string;
   submit(delivery: Delivery): void;
+  /** For one that gathers what it has: resolves when it is written down. No position is saved before that. */
+  flush?(): Promise<void>;
 }
 
 export interface PartitionOptions {
@@ -61,13 +63,13 @@ export class EventPartition {
     this.#partition = partition;
     this.#options = options;
     const foremost = starts.toSorted().findLast(start => start !== undefined) ?? "";
-    this.#lanes = options.outlets.map(({ consumerName, submit }, index) => {
+    this.#lanes = options.outlets.map(({ consumerName, submit, flush }, index) => {
       const start = starts[index] ?? foremost;
       const isHeld = () => options.isHeld(partition);
       const most = () => this.#lanes.reduce((so, { accepted }) => Math.max(so, accepted), 0);
-      return new EventLane({ consumerName, start, isHeld, submit, foremost: most, onRoom: () => this.#read() });
+      return new EventLane({ consumerName, start, isHeld, submit, flush, foremost: most, onRoom: () => this.#read() });
     });
-    for (const lane of this.#lanes) this.#saved.set(lane, lane.doneUpTo);
+    for (const lane of this.#lanes) this.#saved.set(lane, lane.safeUpTo);
   }
 
   /** There may be something to read. */
@@ -89,19 +91,33 @@ export class EventPartition {
     this.close();
     const { pauses } = this.#options;
     while (this.#lanes.some(({ inFlight }) => inFlight > 0) && !pauses.ended) await pauses.pause(drainPauseMs);
-    await this.save();
+    try {
+      await this.flush();
+    } finally {
+      await this.save();
+    }
+  }
+
+  /** Whether this outlet has every event that was in the log when it was last read. */
+  isCaughtUp(outletName: string): boolean {
+    return this.#lanes.some(({ consumerName, isCaughtUp }) => consumerName === outletName && isCaughtUp);
+  }
+
+  /** Has written down what outlets gather. */
+  async flush(): Promise<void> {
+    await Promise.all(this.#lanes.map(lane => lane.flush()));
   }
 
   /** Saves how far each outlet got, and drops what all of them have: a crash before repeats events, and misses none. */
   async save(): Promise<void> {
     const { store } = this.#options;
-    const [slowest = ""] = this.#lanes.map(lane => lane.doneUpTo).sort();
+    const [slowest = ""] = this.#lanes.map(lane => lane.safeUpTo).sort();
     const writes = this.#lanes.map(async lane => {
-      const { consumerName, doneUpTo } = lane;
+      const { consumerName, safeUpTo } = lane;
       // The trimmed log itself says it for the slowest: what is left begins after its position.
-      if (consumerName === undefined || doneUpTo === slowest || doneUpTo === this.#saved.get(lane)) return;
-      await store.setCursor(consumerName, this.#partition, doneUpTo);
-      this.#saved.set(lane, doneUpTo);
+      if (consumerName === undefined || safeUpTo === slowest || safeUpTo === this.#saved.get(lane)) return;
+      await store.setCursor(consumerName, this.#partition, safeUpTo);
+      this.#saved.set(lane, safeUpTo);
     });
     if (slowest > this.#trimmed) writes.push(this.#trim(slowest));
     await Promise.all(writes);

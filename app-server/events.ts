@@ -3,9 +3,9 @@ import type { LeaseHolder, Leases } from "../platform/leases/leases.ts";
 import type { Log } from "../platform/log.ts";
 import type { Metrics } from "../platform/metrics.ts";
 import { partitionCount } from "../platform/state/store.ts";
+import { BatchOutlet, type EventKeeper } from "./batch-outlet.ts";
 import { createEventDecoder } from "./event-entry.ts";
 import { EventPartition, type EventStore, type Outlet, type PartitionOptions } from "./event-partition.ts";
-import { type EventKeeper, HistoryOutlet } from "./history-outlet.ts";
 import { LoopShare } from "./loop-share.ts";
 import { Pauses } from "./pauses.ts";
 import type { ApplicationEvent, DeviceDirectory, EventFeed, EventSink } from "./ports.ts";
@@ -20,13 +20,17 @@ export interface EventConsumerOptions extends EventTools {
   readonly sinks: readonly EventSink[];
   /** Whoever else works on the partitions that this process holds; told after the sinks are done with one. */
   readonly followers?: readonly LeaseHolder[];
-  /** What keeps events for later; nothing when absent. */
+  /** What keeps events for later, and rests while the process is busy; nothing when absent. */
   readonly history?: EventHistoryOptions;
+  /** Who looks at each event as it comes, however busy the process is: they do little with most. */
+  readonly observers?: readonly EventKeeper[];
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics;
   /** How often positions are saved and the log is trimmed; 200. */
   readonly saveIntervalMs?: number;
+  /** How often observers write down what they have gathered; 5000. So much is looked at again after a crash. */
+  readonly flushIntervalMs?: number;
   /** Deliveries under way at once to one sink; 512. */
   readonly maxInFlight?: number;
 }
@@ -41,6 +45,8 @@ export interface EventHistoryOptions {
 
 export interface EventConsumer {
   readonly feed: EventFeed;
+  /** Whether observers have had everything that is in this partition of the log; false for one that is not held. */
+  isObserved(partition: number): boolean;
   /** Resolves when reading has begun of the partitions that are held at once. */
   start(): Promise<void>;
   /** Gives deliveries under way up to two seconds, then saves how far every sink got, and gives the partitions back. */
@@ -48,6 +54,7 @@ export interface EventConsumer {
 }
 
 const closingMs = 2000;
+const observersName = "observers";
 
 /**
  * Reads the event log, makes application events and delivers each to every sink: in order per device, devices side by
@@ -64,12 +71,14 @@ class Consumer implements EventConsumer {
   readonly #pauses: Pauses;
   readonly #share: LoopShare;
   readonly #dispatchers: SinkDispatcher[] = [];
-  readonly #history: HistoryOutlet | undefined;
+  readonly #history: BatchOutlet | undefined;
+  readonly #observers: BatchOutlet | undefined;
   readonly #partitions = new Map<number, EventPartition>();
   /** For partitions whose positions are being read, what tells this time from another. */
   readonly #opening = new Map<number, object>();
   #unsubscribe: (() => void) | undefined;
   #cancelSave: (() => void) | undefined;
+  #cancelFlush: (() => void) | undefined;
   #saving: Promise<void> = Promise.resolve();
   #closing = false;
 
@@ -84,9 +93,32 @@ class Consumer implements EventConsumer {
     this.#options = options;
     this.#pauses = new Pauses(options.clock);
     this.#share = new LoopShare(options.clock);
-    const { history } = options;
-    const maxBehind = Math.ceil((history?.maxBacklog ?? 0) / partitionCount);
-    this.#history = history && new HistoryOutlet({ ...options, ...history, share: this.#share, maxBehind });
+    const { history, observers = [], metrics } = options;
+    const [share, tools] = [this.#share, { clock: options.clock, log: options.log }];
+    if (history) {
+      this.#history = new BatchOutlet({
+        ...tools,
+        name: "the history",
+        keepers: [history.keeper],
+        share,
+        maxBehind: Math.ceil(history.maxBacklog / partitionCount),
+        busyShare: history.busyShare ?? (() => 0),
+        leftOut: (reason, count) => metrics.historyLeftOut.inc({ what: "events", reason }, count),
+      });
+    }
+    if (observers.length > 0) {
+      this.#observers = new BatchOutlet({
+        ...tools,
+        name: "alerts and device twins",
+        keepers: observers,
+        share,
+        leftOut: (_reason, count) => metrics.eventsUnobserved.inc(count),
+      });
+    }
+  }
+
+  isObserved(partition: number): boolean {
+    return this.#partitions.get(partition)?.isCaughtUp(observersName) ?? false;
   }
 
   async start(): Promise<void> {
@@ -96,7 +128,8 @@ class Consumer implements EventConsumer {
       decode: createEventDecoder(this.#options),
       outlets: [
         this.#feedOutlet(),
-        ...(this.#history ? [this.#historyOutlet(this.#history)] : []),
+        ...(this.#history ? [this.#batchOutlet("history", this.#history)] : []),
+        ...(this.#observers ? [{ ...this.#batchOutlet(observersName, this.#observers), flush: this.#flushed }] : []),
         ...this.#options.sinks.map(sink => this.#sinkOutlet(sink)),
       ],
       isHeld: (partition: number) => leases.isHeld(partition),
@@ -129,6 +162,7 @@ class Consumer implements EventConsumer {
     });
     await Promise.all(opened);
     this.#planSave();
+    this.#planFlush();
   }
 
   async #open(partition: number, options: PartitionOptions): Promise<void> {
@@ -154,21 +188,27 @@ class Consumer implements EventConsumer {
     this.#closing = true;
     this.#unsubscribe?.();
     this.#cancelSave?.();
+    this.#cancelFlush?.();
     for (const part of [...this.#partitions.values(), ...this.#dispatchers]) part.close();
     this.#pauses.end();
-    const historyClosed = this.#history?.close();
+    const closed = [this.#history?.close(), this.#observers?.close()];
     const deadlineUs = clock.monotonicUs() + closingMs * 1000;
     while (this.#dispatchers.some(({ inFlight }) => inFlight > 0) && clock.monotonicUs() < deadlineUs) {
       await new Promise<void>(resolve => clock.after(10, resolve));
     }
-    await historyClosed;
+    await Promise.all(closed);
+    await this.#flush();
     await this.#save();
     await this.#options.leases.close();
   }
 
-  #historyOutlet(history: HistoryOutlet): Outlet {
-    return { consumerName: "history", submit: delivery => history.submit(delivery) };
+  #batchOutlet(consumerName: string, outlet: BatchOutlet): Outlet {
+    return { consumerName, submit: delivery => outlet.submit(delivery) };
   }
+
+  readonly #flushed = async (): Promise<void> => {
+    for (const observer of this.#options.observers ?? []) await observer.flush?.();
+  };
 
   #sinkOutlet(sink: EventSink): Outlet {
     const { metrics } = this.#options;
@@ -216,6 +256,21 @@ class Consumer implements EventConsumer {
     this.#cancelSave = this.#options.clock.after(this.#options.saveIntervalMs ?? 200, () => {
       void this.#save().finally(() => this.#planSave());
     });
+  }
+
+  #planFlush(): void {
+    if (this.#closing || this.#observers === undefined) return;
+    this.#cancelFlush = this.#options.clock.after(this.#options.flushIntervalMs ?? 5000, () => {
+      void this.#flush().finally(() => this.#planFlush());
+    });
+  }
+
+  async #flush(): Promise<void> {
+    try {
+      await Promise.all(Array.from(this.#partitions.values(), partition => partition.flush()));
+    } catch (error) {
+      this.#options.log.warn({ err: error }, "what was observed is not written down now; trying again");
+    }
   }
 
   #save(): Promise<void> {

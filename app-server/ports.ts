@@ -297,7 +297,12 @@ export interface ApplicationEvent {
   readonly devEui: DevEui;
   /** The contract's JSON. */
   readonly json: string;
+  /** What `json` was written from, where that was in this process; see `bodyOf`. */
+  readonly body?: Readonly<Record<string, unknown>>;
 }
+
+/** What an event's JSON says, unchecked: parsed only where it was not written here. Never to be changed. */
+export const bodyOf = ({ json, body }: Pick<ApplicationEvent, "json" | "body">): unknown => body ?? JSON.parse(json);
 
 /** Where events go. Resolves when the sink has taken responsibility for the event. */
 export interface EventSink {

@@ -28,7 +28,6 @@ import { createHistorySettings } from "./history/limits.ts";
 import { createMeasurements } from "./history/measurements.ts";
 import { startPresence } from "./history/presence.ts";
 import { createHistory } from "./history/search.ts";
-import { keptByAll } from "./history-outlet.ts";
 import { identityProviders } from "./identity/providers.ts";
 import { type EmbeddedBroker, startEmbeddedBroker } from "./integration/embedded-broker.ts";
 import { createMqttIntegration, type MqttIntegration } from "./integration/mqtt.ts";
@@ -182,13 +181,11 @@ async function startParts(
     const { measurementDays: days } = config.history;
     closers.push(startPresence({ sql, control: network, peers: options.peers, days, clock, log }));
   }
-  const keepers = [history?.keeper, keepingTwins?.keeper, watch.keeper].filter(keeper => keeper !== undefined);
   const { maxBacklog } = config.history;
-  const kept = keepers.length > 0 && {
-    history: { keeper: keptByAll(keepers), maxBacklog, busyShare: eventLoopWatch() },
-  };
+  const kept = history && { history: { keeper: history.keeper, maxBacklog, busyShare: eventLoopWatch() } };
+  const observers = [keepingTwins?.keeper, watch.keeper].filter(keeper => keeper !== undefined);
   const followers = [delivery.holder, watch.holder, ...(keepingTwins ? [keepingTwins.driver.holder] : [])];
-  const consumed = { store, leases, directory: devices, vault, sandbox, sinks, followers };
+  const consumed = { store, leases, directory: devices, vault, sandbox, sinks, followers, observers };
   const events = createEventConsumer({ ...consumed, ...kept, clock, log, metrics });
   closers.push(() => events.close());
   if (external) closers.push(() => external.close());
@@ -236,8 +233,8 @@ async function startParts(
   await serveConsole(http, config.console);
   await delivery.start();
   await keepingTwins?.driver.start();
-  watch.start();
   await events.start();
+  watch.start(partition => events.isObserved(partition));
   return broker;
 }
 

@@ -42,7 +42,8 @@ export function createSharedFeed(local: EventFeed, peers: Peers, clock: Clock): 
   const carry = (event: ApplicationEvent): void => {
     tellHere(event);
     if (wantedUntilUs.size === 0) return;
-    const text = JSON.stringify(event);
+    const { body: _body, ...told } = event;
+    const text = JSON.stringify(told);
     for (const [instance, untilUs] of wantedUntilUs) {
       if (untilUs < clock.monotonicUs()) update();
       else void peers.tell(instance, topics.event, text);

@@ -220,5 +220,6 @@ function applicationEvent(
 ): ApplicationEvent {
   const before = JSON.stringify({ ...identifier, time }).slice(0, -1);
   const json = `${before},"deviceInfo":${jsonOf(info)},${JSON.stringify(fields).slice(1)}`;
-  return { kind, tenantId: info.tenantId, applicationId: info.applicationId, devEui: info.devEui, json };
+  const body = { ...identifier, time, deviceInfo: info, ...fields };
+  return { kind, tenantId: info.tenantId, applicationId: info.applicationId, devEui: info.devEui, json, body };
 }

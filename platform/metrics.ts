@@ -109,6 +109,10 @@ export function createMetrics() {
       "Events and frames that are missing in the history, by what they are and why.",
       ["what", "reason"],
     ),
+    eventsUnobserved: counter(
+      "events_unobserved_total",
+      "Events that alerts or device twins went without, since the database refuses a value in them.",
+    ),
     twinReports: counter("twin_reports_total", "Decoded uplinks taken into device twins, by result.", ["result"]),
     twinDownlinks: counter("twin_downlinks_total", "Downlinks made for device twins, by what became of them.", [
       "result",

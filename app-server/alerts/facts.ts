@@ -2,7 +2,7 @@ import Type from "typebox";
 import { Compile } from "typebox/compile";
 import { parseGatewayId } from "../../lorawan/ids.ts";
 import type { AlertKind, AlertSubject, Pulse } from "../alert-ports.ts";
-import type { ApplicationEvent } from "../ports.ts";
+import { type ApplicationEvent, bodyOf } from "../ports.ts";
 import type { Observation } from "./rule.ts";
 
 export interface Fact {
@@ -19,6 +19,7 @@ const logged = Compile(
     context: Type.Record(Type.String(), Type.String()),
   }),
 );
+const timed = Compile(Type.Object({ time: Type.String() }));
 const heard = Compile(
   Type.Object({
     time: Type.String(),
@@ -37,27 +38,29 @@ const status = Compile(
 const mostGateways = 8;
 
 /** The device as this event shows it alive; undefined for events that tell nothing about that. */
-export function pulseOf({
-  kind,
-  json,
-  devEui,
-  tenantId,
-  applicationId,
-}: ApplicationEvent): Omit<Pulse, "intervals"> | undefined {
-  if (kind !== "up") return undefined;
-  const event: unknown = JSON.parse(json);
-  if (!heard.Check(event)) return undefined;
-  const heardAtMs = Date.parse(event.time);
+export function pulseOf(event: ApplicationEvent): Omit<Pulse, "intervals"> | undefined {
+  if (event.kind !== "up") return undefined;
+  const told = bodyOf(event);
+  if (!heard.Check(told)) return undefined;
+  const heardAtMs = Date.parse(told.time);
   if (Number.isNaN(heardAtMs)) return undefined;
-  const gateways = [...new Set(event.rxInfo?.map(({ gatewayId }) => gatewayId))].slice(0, mostGateways);
-  return { devEui, tenantId, applicationId, heardAtMs, gateways, devAddr: event.devAddr };
+  const gateways = [...new Set(told.rxInfo?.map(({ gatewayId }) => gatewayId))].slice(0, mostGateways);
+  const { devEui, tenantId, applicationId } = event;
+  return { devEui, tenantId, applicationId, heardAtMs, gateways, devAddr: told.devAddr };
+}
+
+/** When it happened; undefined for one that does not say. */
+export function timeOf(event: ApplicationEvent): number | undefined {
+  const told = bodyOf(event);
+  const atMs = timed.Check(told) ? Date.parse(told.time) : Number.NaN;
+  return Number.isNaN(atMs) ? undefined : atMs;
 }
 
 /** What an event tells about something that rules look at. */
 export function factsOf(event: ApplicationEvent): readonly Fact[] {
   if (event.kind === "log") return factsOfLog(event);
   if (event.kind !== "status") return [];
-  const told: unknown = JSON.parse(event.json);
+  const told = bodyOf(event);
   if (!status.Check(told) || told.batteryLevelUnavailable) return [];
   const value = told.externalPowerSource ? 100 : told.batteryLevel;
   const observation: Observation = { kind: "value", value, details: { batteryLevel: value } };
@@ -76,7 +79,7 @@ const ofDevice = ({ tenantId, applicationId, devEui }: ApplicationEvent, kind: A
 const replayedNonce = "FrameReplayed";
 
 function factsOfLog(event: ApplicationEvent): readonly Fact[] {
-  const told: unknown = JSON.parse(event.json);
+  const told = bodyOf(event);
   if (!logged.Check(told)) return [];
   const atMs = Date.parse(told.time);
   if (Number.isNaN(atMs)) return [];

@@ -1,9 +1,11 @@
 import type { DevEui } from "../../lorawan/ids.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { Log } from "../../platform/log.ts";
+import { partitionOf } from "../../platform/state/store.ts";
 import type { AlertKeeper, AlertKind, AlertRule, AlertStore, AlertSubject, Pulse } from "../alert-ports.ts";
 import { ruleOf } from "../alert-rule-ports.ts";
-import { type Fact, factsOf, pulseOf } from "./facts.ts";
+import type { ApplicationEvent } from "../ports.ts";
+import { type Fact, factsOf, pulseOf, timeOf } from "./facts.ts";
 import { isFine, step } from "./rule.ts";
 
 /** The rules that hold, as of some seconds ago. */
@@ -66,28 +68,34 @@ export async function observe(facts: readonly Fact[], { store, rules, watched, c
 }
 
 export interface EventWatch extends AlertKeeper {
-  /** Writes down who was heard. */
-  flush(): Promise<void>;
+  /** When the newest event that it had of a partition happened, since the partition was forgotten. */
+  newestAtMs(partition: number): number | undefined;
+  forget(partition: number): void;
 }
 
-/** Takes from events what rules look at. Who was heard is written down now and then, not with every uplink. */
+/** Few enough that the answer does not hold up a downlink. */
+const maxPulses = 1000;
+
+/** Takes from events what rules look at. Who was heard is gathered and written down now and then, not with every uplink. */
 export function createEventWatch(tools: AlertTools): EventWatch {
   const { store, rules } = tools;
+  const newest = new Map<number, number>();
   let pulses = new Map<DevEui, Pulse>();
-  return {
-    async keep(events) {
-      for (const event of events) {
-        const pulse = pulseOf(event);
-        if (pulse === undefined) continue;
-        const { raise } = rules.of({ tenantId: event.tenantId, kind: "device-silent" });
-        pulses.set(event.devEui, { ...pulse, intervals: raise });
-      }
-      await observe(events.flatMap(factsOf), tools);
-    },
-    async flush() {
-      if (pulses.size === 0) return;
-      const written = pulses;
-      pulses = new Map();
+  let flushing = Promise.resolve();
+
+  const gather = (event: ApplicationEvent): void => {
+    const pulse = pulseOf(event);
+    if (pulse === undefined) return;
+    const known = pulses.get(event.devEui);
+    // A frame that a gateway held back says nothing about now.
+    if (known !== undefined && known.heardAtMs > pulse.heardAtMs) return;
+    const { raise } = rules.of({ tenantId: event.tenantId, kind: "device-silent" });
+    pulses.set(event.devEui, { ...pulse, intervals: raise });
+  };
+  const write = async (): Promise<void> => {
+    while (pulses.size > 0) {
+      const written = new Map([...pulses].slice(0, maxPulses));
+      for (const devEui of written.keys()) pulses.delete(devEui);
       try {
         const back = await store.pulse([...written.values()]);
         const heard = [...written.values()].filter(({ devEui }) => back.has(devEui));
@@ -97,7 +105,25 @@ export function createEventWatch(tools: AlertTools): EventWatch {
         pulses = new Map([...written, ...pulses]);
         throw error;
       }
+    }
+  };
+  return {
+    async keep(events) {
+      await observe(events.flatMap(factsOf), tools);
+      for (const event of events) {
+        gather(event);
+        const [partition, atMs] = [partitionOf(event.devEui), timeOf(event)];
+        if (atMs !== undefined) newest.set(partition, Math.max(atMs, newest.get(partition) ?? atMs));
+      }
     },
+    async flush() {
+      // One that is under way may fail, and has what this one is asked for.
+      const before = flushing.catch(() => undefined);
+      flushing = before.then(write);
+      await flushing;
+    },
+    newestAtMs: partition => newest.get(partition),
+    forget: partition => void newest.delete(partition),
   };
 }
 

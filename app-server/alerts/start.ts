@@ -3,6 +3,7 @@ import type { Metrics } from "../../platform/metrics.ts";
 import type { ApplicationEvent, GatewaySummary } from "../ports.ts";
 import { type AlertTools, createEventWatch, type EventWatch, KnownRules, Watched } from "./keeper.ts";
 import { createNotifier } from "./notifier.ts";
+import { type HeardUpTo, sweepSilence } from "./silence.ts";
 import { createSweep } from "./sweep.ts";
 
 export interface AlertWatchOptions extends Omit<AlertTools, "rules" | "watched"> {
@@ -17,10 +18,11 @@ export interface AlertWatchOptions extends Omit<AlertTools, "rules" | "watched">
 
 export interface AlertWatch {
   /** Gets every event. */
-  readonly keeper: Pick<EventWatch, "keep">;
+  readonly keeper: Pick<EventWatch, "keep" | "flush">;
   readonly holder: LeaseHolder;
-  start(): void;
-  /** Resolves when nothing is under way, with everything that was heard written down. */
+  /** `hasAll` tells whether the keeper has had every event of a partition. */
+  start(hasAll: (partition: number) => boolean): void;
+  /** Resolves when nothing is under way. */
   close(): Promise<void>;
 }
 
@@ -32,16 +34,26 @@ export function createAlertWatch(options: AlertWatchOptions): AlertWatch {
   const sweep = createSweep(tools);
   const notify = createNotifier(options);
   const held = new Set<number>();
+  let hasAll = (_partition: number): boolean => false;
   let closed = false;
   let cancel = (): void => {};
   let working = Promise.resolve();
 
+  const heard = (): HeardUpTo =>
+    new Map(
+      [...held].flatMap(partition => {
+        const upToMs = hasAll(partition) ? clock.nowMs() : events.newestAtMs(partition);
+        return upToMs === undefined ? [] : [[partition, upToMs] as const];
+      }),
+    );
   const look = async (): Promise<void> => {
     try {
       await tools.rules.refresh(store);
       await tools.watched.refresh(store);
+      const heardUpTo = heard();
       await events.flush();
       if (leases.isHeld(0)) await sweep();
+      await sweepSilence(heardUpTo, tools);
       if (held.size > 0) await notify([...held]);
     } catch (error) {
       log.warn({ err: error }, "alerts cannot be looked after now; trying again");
@@ -53,23 +65,29 @@ export function createAlertWatch(options: AlertWatchOptions): AlertWatch {
       working = look().then(() => plan(everyMs));
     });
   };
+  const letGo = (partition: number): void => {
+    held.delete(partition);
+    events.forget(partition);
+  };
   return {
     keeper: events,
     holder: {
       acquired: partition => void held.add(partition),
       released: async partition => {
-        held.delete(partition);
+        letGo(partition);
         await working;
       },
-      lost: partition => void held.delete(partition),
+      lost: letGo,
     },
-    start: () => plan(0),
+    start(tellsWhetherAll) {
+      hasAll = tellsWhetherAll;
+      plan(0);
+    },
     async close() {
       closed = true;
       cancel();
       await working;
       cancel();
-      await events.flush().catch(error => log.warn({ err: error }, "who was heard last is not written down"));
     },
   };
 }

@@ -1,8 +1,9 @@
-import type { AlertSubject, SilentDevice } from "../alert-ports.ts";
+import type { AlertSubject } from "../alert-ports.ts";
 import type { GatewaySummary } from "../ports.ts";
 import type { Fact } from "./facts.ts";
 import { type AlertTools, observe } from "./keeper.ts";
 import { step } from "./rule.ts";
+import { longestPauseMs } from "./silence.ts";
 
 export interface SweepOptions extends AlertTools {
   /** What network servers know of gateways. */
@@ -10,31 +11,21 @@ export interface SweepOptions extends AlertTools {
 }
 
 const batch = 1000;
-/** Who is not on duty for longer than this has missed what happened. */
-const longestPauseMs = 300_000;
-const outagesSinceMs = 30 * 86_400_000;
 const keepClearedMs = 90 * 86_400_000;
-/** Devices of a gateway that is away are looked at again then. */
-const lookAgainMs = 60_000;
 const slowEveryMs = 600_000;
 /** Fewer frames say nothing about the air. */
 const leastFrames = 20;
 
-/** Looks after everything that time alone makes wrong, and what no event tells of. One process of an installation does. */
+/** Looks after what time alone makes wrong, but for silent devices, and what no event tells of. One process of an installation does. */
 export function createSweep(options: SweepOptions): () => Promise<void> {
   const { store, clock } = options;
   let beganAtMs = clock.nowMs();
   let slowAtMs = Number.NEGATIVE_INFINITY;
   return async () => {
     const nowMs = clock.nowMs();
-    const before = await store.looked(nowMs);
-    if (before !== undefined && nowMs - before > longestPauseMs) {
-      // The installation was away itself: every device and gateway gets the time again.
-      await store.shiftPulses(nowMs - before);
-      beganAtMs = nowMs;
-    }
+    // The installation was away itself: every device and gateway gets the time again.
+    if (await store.looked(nowMs, longestPauseMs)) beganAtMs = nowMs;
     await sweepGateways(options, beganAtMs);
-    await sweepDevices(options);
     await sweepSinks(options);
     if (nowMs - slowAtMs >= slowEveryMs) {
       slowAtMs = nowMs;
@@ -89,46 +80,6 @@ function noiseOf(statistics: GatewaySummary["lastStatistics"]): number | undefin
   if (typeof rxnb !== "number" || typeof rxok !== "number" || rxnb < leastFrames || rxok > rxnb) return undefined;
   return Math.round(100 * (1 - rxok / rxnb));
 }
-
-async function sweepDevices(options: SweepOptions): Promise<void> {
-  const { store, clock } = options;
-  const nowMs = clock.nowMs();
-  const silent = await store.silent(nowMs, batch);
-  if (silent.length === 0) return;
-  const outages = await store.outages(nowMs - outagesSinceMs);
-  const { waiting = [], gone = [] } = Object.groupBy(silent, device =>
-    isExcused(device, outages, nowMs) ? "waiting" : "gone",
-  );
-  await store.postpone(
-    waiting.map(({ devEui }) => devEui),
-    nowMs + lookAgainMs,
-  );
-  await observe(
-    gone.map(({ devEui, tenantId, applicationId, heardAtMs, intervalMs }): Fact => {
-      const value = Math.round((10 * (nowMs - heardAtMs)) / intervalMs) / 10;
-      const details = {
-        lastHeardAt: new Date(heardAtMs).toISOString(),
-        intervalSeconds: Math.round(intervalMs / 1000),
-      };
-      const subject = { tenantId, applicationId, kind: "device-silent", type: "device", id: devEui } as const;
-      return { subject, observation: { kind: "value", value, details } };
-    }),
-    options,
-  );
-  await store.postpone(
-    gone.map(({ devEui }) => devEui),
-    undefined,
-  );
-}
-
-/** Every gateway that heard it is away, or has not been back for as long as the device takes to say something. */
-const isExcused = (
-  { gateways, intervalMs }: SilentDevice,
-  outages: ReadonlyMap<string, number>,
-  nowMs: number,
-): boolean =>
-  gateways.length > 0 &&
-  gateways.every(id => (outages.get(id) ?? Number.NEGATIVE_INFINITY) > nowMs - Math.max(intervalMs, lookAgainMs));
 
 async function sweepSinks(options: SweepOptions): Promise<void> {
   const troubled = await options.store.troubledSinks();

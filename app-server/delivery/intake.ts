@@ -34,9 +34,10 @@ export class Intake implements EventSink {
     return this.#matcher.isEmpty;
   }
 
-  deliver({ kind, tenantId, applicationId, devEui, json }: ApplicationEvent): Promise<void> {
-    const ids = this.#matcher.match({ kind, tenantId, applicationId, devEui, json });
+  deliver(event: ApplicationEvent): Promise<void> {
+    const ids = this.#matcher.match(event);
     if (ids.length === 0) return Promise.resolve();
+    const { kind, tenantId, applicationId, devEui, json } = event;
     const message = { partition: partitionOf(devEui), devEui, applicationId, tenantId, kind, event: json };
     return new Promise((taken, failed) => {
       this.#arrivals.push({ messages: ids.map(integrationId => ({ integrationId, ...message })), taken, failed });

@@ -1,8 +1,8 @@
 import type { ApplicationId, IntegrationId, TenantId } from "../../lorawan/ids.ts";
 import type { Integration, IntegrationFilter } from "../integration-ports.ts";
-import type { ApplicationEvent } from "../ports.ts";
+import { type ApplicationEvent, bodyOf } from "../ports.ts";
 
-/** Whether a filter looks into the event itself, which costs a parsing. */
+/** Whether a filter looks into the event itself, which may cost a parsing. */
 const looksInside = ({ fPorts, tags }: IntegrationFilter): boolean => fPorts.length > 0 || Object.keys(tags).length > 0;
 
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
@@ -42,7 +42,7 @@ export class Matcher {
     if (ofTenant === undefined) return [];
     let parsed: Readonly<Record<string, unknown>> | undefined;
     const inside = () => {
-      parsed ??= objectOf(event.json);
+      parsed ??= objectOf(event);
       return parsed;
     };
     const found: IntegrationId[] = [];
@@ -62,7 +62,7 @@ const wants = ({ events }: IntegrationFilter, { kind }: ApplicationEvent): boole
 const isOf = (applicationId: ApplicationId | null, event: ApplicationEvent): boolean =>
   applicationId === null || applicationId === event.applicationId;
 
-function objectOf(json: string): Readonly<Record<string, unknown>> {
-  const value: unknown = JSON.parse(json);
+function objectOf(event: ApplicationEvent): Readonly<Record<string, unknown>> {
+  const value = bodyOf(event);
   return isObject(value) ? value : {};
 }

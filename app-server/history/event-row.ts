@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import Type from "typebox";
 import { Compile } from "typebox/compile";
 import type { HistoryEvent } from "../history-ports.ts";
-import type { ApplicationEvent } from "../ports.ts";
+import { type ApplicationEvent, bodyOf } from "../ports.ts";
 
 /** What the history reads of the contract's JSON; the rest is kept as it is. */
 const bodySchema = Compile(
@@ -57,7 +57,7 @@ const uuidPattern = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{1
 
 /** Undefined for JSON that is no event of the contract. Pure: the same event has the same id and time every time. */
 export function eventRow(event: ApplicationEvent): EventRow | undefined {
-  const body: unknown = JSON.parse(event.json);
+  const body = bodyOf(event);
   if (!bodySchema.Check(body)) return undefined;
   const atMs = Date.parse(body.time);
   if (Number.isNaN(atMs)) return undefined;

@@ -13,7 +13,7 @@ import {
   alertSubjectTypes,
 } from "../alert-ports.ts";
 import { AlertRow, selectedAlert, toAlert } from "./alert-rows.ts";
-import { pulseStore } from "./pulses.ts";
+import { pulseStore, putOff } from "./pulses.ts";
 
 const Kind = Type.Enum([...alertKinds]);
 const NullableText = Type.Union([Type.String(), Type.Null()]);
@@ -136,7 +136,7 @@ async function applyStep(sql: SqlTransaction, subject: AlertSubject, step: Alert
   );
 }
 
-const Looked = Type.Object({ lookedAtMs: Type.Union([Type.Integer(), Type.Null()]) });
+const Looked = Type.Object({ lookedAtMs: Type.Integer() });
 const IntegrationRow = Type.Object({
   id: Type.String(),
   tenantId: Type.String(),
@@ -158,6 +158,11 @@ const SharedRow = Type.Object({
 });
 const ToldRow = Type.Object({ count: Type.Integer(), lastAtMs: Type.Union([Type.Integer(), Type.Null()]) });
 const epochMs = (column: string): string => `(extract(epoch from ${column}) * 1000)::bigint`;
+
+async function lookedAt(sql: SqlTransaction, lock = ""): Promise<number | undefined> {
+  const [row] = await sql.rows(Looked, `select ${epochMs("looked_at")} as "lookedAtMs" from alert_watch ${lock}`);
+  return row?.lookedAtMs;
+}
 
 const subjectOf = (
   row: { readonly id: string; readonly tenantId: string; readonly applicationId: string | null },
@@ -202,17 +207,20 @@ export function createAlertStore(sql: Sql): AlertStore {
     dropOld: async beforeMs => {
       await sql.run("delete from alerts where cleared_at < $1", [timeText(beforeMs)]);
     },
-    async looked(nowMs) {
-      const [row] = await sql.rows(
-        Looked,
-        `with before as (select looked_at from alert_watch)
-           insert into alert_watch (looked_at) values ($1)
-             on conflict (id) do update set looked_at = greatest(alert_watch.looked_at, excluded.looked_at)
-           returning (select ${epochMs("looked_at")} from before) as "lookedAtMs"`,
-        [timeText(nowMs)],
-      );
-      return row?.lookedAtMs ?? undefined;
-    },
+    looked: (nowMs, longestPauseMs) =>
+      sql.transaction(async transaction => {
+        const before = await lookedAt(transaction, "for update");
+        const pauseMs = before === undefined ? 0 : nowMs - before;
+        const wasAway = pauseMs > longestPauseMs;
+        if (wasAway) await putOff(transaction, pauseMs);
+        await transaction.run(
+          `insert into alert_watch as w (looked_at, began_at) values ($1, $2) on conflict (id) do update set
+             looked_at = greatest(w.looked_at, excluded.looked_at), began_at = coalesce(excluded.began_at, w.began_at)`,
+          [timeText(nowMs), wasAway ? timeText(nowMs) : null],
+        );
+        return wasAway;
+      }),
+    lookedAt: () => lookedAt(sql),
     async gateways() {
       const Row = Type.Object({ gatewayId: Type.String(), tenantId: Type.String() });
       const rows = await sql.rows(

@@ -4,7 +4,7 @@ import { airtimeUs } from "../../lorawan/phy/airtime.ts";
 import type { Modulation } from "../../lorawan/region/region.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { Metrics } from "../../platform/metrics.ts";
-import type { ApplicationEvent } from "../ports.ts";
+import { type ApplicationEvent, bodyOf } from "../ports.ts";
 import { type Twin, type TwinKeeper, type TwinObject, type TwinStore, twinItemPrefix } from "../twin-ports.ts";
 import { afterReport, afterSent, type DeliveryPolicy } from "./delivery.ts";
 import { bytesOf, documentFault, maxDocumentBytes, merge } from "./document.ts";
@@ -61,10 +61,9 @@ export function createReports(options: ReportsOptions): TwinKeeper {
   };
 }
 
-function noteOf({ kind, json }: ApplicationEvent): Note | undefined {
-  // Reading the JSON of every event would cost more than all the rest of it.
-  if (kind === "up" && json.includes('"object":')) return reportOf(JSON.parse(json));
-  if (kind === "txack" && json.includes(twinItemPrefix)) return sentOf(JSON.parse(json));
+function noteOf(event: ApplicationEvent): Note | undefined {
+  if (event.kind === "up") return reportOf(bodyOf(event));
+  if (event.kind === "txack") return sentOf(bodyOf(event));
   return undefined;
 }
 

@@ -23,8 +23,13 @@ async function eventsOf(record: NetworkEvent, device: DirectoryDevice = director
   return applicationEvents(event, device, { vault, sandbox });
 }
 
-const jsonOf = async (record: NetworkEvent, device?: DirectoryDevice): Promise<unknown> =>
-  JSON.parse((await eventsOf(record, device))[0]?.json ?? "");
+/** Of the first event. Whoever reads the body instead of parsing the JSON reads the same. */
+const jsonOf = async (record: NetworkEvent, device?: DirectoryDevice): Promise<unknown> => {
+  const [event] = await eventsOf(record, device);
+  const json: unknown = JSON.parse(event?.json ?? "");
+  expect(event?.body).toEqual(json);
+  return json;
+};
 
 /** As ChirpStack's documentation of its event types prints it. */
 const documentedDeviceInfo = {

@@ -9,7 +9,7 @@ import { systemClock } from "../../platform/clock.ts";
 import { createLog } from "../../platform/log.ts";
 import { createMetrics } from "../../platform/metrics.ts";
 import type { Sql } from "../../platform/sql.ts";
-import { partitionCount } from "../../platform/state/store.ts";
+import { partitionCount, partitionOf } from "../../platform/state/store.ts";
 import { addTenantWithDevice, type TenantWithDevice } from "./catalog.ts";
 import { createVirtualClock } from "./virtual-clock.ts";
 
@@ -25,7 +25,13 @@ export async function createAlertRig(sql: Sql) {
   const store = createAlertStore(sql);
   const desk = createAlertDesk(sql);
   const told: ApplicationEvent[] = [];
-  const state = { gateways: new Map<string, GatewaySummary>(), hearing: new Set<string>(), outletFails: false };
+  const state = {
+    gateways: new Map<string, GatewaySummary>(),
+    hearing: new Set<string>(),
+    outletFails: false,
+    /** Of which partitions the watch has had every event. */
+    hasAll: (_partition: number): boolean => true,
+  };
   const tenants = [owner.tenant.id];
 
   const begin = () => {
@@ -49,15 +55,20 @@ export async function createAlertRig(sql: Sql) {
       everyMs,
     });
     for (let partition = 0; partition < partitionCount; partition += 1) watch.holder.acquired(partition);
-    watch.start();
+    watch.start(partition => state.hasAll(partition));
     return watch;
   };
   let watch = begin();
 
   let events = 0;
-  const event = (kind: ApplicationEventKind, devEui: DevEui, fields: object): ApplicationEvent => {
+  const event = (
+    kind: ApplicationEventKind,
+    devEui: DevEui,
+    fields: object,
+    atMs = clock.nowMs(),
+  ): ApplicationEvent => {
     const deduplicationId = `00000000-0000-4000-8000-${(++events).toString(16).padStart(12, "0")}`;
-    const time = new Date(clock.nowMs()).toISOString();
+    const time = new Date(atMs).toISOString();
     const json = JSON.stringify({ deduplicationId, time, ...fields });
     return { kind, tenantId: owner.tenant.id, applicationId: owner.application.id, devEui, json };
   };
@@ -88,8 +99,9 @@ export async function createAlertRig(sql: Sql) {
       }
     },
     keep: (...kept: readonly ApplicationEvent[]) => watch.keeper.keep(kept),
-    up: (devEui: DevEui, gateways: readonly string[] = [], devAddr = "01020304") =>
-      event("up", devEui, { devAddr, rxInfo: gateways.map(gatewayId => ({ gatewayId })) }),
+    up: (devEui: DevEui, gateways: readonly string[] = [], devAddr = "01020304", atMs = clock.nowMs()) =>
+      event("up", devEui, { devAddr, rxInfo: gateways.map(gatewayId => ({ gatewayId })) }, atMs),
+    letGo: (devEui: DevEui) => watch.holder.released(partitionOf(devEui)),
     log: (devEui: DevEui, code: string, more: { level?: string; description?: string; context?: object } = {}) =>
       event("log", devEui, {
         level: more.level ?? "ERROR",
@@ -129,6 +141,7 @@ export async function createAlertRig(sql: Sql) {
       (await desk.list({ tenants, ...filter }, { limit: 1000 })).items,
     open: async () => (await desk.list({ tenants, states: ["raised", "acknowledged"] }, { limit: 1000 })).items,
     async restart(): Promise<void> {
+      await watch.keeper.flush();
       await watch.close();
       watch = begin();
       await look();

@@ -74,9 +74,9 @@ export async function twinLife({ maxAirtimeMs = 10_000, ...options }: TwinLifeOp
       { clock, log, metrics },
     );
     if (kept === undefined) throw new Error("twins are off");
-    const history = { keeper: kept.keeper, maxBacklog: 1_000_000 };
     const consumer = createEventConsumer({
-      ...{ store, leases: createLocalLeases(), directory, sinks: [], followers: [kept.driver.holder], history },
+      ...{ store, leases: createLocalLeases(), directory, sinks: [], followers: [kept.driver.holder] },
+      observers: [kept.keeper],
       ...{ vault, sandbox: codec, clock, log, metrics, saveIntervalMs: 10_000 },
     });
     await kept.driver.start();

@@ -8,7 +8,7 @@ import type { Sql } from "../../../platform/sql.ts";
 import { createAlertRig } from "../../support/alert-rig.ts";
 import { migratedTestSql } from "../../support/postgres.ts";
 
-const [second, minute, hour] = [1000, 60_000, 3_600_000];
+const [second, minute] = [1000, 60_000];
 let sql: Sql;
 let end: () => Promise<void>;
 let rig: Awaited<ReturnType<typeof createAlertRig>>;
@@ -95,44 +95,6 @@ describe("what events tell", () => {
     expect(await kinds()).toEqual([]);
     await rig.keep(rig.status(rig.devEui, 0, { batteryLevelUnavailable: true }));
     expect(await kinds()).toEqual([]);
-  });
-});
-
-describe("a device that is silent", () => {
-  test("is told by what its profile expects, and heard again it is well", async () => {
-    await rig.keep(rig.up(rig.devEui));
-    await rig.pass(2.9 * hour, 2 * minute);
-    expect(await kinds()).toEqual([]);
-    await rig.restart();
-    await rig.pass(10 * minute, 2 * minute);
-    expect(await rig.open()).toMatchObject([
-      { kind: "device-silent", threshold: 3, details: { intervalSeconds: 3600 } },
-    ]);
-    await rig.keep(rig.up(rig.devEui));
-    await rig.pass(20 * second, 10 * second);
-    expect(await kinds()).toEqual([]);
-  });
-
-  test("is told by the interval that was learned, once enough is known", async () => {
-    for (let n = 0; n < 7; n += 1) {
-      await rig.keep(rig.up(rig.devEui));
-      await rig.pass(5 * minute, 2 * minute);
-    }
-    expect(await kinds()).toEqual([]);
-    await rig.pass(12 * minute, 2 * minute);
-    expect(await kinds()).toEqual(["device-silent"]);
-  });
-
-  test("nobody is blamed for the time in which the server was away", async () => {
-    await rig.keep(rig.up(rig.devEui));
-    await rig.pass(minute);
-    await rig.end();
-    await rig.clock.advance(30 * hour);
-    await rig.restart();
-    await rig.pass(minute);
-    expect(await kinds()).toEqual([]);
-    await rig.pass(3 * hour, 2 * minute);
-    expect(await kinds()).toEqual(["device-silent"]);
   });
 });
 

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
+import type { EventKeeper } from "../../../app-server/batch-outlet.ts";
 import { createEventConsumer } from "../../../app-server/events.ts";
-import type { EventKeeper } from "../../../app-server/history-outlet.ts";
 import type { ApplicationEvent, EventSink } from "../../../app-server/ports.ts";
 import { createAppSKeyVault } from "../../../app-server/vault.ts";
 import { SqlError } from "../../../platform/errors.ts";

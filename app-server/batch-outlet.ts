@@ -2,7 +2,6 @@ import { restMs } from "../platform/busy-share.ts";
 import type { Clock } from "../platform/clock.ts";
 import { SqlError } from "../platform/errors.ts";
 import type { Log } from "../platform/log.ts";
-import type { Metrics } from "../platform/metrics.ts";
 import type { Delivery } from "./event-lane.ts";
 import type { LoopShare } from "./loop-share.ts";
 import { Pauses } from "./pauses.ts";
@@ -14,24 +13,26 @@ export interface EventKeeper {
    * Resolves when they are kept, those that were kept before once only. Rejects with SqlError, and none is kept then.
    */
   keep(events: readonly ApplicationEvent[]): Promise<void>;
+  /**
+   * For one that gathers in memory: resolves when what it was given so far is written down. Where it got to in the log is
+   * not saved before.
+   */
+  flush?(): Promise<void>;
 }
 
-/** Several as one: an event is kept when all of them have it. */
-export const keptByAll = (keepers: readonly EventKeeper[]): EventKeeper => ({
-  async keep(events) {
-    for (const keeper of keepers) await keeper.keep(events);
-  },
-});
-
-export interface HistoryOutletOptions {
-  readonly keeper: EventKeeper;
+export interface BatchOutletOptions {
+  /** For whoever reads the log: what events wait for. */
+  readonly name: string;
+  /** Each gets every event. */
+  readonly keepers: readonly EventKeeper[];
   readonly share: LoopShare;
   readonly clock: Clock;
   readonly log: Log;
-  readonly metrics: Metrics;
-  /** How many events of one partition of the log may wait for the history; older ones are left out then. */
-  readonly maxBehind: number;
-  /** Which share of its time the process was at work since this was last asked, 0 to 1. */
+  /** Told of events that are missing from now on. */
+  readonly leftOut: (reason: "backlog" | "refused", count: number) => void;
+  /** How many events of one partition of the log may wait; older ones are left out then. Without it all of them do. */
+  readonly maxBehind?: number | undefined;
+  /** Which share of its time the process was at work since this was last asked, 0 to 1. Without it there is no rest. */
   readonly busyShare?: (() => number) | undefined;
 }
 
@@ -43,17 +44,17 @@ const firstRetryMs = 500;
 const longestRetryMs = 10_000;
 
 /**
- * Gives events to the history in batches. It has a position of its own in the log, so that events wait there while the
- * database is away and nobody else waits for them; what would wait behind too many is left out and counted.
+ * Gives events to keepers in batches. It has a position of its own in the log, so that events wait there while the database
+ * is away and nobody else waits for them; what would wait behind too many is left out and counted.
  */
-export class HistoryOutlet {
-  readonly #options: HistoryOutletOptions;
+export class BatchOutlet {
+  readonly #options: BatchOutletOptions;
   readonly #pauses: Pauses;
   #waiting: Delivery[] = [];
   #running: Promise<void> | undefined;
   #closed = false;
 
-  constructor(options: HistoryOutletOptions) {
+  constructor(options: BatchOutletOptions) {
     this.#options = options;
     this.#pauses = new Pauses(options.clock);
   }
@@ -61,7 +62,7 @@ export class HistoryOutlet {
   submit(delivery: Delivery): void {
     if (this.#closed) return;
     if (this.#isTooFar(delivery)) {
-      this.#leaveOut([delivery], "backlog");
+      this.#leaveOut([delivery]);
       return;
     }
     this.#waiting.push(delivery);
@@ -81,16 +82,20 @@ export class HistoryOutlet {
     while (this.#waiting.length > 0 && !this.#closed) {
       const batch = this.#waiting.splice(0, maxBatch).filter(({ lane }) => lane.isOpen);
       for (const { lane } of batch) lane.inFlight += 1;
-      // After each batch the event loop is everybody else's for as long.
       const startedUs = this.#options.clock.monotonicUs();
       await this.#keep(batch);
-      const tookMs = (this.#options.clock.monotonicUs() - startedUs) / 1000;
-      const isFull = this.#waiting.length >= maxBatch;
-      const usualMs = isFull ? Math.min(tookMs, gatherMs) : gatherMs;
-      // What is gathered meanwhile waits in the log.
-      await this.#pauses.pause(restMs(usualMs, this.#options.busyShare?.() ?? 0));
+      await this.#pauses.pause(this.#pauseMs((this.#options.clock.monotonicUs() - startedUs) / 1000));
     }
     this.#running = undefined;
+  }
+
+  /** What is gathered meanwhile waits in the log. */
+  #pauseMs(tookMs: number): number {
+    const { busyShare } = this.#options;
+    const isFull = this.#waiting.length >= maxBatch;
+    if (busyShare === undefined) return isFull ? 0 : gatherMs;
+    // After each batch the event loop is everybody else's for as long.
+    return restMs(isFull ? Math.min(tookMs, gatherMs) : gatherMs, busyShare());
   }
 
   async #keep(given: readonly Delivery[]): Promise<void> {
@@ -102,7 +107,8 @@ export class HistoryOutlet {
         return;
       } catch (error) {
         if (this.#closed) break;
-        this.#options.log.warn({ err: error, retryMs }, "events wait for the history");
+        const { log, name } = this.#options;
+        log.warn({ err: error, retryMs }, `events wait for ${name}`);
         await this.#pauses.pause(retryMs);
         batch = this.#stillDue(batch);
       }
@@ -111,36 +117,41 @@ export class HistoryOutlet {
   }
 
   async #keepNow(batch: readonly Delivery[]): Promise<void> {
-    const { share, keeper } = this.#options;
+    const { share, keepers } = this.#options;
     const events: ApplicationEvent[] = [];
     for (const { entry } of batch) {
       events.push(...(await entry.events()));
       if (share.spent) await new Promise<void>(resolve => share.later(resolve));
     }
+    for (const keeper of keepers) await this.#keepBy(keeper, events);
+  }
+
+  async #keepBy(keeper: EventKeeper, events: readonly ApplicationEvent[]): Promise<void> {
     try {
       await keeper.keep(events);
     } catch (error) {
       if (!isRefusal(error)) throw error;
-      await this.#keepOneByOne(events);
+      await this.#keepOneByOne(keeper, events);
     }
   }
 
   /** One that the database will never take must not hold up the others. */
-  async #keepOneByOne(events: readonly ApplicationEvent[]): Promise<void> {
-    const { keeper, log, metrics } = this.#options;
+  async #keepOneByOne(keeper: EventKeeper, events: readonly ApplicationEvent[]): Promise<void> {
+    const { log, leftOut } = this.#options;
     for (const event of events) {
       try {
         await keeper.keep([event]);
       } catch (error) {
         if (!isRefusal(error)) throw error;
-        metrics.historyLeftOut.inc({ what: "events", reason: "refused" });
+        leftOut("refused", 1);
         log.error({ err: error, devEui: event.devEui, kind: event.kind }, "the database refused an event");
       }
     }
   }
 
   #isTooFar({ lane }: Delivery): boolean {
-    return lane.behindBy() > this.#options.maxBehind;
+    const { maxBehind } = this.#options;
+    return maxBehind !== undefined && lane.behindBy() > maxBehind;
   }
 
   /** Without those that are another process's by now, and those that too many wait behind. */
@@ -151,13 +162,13 @@ export class HistoryOutlet {
     for (const { lane } of [...(far ?? []), ...(gone ?? [])]) lane.inFlight -= 1;
     const waiting = Object.groupBy(this.#waiting, delivery => (this.#isTooFar(delivery) ? "far" : "due"));
     this.#waiting = waiting.due ?? [];
-    this.#leaveOut([...(far ?? []), ...(waiting.far ?? [])], "backlog");
+    this.#leaveOut([...(far ?? []), ...(waiting.far ?? [])]);
     return due ?? [];
   }
 
-  #leaveOut(deliveries: readonly Delivery[], reason: "backlog"): void {
+  #leaveOut(deliveries: readonly Delivery[]): void {
     if (deliveries.length === 0) return;
-    this.#options.metrics.historyLeftOut.inc({ what: "events", reason }, deliveries.length);
+    this.#options.leftOut("backlog", deliveries.length);
     for (const delivery of deliveries) delivery.lane.finished(delivery);
   }
 
