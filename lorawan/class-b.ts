@@ -1,5 +1,5 @@
 import type { DevAddr } from "./ids.ts";
-import { aes, blockBytes } from "./phy/aes.ts";
+import { blockBytes, encryptBlocks } from "./phy/aes.ts";
 
 /**
  * When and where class B devices listen (TS001-1.0.4 11 and 13). All times are milliseconds since the GPS epoch, at which
@@ -37,7 +37,7 @@ export function pingOffset(devAddr: DevAddr, beaconGpsMs: number, periodicity: n
   const block = Buffer.alloc(blockBytes);
   block.writeUInt32LE((beaconGpsMs / 1000) % 2 ** 32, 0);
   block.writeUInt32LE(Number.parseInt(devAddr, 16), 4);
-  const [low = 0, high = 0] = aes.encryptBlocks(zeroKey, block);
+  const [low = 0, high = 0] = encryptBlocks(zeroKey, block);
   return (low + 256 * high) % pingPeriodSlots(periodicity);
 }
 

@@ -1,6 +1,6 @@
 import { MalformedValue } from "./errors.ts";
 import { type DevEui, type JoinEui, type NetId, toFrameOrder } from "./ids.ts";
-import { aes } from "./phy/aes.ts";
+import { encryptBlocks } from "./phy/aes.ts";
 
 /** 16 bytes. Never printed, logged or put into an error. */
 export type AesKey = Uint8Array;
@@ -76,7 +76,7 @@ function deriveKey(key: AesKey, type: number, parts: readonly Uint8Array[]): Aes
     block.set(part, at);
     at += part.length;
   }
-  return aes.encryptBlocks(key, block).slice();
+  return encryptBlocks(key, block).slice();
 }
 
 /** Throws MalformedValue for a number that does not fit, so that no two nonces give the same keys by truncation. */

@@ -3,11 +3,11 @@ import type { AppSKeyVault } from "./ports.ts";
 import type { Session } from "./session.ts";
 
 const known = new Map<string, AesKey>();
-const maxKnown = 8192;
+const maxKnown = 65_536;
 
 /**
- * A key of a session, from hex to bytes; each frame needs it. Keys read before are kept, about as many as have their ciphers
- * kept; a full memory begins anew. Throws MalformedValue.
+ * A key of a session, from hex to bytes; each frame needs it, and what is worked out for a key is remembered with its bytes
+ * (lorawan/phy/aes.ts). Keys read before are kept; a full memory begins anew. Throws MalformedValue.
  */
 export function sessionKey(hexText: string): AesKey {
   const found = known.get(hexText);

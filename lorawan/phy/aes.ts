@@ -1,111 +1,131 @@
-import { type Cipheriv, createCipheriv, createDecipheriv, type Decipheriv } from "node:crypto";
+import { unsafe } from "@noble/ciphers/aes.js";
 import { MalformedValue } from "../errors.ts";
+
+// In JavaScript, because calls of node:crypto for the few blocks of a frame cost ten times as much as the blocks do
+// (docs/decisions/0014-aes-in-javascript.md).
 
 export const blockBytes = 16;
 
-/** A CBC cipher whose chaining value is known, so that the next message can begin as if the value were zero. */
-interface MacCipher {
-  readonly cipher: Cipheriv;
-  readonly chain: Uint8Array;
-  /** K1 and K2 of RFC 4493 2.3. */
-  readonly completeSubkey: Uint8Array;
-  readonly paddedSubkey: Uint8Array;
+/** What is worked out once for a key of 16 bytes. */
+interface KeySchedule {
+  readonly encryption: Uint32Array;
+  decryption?: Uint32Array;
+  subkeys?: CmacSubkeys;
 }
 
-interface KeyCiphers {
-  encryption?: Cipheriv;
-  decryption?: Decipheriv;
-  mac?: MacCipher;
+/** K1 and K2 of RFC 4493 2.3. */
+interface CmacSubkeys {
+  readonly complete: Uint8Array;
+  readonly padded: Uint8Array;
 }
 
-/**
- * AES-128 with the cipher objects of recently used keys kept, because making one costs more than using it.
- * Keys are 16 bytes; any other length throws MalformedValue.
- */
-export class AesCache {
-  readonly #generationSize: number;
-  #recent = new Map<string, KeyCiphers>();
-  #older = new Map<string, KeyCiphers>();
-  /** Where a CMAC's input is put together; holds a whole frame and its B0 block. */
-  readonly #input = new Uint8Array(272);
-
-  /** Keeps the ciphers of at most `maxKeys` keys, and of the last `maxKeys / 2` used without fail. */
-  constructor(maxKeys: number) {
-    this.#generationSize = Math.max(1, Math.floor(maxKeys / 2));
-  }
-
-  get size(): number {
-    return this.#recent.size + this.#older.size;
-  }
-
-  /** Encrypts each block by itself; `blocks` is a multiple of 16 bytes. */
-  encryptBlocks(key: Uint8Array, blocks: Uint8Array): Uint8Array {
-    const ciphers = this.#of(key);
-    ciphers.encryption ??= createCipheriv("aes-128-ecb", key, null).setAutoPadding(false);
-    return plainBytes(ciphers.encryption.update(wholeBlocks(blocks)));
-  }
-
-  /** Decrypts each block by itself; `blocks` is a multiple of 16 bytes. */
-  decryptBlocks(key: Uint8Array, blocks: Uint8Array): Uint8Array {
-    const ciphers = this.#of(key);
-    ciphers.decryption ??= createDecipheriv("aes-128-ecb", key, null).setAutoPadding(false);
-    return plainBytes(ciphers.decryption.update(wholeBlocks(blocks)));
-  }
-
-  /** AES-CMAC (RFC 4493) of `prefix` followed by `message`: 16 bytes. */
-  cmac(key: Uint8Array, prefix: Uint8Array, message: Uint8Array): Uint8Array {
-    const ciphers = this.#of(key);
-    ciphers.mac ??= createMacCipher(key);
-    const { cipher, chain, completeSubkey, paddedSubkey } = ciphers.mac;
-    const length = prefix.length + message.length;
-    const inputLength = Math.max(1, Math.ceil(length / blockBytes)) * blockBytes;
-    const input = inputLength <= this.#input.length ? this.#input : new Uint8Array(inputLength);
-    input.set(prefix);
-    input.set(message, prefix.length);
-    if (length < inputLength) {
-      input[length] = 0x80;
-      input.fill(0, length + 1, inputLength);
-    }
-    xorBlock(input, inputLength - blockBytes, length < inputLength ? paddedSubkey : completeSubkey);
-    // The cipher will add the last block of the message before; adding it here too takes it out again.
-    xorBlock(input, 0, chain);
-    const output = cipher.update(inputLength === input.length ? input : input.subarray(0, inputLength));
-    for (let index = 0; index < blockBytes; index++) chain[index] = output[inputLength - blockBytes + index]!;
-    return chain.slice();
-  }
-
-  /**
-   * Two generations instead of a list in order of use: a hit in the recent one costs a single look-up. The older one
-   * is dropped whole when the recent one is full.
-   */
-  #of(key: Uint8Array): KeyCiphers {
-    if (key.length !== blockBytes) throw new MalformedValue("an AES-128 key is 16 bytes", { bytes: key.length });
-    const name = Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString("latin1");
-    const recent = this.#recent.get(name);
-    if (recent !== undefined) return recent;
-    const ciphers = this.#older.get(name) ?? {};
-    this.#older.delete(name);
-    if (this.#recent.size >= this.#generationSize) {
-      this.#older = this.#recent;
-      this.#recent = new Map();
-    }
-    this.#recent.set(name, ciphers);
-    return ciphers;
-  }
+/** The columns of a block, each with its first byte as the least significant. */
+interface Columns {
+  readonly s0: number;
+  readonly s1: number;
+  readonly s2: number;
+  readonly s3: number;
 }
 
-/**
- * The process's ciphers. Shared because a cipher's result depends on nothing but key and input: the cache is a
- * memory of work done, not state. A full one takes about 120 MB, outside the JavaScript heap.
- */
-export const aes = new AesCache(32_768);
+type BlockCipher = (schedule: Uint32Array, s0: number, s1: number, s2: number, s3: number) => Columns;
 
-function createMacCipher(key: Uint8Array): MacCipher {
-  const zero = new Uint8Array(blockBytes);
-  const cipher = createCipheriv("aes-128-cbc", key, zero).setAutoPadding(false);
-  const chain = new Uint8Array(cipher.update(zero));
-  const completeSubkey = doubled(chain);
-  return { cipher, chain, completeSubkey, paddedSubkey: doubled(completeSubkey) };
+/** Encrypts each block by itself; `blocks` is a multiple of 16 bytes. Throws MalformedValue. */
+export const encryptBlocks = (key: Uint8Array, blocks: Uint8Array): Uint8Array =>
+  eachBlock(unsafe.encrypt, scheduleOf(key).encryption, blocks);
+
+/** Decrypts each block by itself; `blocks` is a multiple of 16 bytes. Throws MalformedValue. */
+export function decryptBlocks(key: Uint8Array, blocks: Uint8Array): Uint8Array {
+  const schedule = scheduleOf(key);
+  schedule.decryption ??= unsafe.expandKeyDecLE(key);
+  return eachBlock(unsafe.decrypt, schedule.decryption, blocks);
+}
+
+/** Where a CMAC's input is put together; holds a whole frame and its B0 block. */
+const usualInput = new Uint8Array(272);
+
+/** AES-CMAC (RFC 4493) of `prefix` followed by `message`: 16 bytes. Throws MalformedValue for a key of another length. */
+export function cmac(key: Uint8Array, prefix: Uint8Array, message: Uint8Array): Uint8Array {
+  const schedule = scheduleOf(key);
+  schedule.subkeys ??= subkeysOf(schedule.encryption);
+  const length = prefix.length + message.length;
+  const inputLength = Math.max(1, Math.ceil(length / blockBytes)) * blockBytes;
+  const input = inputLength <= usualInput.length ? usualInput : new Uint8Array(inputLength);
+  input.set(prefix);
+  input.set(message, prefix.length);
+  if (length < inputLength) {
+    input[length] = 0x80;
+    input.fill(0, length + 1, inputLength);
+  }
+  const { complete, padded } = schedule.subkeys;
+  xorBlock(input, inputLength - blockBytes, length < inputLength ? padded : complete);
+  let chain: Columns = { s0: 0, s1: 0, s2: 0, s3: 0 };
+  for (let at = 0; at < inputLength; at += blockBytes) {
+    const { s0, s1, s2, s3 } = columnsAt(input, at);
+    chain = unsafe.encrypt(schedule.encryption, chain.s0 ^ s0, chain.s1 ^ s1, chain.s2 ^ s2, chain.s3 ^ s3);
+  }
+  const result = new Uint8Array(blockBytes);
+  putColumns(result, 0, chain);
+  return result;
+}
+
+const schedules = new WeakMap<Uint8Array, KeySchedule>();
+
+/** The same for as long as somebody has the key, and nobody changes its bytes. */
+function scheduleOf(key: Uint8Array): KeySchedule {
+  const known = schedules.get(key);
+  if (known && isOf(known, key)) return known;
+  if (key.length !== blockBytes) throw new MalformedValue("an AES-128 key is 16 bytes", { bytes: key.length });
+  const schedule: KeySchedule = { encryption: unsafe.expandKeyLE(key) };
+  schedules.set(key, schedule);
+  return schedule;
+}
+
+/** The first round key is the key itself. */
+function isOf({ encryption }: KeySchedule, key: Uint8Array): boolean {
+  const { s0, s1, s2, s3 } = columnsAt(key, 0);
+  const differences = (s0 ^ encryption[0]!) | (s1 ^ encryption[1]!) | (s2 ^ encryption[2]!) | (s3 ^ encryption[3]!);
+  return differences === 0;
+}
+
+function subkeysOf(encryption: Uint32Array): CmacSubkeys {
+  const complete = doubled(eachBlock(unsafe.encrypt, encryption, new Uint8Array(blockBytes)));
+  return { complete, padded: doubled(complete) };
+}
+
+function eachBlock(cipher: BlockCipher, schedule: Uint32Array, blocks: Uint8Array): Uint8Array {
+  if (blocks.length % blockBytes !== 0) {
+    throw new MalformedValue("AES works on whole blocks of 16 bytes", { bytes: blocks.length });
+  }
+  const result = new Uint8Array(blocks.length);
+  for (let at = 0; at < blocks.length; at += blockBytes) {
+    const { s0, s1, s2, s3 } = columnsAt(blocks, at);
+    putColumns(result, at, cipher(schedule, s0, s1, s2, s3));
+  }
+  return result;
+}
+
+const columnsAt = (bytes: Uint8Array, at: number): Columns => ({
+  s0: wordAt(bytes, at),
+  s1: wordAt(bytes, at + 4),
+  s2: wordAt(bytes, at + 8),
+  s3: wordAt(bytes, at + 12),
+});
+
+const wordAt = (bytes: Uint8Array, at: number): number =>
+  bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
+
+function putWord(bytes: Uint8Array, at: number, word: number): void {
+  bytes[at] = word;
+  bytes[at + 1] = word >>> 8;
+  bytes[at + 2] = word >>> 16;
+  bytes[at + 3] = word >>> 24;
+}
+
+function putColumns(bytes: Uint8Array, at: number, { s0, s1, s2, s3 }: Columns): void {
+  putWord(bytes, at, s0);
+  putWord(bytes, at + 4, s1);
+  putWord(bytes, at + 8, s2);
+  putWord(bytes, at + 12, s3);
 }
 
 /** Multiplication by x in GF(2^128), RFC 4493 2.3. */
@@ -130,13 +150,3 @@ export function xorInto(target: Uint8Array, source: Uint8Array): void {
 function xorBlock(target: Uint8Array, start: number, block: Uint8Array): void {
   for (let index = 0; index < blockBytes; index++) target[start + index]! ^= block[index]!;
 }
-
-/** A cipher object would keep the odd bytes for its next use, and mix two messages. */
-function wholeBlocks(blocks: Uint8Array): Uint8Array {
-  if (blocks.length % blockBytes !== 0) {
-    throw new MalformedValue("AES works on whole blocks of 16 bytes", { bytes: blocks.length });
-  }
-  return blocks;
-}
-
-const plainBytes = (buffer: Buffer): Uint8Array => new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.length);

@@ -1,7 +1,7 @@
 import { FrameError } from "../errors.ts";
 import { type DevAddr, type JoinEui, toFrameOrder } from "../ids.ts";
 import type { AesKey, NetworkKeys } from "../keys.ts";
-import { aes, blockBytes, xorInto } from "./aes.ts";
+import { blockBytes, cmac, decryptBlocks, encryptBlocks, xorInto } from "./aes.ts";
 import {
   checkInteger,
   decodeFrame,
@@ -52,7 +52,7 @@ export function verifyUplinkMicForwarding(
 ): boolean {
   const message = phyPayload.subarray(0, phyPayload.length - micBytes);
   const b0 = micBlock("up", frame.devAddr, context.fCnt, message.length);
-  return equal(aes.cmac(context.fNwkSIntKey, b0, message).subarray(0, 2), frame.mic.subarray(2));
+  return equal(cmac(context.fNwkSIntKey, b0, message).subarray(0, 2), frame.mic.subarray(2));
 }
 
 export interface DownlinkMicContext {
@@ -69,18 +69,18 @@ export function verifyDownlinkMic(phyPayload: Uint8Array, frame: DataFrame, cont
   const message = phyPayload.subarray(0, phyPayload.length - micBytes);
   const block = micBlock("down", frame.devAddr, context.fCnt, message.length);
   if (context.version11 && frame.ack) write16(block, 1, context.confFCnt);
-  return equal(aes.cmac(context.sNwkSIntKey, block, message).subarray(0, micBytes), frame.mic);
+  return equal(cmac(context.sNwkSIntKey, block, message).subarray(0, micBytes), frame.mic);
 }
 
 function uplinkMic(message: Uint8Array, devAddr: DevAddr, ack: boolean, context: UplinkMicContext): Uint8Array {
   const block = micBlock("up", devAddr, context.fCnt, message.length);
-  const forwarding = aes.cmac(context.fNwkSIntKey, block, message);
+  const forwarding = cmac(context.fNwkSIntKey, block, message);
   if (!context.version11) return forwarding.subarray(0, micBytes);
   // Block B1 is B0 with ConfFCnt, TxDr and TxCh in the four bytes that are 0 there.
   write16(block, 1, ack ? context.confFCnt : 0);
   block[3] = context.txDr;
   block[4] = context.txCh;
-  const serving = aes.cmac(context.sNwkSIntKey, block, message);
+  const serving = cmac(context.sNwkSIntKey, block, message);
   return Uint8Array.of(serving[0]!, serving[1]!, forwarding[0]!, forwarding[1]!);
 }
 
@@ -124,7 +124,7 @@ export function cryptPayload(
     block[15] = index + 1;
     blocks.set(block, index * blockBytes);
   }
-  xorInto(result, aes.encryptBlocks(key, blocks));
+  xorInto(result, encryptBlocks(key, blocks));
   return result;
 }
 
@@ -152,7 +152,7 @@ export function cryptFOpts(
   const block = counterBlock(0x01, direction, devAddr, fCnt);
   block[4] = counter === "application" ? 2 : 1;
   block[15] = 1;
-  xorInto(result, aes.encryptBlocks(nwkSEncKey, block));
+  xorInto(result, encryptBlocks(nwkSEncKey, block));
   return result;
 }
 
@@ -193,7 +193,7 @@ export function sealDownlink(fields: DownlinkFields, keys: DownlinkKeys): Uint8A
   const block = micBlock("down", fields.devAddr, fields.fCnt, message.length);
   // TS001-1.1 4.4.1: ConfFCnt is FCntUp of the acknowledged frame modulo 2^16.
   if (fields.version11 && fields.ack) write16(block, 1, fields.confFCnt);
-  return withMic(message, aes.cmac(keys.sNwkSIntKey, block, message));
+  return withMic(message, cmac(keys.sNwkSIntKey, block, message));
 }
 
 export interface UplinkFields extends SealFields {
@@ -263,12 +263,11 @@ const noPrefix = new Uint8Array(0);
 function verifyPlainMic(key: AesKey, phyPayload: Uint8Array): boolean {
   if (phyPayload.length <= micBytes) return false;
   const end = phyPayload.length - micBytes;
-  const mic = aes.cmac(key, noPrefix, phyPayload.subarray(0, end));
+  const mic = cmac(key, noPrefix, phyPayload.subarray(0, end));
   return equal(mic.subarray(0, micBytes), phyPayload.subarray(end));
 }
 
-const withPlainMic = (key: AesKey, message: Uint8Array): Uint8Array =>
-  withMic(message, aes.cmac(key, noPrefix, message));
+const withPlainMic = (key: AesKey, message: Uint8Array): Uint8Array => withMic(message, cmac(key, noPrefix, message));
 
 function withMic(message: Uint8Array, mic: Uint8Array): Uint8Array {
   const phyPayload = new Uint8Array(message.length + micBytes);
@@ -314,7 +313,7 @@ export function sealJoinAccept(content: JoinAcceptContent, security: JoinAcceptS
   const mic = joinAcceptMic(message, security.mic);
   const phyPayload = withMic(message, mic);
   // The device has only AES encryption, so that the server "encrypts" with decryption (C8).
-  phyPayload.set(aes.decryptBlocks(security.encryptionKey, phyPayload.subarray(1)), 1);
+  phyPayload.set(decryptBlocks(security.encryptionKey, phyPayload.subarray(1)), 1);
   return phyPayload;
 }
 
@@ -329,7 +328,7 @@ export function openJoinAccept(phyPayload: Uint8Array, security: JoinAcceptSecur
   const frame = decodeFrame(phyPayload);
   if (frame instanceof FrameError) return frame;
   if (frame.kind !== "join-accept") return new FrameError("wrong_message_type", "this frame is no Join-Accept");
-  const decrypted = aes.encryptBlocks(security.encryptionKey, frame.encrypted);
+  const decrypted = encryptBlocks(security.encryptionKey, frame.encrypted);
   const end = 1 + decrypted.length - micBytes;
   const message = new Uint8Array(end);
   message[0] = joinAcceptMhdr;
@@ -343,11 +342,11 @@ export function openJoinAccept(phyPayload: Uint8Array, security: JoinAcceptSecur
 }
 
 function joinAcceptMic(message: Uint8Array, mic: JoinAcceptMic): Uint8Array {
-  if (mic.kind === "1.0") return aes.cmac(mic.key, noPrefix, message);
+  if (mic.kind === "1.0") return cmac(mic.key, noPrefix, message);
   checkInteger("devNonce", mic.devNonce, 0xffff);
   const prefix = new Uint8Array(11);
   prefix[0] = mic.joinReqType;
   prefix.set(toFrameOrder(mic.joinEui), 1);
   write16(prefix, 9, mic.devNonce);
-  return aes.cmac(mic.key, prefix, message);
+  return cmac(mic.key, prefix, message);
 }

@@ -1,7 +1,7 @@
 import { createCipheriv, createDecipheriv, createHash } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { AesCache } from "../../../lorawan/phy/aes.ts";
+import { cmac, decryptBlocks, encryptBlocks } from "../../../lorawan/phy/aes.ts";
 import { bytesOf, hexOf } from "./vectors.ts";
 
 const none = new Uint8Array(0);
@@ -48,54 +48,48 @@ describe("CMAC", () => {
   ];
 
   test.each(examples)("gives the RFC's value for $length bytes", ({ length, mac }) => {
-    expect(hexOf(new AesCache(2).cmac(key, none, message.subarray(0, length)))).toBe(mac);
+    expect(hexOf(cmac(key, none, message.subarray(0, length)))).toBe(mac);
     expect(freshCmac(key, message.subarray(0, length))).toBe(mac);
   });
 
-  test("gives the same values again and again from one kept cipher, in any order", () => {
-    const cache = new AesCache(2);
+  test("gives the same values again and again from one kept schedule, in any order", () => {
     for (let round = 0; round < 20; round++) {
       for (const { length, mac } of round % 2 === 0 ? examples : examples.toReversed()) {
-        expect(hexOf(cache.cmac(key, none, message.subarray(0, length)))).toBe(mac);
+        expect(hexOf(cmac(key, none, message.subarray(0, length)))).toBe(mac);
       }
     }
   });
 
   test("reads prefix and message as one text, wherever it is cut", () => {
-    const cache = new AesCache(2);
     for (let cut = 0; cut <= 40; cut++) {
-      const mac = cache.cmac(key, message.subarray(0, cut), message.subarray(cut, 40));
+      const mac = cmac(key, message.subarray(0, cut), message.subarray(cut, 40));
       expect(hexOf(mac)).toBe(examples[2]?.mac);
     }
   });
 
   test("takes messages of any length, long and short in turn", () => {
-    const cache = new AesCache(2);
     for (const length of [1000, 3, 272, 271, 273, 0, 256, 15, 5000, 17]) {
       const text = Uint8Array.from({ length }, (_, index) => index * 7 + length);
-      expect(hexOf(cache.cmac(key, none, text))).toBe(freshCmac(key, text));
+      expect(hexOf(cmac(key, none, text))).toBe(freshCmac(key, text));
     }
   });
 
   test("a result stays as it was when the next is made", () => {
-    const cache = new AesCache(2);
-    const first = cache.cmac(key, none, message.subarray(0, 16));
-    cache.cmac(key, none, message);
+    const first = cmac(key, none, message.subarray(0, 16));
+    cmac(key, none, message);
     expect(hexOf(first)).toBe(examples[1]?.mac);
   });
 });
 
-describe("kept ciphers", () => {
-  test("many keys through a small cache give what fresh ciphers give", () => {
-    const cache = new AesCache(8);
+describe("kept schedules", () => {
+  test("many keys give what fresh ciphers give", () => {
     const block = bytesOf("00112233445566778899aabbccddeeff");
     for (let step = 0; step < 3000; step++) {
       const key = keyOf((step * 7919) % 41);
       const message = Uint8Array.from({ length: step % 50 }, (_, index) => index ^ step);
-      expect(hexOf(cache.cmac(key, none, message))).toBe(freshCmac(key, message));
-      expect(hexOf(cache.encryptBlocks(key, block))).toBe(freshEncryption(key, block));
-      expect(hexOf(cache.decryptBlocks(key, block))).toBe(freshDecryption(key, block));
-      expect(cache.size).toBeLessThanOrEqual(8);
+      expect(hexOf(cmac(key, none, message))).toBe(freshCmac(key, message));
+      expect(hexOf(encryptBlocks(key, block))).toBe(freshEncryption(key, block));
+      expect(hexOf(decryptBlocks(key, block))).toBe(freshDecryption(key, block));
     }
   });
 
@@ -108,17 +102,16 @@ describe("kept ciphers", () => {
     });
     fc.assert(
       fc.property(fc.array(operation, { maxLength: 40 }), operations => {
-        const cache = new AesCache(4);
         for (const { key: number, kind, blocks, tail } of operations) {
           const key = keyOf(number);
           const input = new Uint8Array(16 * blocks).fill(tail);
           if (kind === "cmac") {
             const message = new Uint8Array(16 * blocks + tail).fill(tail);
-            expect(hexOf(cache.cmac(key, none, message))).toBe(freshCmac(key, message));
+            expect(hexOf(cmac(key, none, message))).toBe(freshCmac(key, message));
           } else if (kind === "encrypt") {
-            expect(hexOf(cache.encryptBlocks(key, input))).toBe(freshEncryption(key, input));
+            expect(hexOf(encryptBlocks(key, input))).toBe(freshEncryption(key, input));
           } else {
-            expect(hexOf(cache.decryptBlocks(key, input))).toBe(freshDecryption(key, input));
+            expect(hexOf(decryptBlocks(key, input))).toBe(freshDecryption(key, input));
           }
         }
       }),
@@ -126,45 +119,29 @@ describe("kept ciphers", () => {
     );
   });
 
-  test("never holds more keys than its bound, and one key once", () => {
-    const cache = new AesCache(10);
-    for (let number = 0; number < 100; number++) {
-      cache.encryptBlocks(keyOf(number), new Uint8Array(16));
-      cache.encryptBlocks(keyOf(number - 1), new Uint8Array(16));
-      expect(cache.size).toBeLessThanOrEqual(10);
-    }
-    const small = new AesCache(10);
-    for (let round = 0; round < 5; round++) small.encryptBlocks(keyOf(1), new Uint8Array(16));
-    expect(small.size).toBe(1);
-  });
-
   test("a key that is changed in place is another key", () => {
-    const cache = new AesCache(4);
     const key = keyOf(1).slice();
-    const before = hexOf(cache.encryptBlocks(key, new Uint8Array(16)));
+    const before = hexOf(encryptBlocks(key, new Uint8Array(16)));
     key.set(keyOf(2));
-    expect(hexOf(cache.encryptBlocks(key, new Uint8Array(16)))).toBe(freshEncryption(keyOf(2), new Uint8Array(16)));
-    expect(hexOf(cache.encryptBlocks(keyOf(1), new Uint8Array(16)))).toBe(before);
+    expect(hexOf(encryptBlocks(key, new Uint8Array(16)))).toBe(freshEncryption(keyOf(2), new Uint8Array(16)));
+    expect(hexOf(encryptBlocks(keyOf(1), new Uint8Array(16)))).toBe(before);
   });
 
   test("a key that is a view into a larger buffer is read at its place", () => {
     const around = Uint8Array.of(9, 9, 9, ...keyOf(3), 9);
-    const encrypted = new AesCache(4).encryptBlocks(around.subarray(3, 19), new Uint8Array(16));
+    const encrypted = encryptBlocks(around.subarray(3, 19), new Uint8Array(16));
     expect(hexOf(encrypted)).toBe(freshEncryption(keyOf(3), new Uint8Array(16)));
   });
 
   test("odd bytes are refused and leave nothing behind for the next use", () => {
-    const cache = new AesCache(4);
     const key = keyOf(1);
-    expect(() => cache.encryptBlocks(key, new Uint8Array(17))).toThrow(/whole blocks/);
-    expect(() => cache.decryptBlocks(key, new Uint8Array(15))).toThrow(/whole blocks/);
-    expect(hexOf(cache.encryptBlocks(key, new Uint8Array(16)))).toBe(freshEncryption(key, new Uint8Array(16)));
-    expect(hexOf(cache.decryptBlocks(key, new Uint8Array(16)))).toBe(freshDecryption(key, new Uint8Array(16)));
+    expect(() => encryptBlocks(key, new Uint8Array(17))).toThrow(/whole blocks/);
+    expect(() => decryptBlocks(key, new Uint8Array(15))).toThrow(/whole blocks/);
+    expect(hexOf(encryptBlocks(key, new Uint8Array(16)))).toBe(freshEncryption(key, new Uint8Array(16)));
+    expect(hexOf(decryptBlocks(key, new Uint8Array(16)))).toBe(freshDecryption(key, new Uint8Array(16)));
   });
 
   test.each([0, 15, 17, 32])("a key of %i bytes is refused", bytes => {
-    const cache = new AesCache(4);
-    expect(() => cache.cmac(new Uint8Array(bytes), none, none)).toThrow(/16 bytes/);
-    expect(cache.size).toBe(0);
+    expect(() => cmac(new Uint8Array(bytes), none, none)).toThrow(/16 bytes/);
   });
 });
