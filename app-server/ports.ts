@@ -312,10 +312,13 @@ export interface EventSink {
   deliver(event: ApplicationEvent): Promise<void>;
 }
 
-/** Live events for the API's streams: a listener that is slow loses events, nothing waits for it. */
-export interface EventFeed {
-  subscribe(listener: (event: ApplicationEvent) => void): () => void;
+/** Tells of each item from now on, until the function that it gives is called. */
+export interface Feed<Item> {
+  subscribe(listener: (item: Item) => void): () => void;
 }
+
+/** Live events for the API's streams: a listener that is slow loses events, nothing waits for it. */
+export type EventFeed = Feed<ApplicationEvent>;
 
 /** A downlink as applications ask for it, over MQTT or the API. */
 export interface DownlinkRequest {

@@ -24,6 +24,8 @@ import { createDiagnoses } from "./diagnosis/diagnose.ts";
 import { createDownlinkQueue } from "./downlink.ts";
 import { createEventConsumer } from "./events.ts";
 import { type EventHistory, startEventHistory } from "./history/event-history.ts";
+import { eventKey } from "./history/event-row.ts";
+import { createEventJournal } from "./history/journal.ts";
 import { createHistorySettings } from "./history/limits.ts";
 import { createMeasurements } from "./history/measurements.ts";
 import { startPresence } from "./history/presence.ts";
@@ -34,6 +36,7 @@ import { createMqttIntegration, type MqttIntegration } from "./integration/mqtt.
 import { createOutbound } from "./integration/outbound.ts";
 import { sinkKinds } from "./integration/sinks/registry.ts";
 import { createSinks } from "./integration/sinks.ts";
+import { createJournalFeed, type JournalFeed } from "./journal-feed.ts";
 import type {
   ApplicationCommands,
   ApplicationEvent,
@@ -44,7 +47,7 @@ import type {
   RootKeys,
 } from "./ports.ts";
 import type { RegionConfigRules } from "./region-config-ports.ts";
-import { createSharedFeed } from "./shared-feed.ts";
+import { createSharedFeed, eventCarriage, newsCarriage } from "./shared-feed.ts";
 import { createAlertDesk } from "./storage/alert-desk.ts";
 import { createAlertStore } from "./storage/alerts.ts";
 import { createAuditLog } from "./storage/audit-log.ts";
@@ -175,7 +178,9 @@ async function startParts(
   const twinTools = { store: twinStore, directory: devices, queue, sandbox, outlets };
   const keepingTwins = startTwins(config.twin, twinTools, options);
   if (keepingTwins) closers.push(() => keepingTwins.driver.close());
-  const history = startHistory(options);
+  // Told of the history's transactions, the first of which comes when events are read at the end of this.
+  let tellOfKept: JournalFeed["kept"] = () => undefined;
+  const history = startHistory(options, (kept, settled) => tellOfKept(kept, settled));
   if (history) {
     closers.push(() => history.close());
     const { measurementDays: days } = config.history;
@@ -189,6 +194,8 @@ async function startParts(
   const events = createEventConsumer({ ...consumed, ...kept, clock, log, metrics });
   closers.push(() => events.close());
   if (external) closers.push(() => external.close());
+  const numbered = history && createJournalFeed({ feed: events.feed, keyOf: eventKey, clock });
+  if (numbered) tellOfKept = numbered.kept;
 
   const repositories = {
     ...createRepositories(sql, clock),
@@ -216,7 +223,11 @@ async function startParts(
       twins,
       alerts: createAlertDesk(sql),
       codecBench: createCodecBench(sandbox),
-      feed: createSharedFeed(events.feed, options.peers, clock),
+      feed: createSharedFeed(events.feed, eventCarriage, options),
+      journal: numbered && {
+        journal: createEventJournal(sql),
+        news: createSharedFeed(numbered.feed, newsCarriage, options),
+      },
       frames: options.frames,
       history: searched,
       historySettings: createHistorySettings(sql, config.history),
@@ -245,9 +256,12 @@ const ofDevices =
     if (event.json.includes('"deviceInfo":')) await sink.deliver(event);
   };
 
-function startHistory({ config, sql, peers, clock, log, metrics }: AppServerOptions): EventHistory | undefined {
+function startHistory(
+  { config, sql, peers, clock, log, metrics }: AppServerOptions,
+  onKept: JournalFeed["kept"],
+): EventHistory | undefined {
   const { history } = config;
-  return history.enabled ? startEventHistory({ config: history, sql, peers, clock, log, metrics }) : undefined;
+  return history.enabled ? startEventHistory({ config: history, sql, peers, clock, log, metrics, onKept }) : undefined;
 }
 
 /** What clients of a broker can ask for. */

@@ -14,7 +14,8 @@ import type { History, HistorySettings, Measurements } from "../history-ports.ts
 import type { ExternalUsers, IdentityProviders } from "../identity-ports.ts";
 import type { Imports } from "../import-ports.ts";
 import type { DeliveryDesk, Integrations, SinkTools } from "../integration-ports.ts";
-import type { CodecBench, DownlinkQueue, EventFeed, NetworkControl, RootKeys } from "../ports.ts";
+import type { EventJournal, JournalNews } from "../journal-ports.ts";
+import type { CodecBench, DownlinkQueue, EventFeed, Feed, NetworkControl, RootKeys } from "../ports.ts";
 import type { RegionConfigRules, RegionConfigStore } from "../region-config-ports.ts";
 import type { SecondFactors } from "../second-factor-ports.ts";
 import type { Twins } from "../twin-ports.ts";
@@ -56,6 +57,8 @@ export interface ApiDependencies {
   readonly alerts: AlertDesk;
   readonly codecBench: CodecBench;
   readonly feed: EventFeed;
+  /** With a history: its events in order, and word of what it takes. Live streams are of the feed alone without. */
+  readonly journal?: { readonly journal: EventJournal; readonly news: Feed<JournalNews> } | undefined;
   readonly frames: FrameStream;
   readonly history: History;
   readonly historySettings: HistorySettings;

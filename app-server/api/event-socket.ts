@@ -6,6 +6,7 @@ import { type LiveStream, type LiveStreamEnd, tooSlowMessage } from "./live-stre
 const closeCodes: Readonly<Record<LiveStreamEnd, number>> = {
   server_stopping: 1001,
   access_ended: 1008,
+  history_away: 1013,
   too_slow: 1013,
 };
 
@@ -24,12 +25,15 @@ export function createSocketStream(socket: WebSocket, maxWaitingBytes: number, c
   });
   // A fault of the connection is followed by its `close`.
   socket.on("error", () => undefined);
+  let tellOfRoom = (): void => {};
   socket.once("close", () => {
     open = false;
+    tellOfRoom();
   });
   const end: LiveStream["end"] = (code, message) => {
     if (!open) return;
     open = false;
+    tellOfRoom();
     socket.send(JSON.stringify({ kind: "end", content: { code, message } }));
     socket.close(closeCodes[code], code);
     socket.once(
@@ -40,12 +44,20 @@ export function createSocketStream(socket: WebSocket, maxWaitingBytes: number, c
   const write = (text: string) => {
     if (!open) return;
     if (socket.bufferedAmount + text.length > maxWaitingBytes) end("too_slow", tooSlowMessage);
-    else socket.send(text);
+    else socket.send(text, () => tellOfRoom());
   };
   return {
     send: ({ id, item: { kind, json } }) =>
       write(`{"kind":${JSON.stringify(kind)},"id":${JSON.stringify(id)},"content":${json}}`),
-    gap: message => write(JSON.stringify({ kind: "gap", content: { message } })),
+    gap: (code, message) => write(JSON.stringify({ kind: "gap", content: { code, message } })),
+    async room() {
+      while (open && socket.bufferedAmount > maxWaitingBytes / 2) {
+        await new Promise<void>(resolve => {
+          tellOfRoom = resolve;
+        });
+      }
+      return open;
+    },
     beat(position) {
       if (!open) return;
       if (!hasAnswered) {

@@ -14,15 +14,18 @@ const block = (event: string, data: string, id?: string): string =>
 
 /** Server-Sent Events. A beat is a block without data, of which a reader keeps the id and dispatches nothing. */
 export function createEventStream(maxWaitingBytes: number): EventStream {
-  // Pushed from outside: there is nothing to do when the reader wants more.
-  const body = new Readable({ read: () => undefined });
+  let tellOfRoom = (): void => {};
+  // Pushed from outside: the reader wants more when it has taken nearly all.
+  const body = new Readable({ read: () => tellOfRoom() });
   let open = true;
   body.once("close", () => {
     open = false;
+    tellOfRoom();
   });
   const end: EventStream["end"] = (code, message) => {
     if (!open) return;
     open = false;
+    tellOfRoom();
     body.push(block("end", JSON.stringify({ code, message })));
     body.push(null);
   };
@@ -34,7 +37,15 @@ export function createEventStream(maxWaitingBytes: number): EventStream {
   return {
     body,
     send: ({ id, item }) => write(block(item.kind, item.json, id)),
-    gap: message => write(block("gap", JSON.stringify({ message }))),
+    gap: (code, message) => write(block("gap", JSON.stringify({ code, message }))),
+    async room() {
+      while (open && body.readableLength > maxWaitingBytes / 2) {
+        await new Promise<void>(resolve => {
+          tellOfRoom = resolve;
+        });
+      }
+      return open;
+    },
     beat: position => write(`: still here\n${position === undefined ? "" : `id: ${position}\n`}\n`),
     end,
     onClose: listener => void body.once("close", listener),

@@ -1,13 +1,18 @@
 import type { Readable } from "node:stream";
 import type { FastifyRequest } from "fastify";
 import Type, { type Static } from "typebox";
-import { parseApplicationId, parseDevEui, parseTenantId, type TenantId } from "../../lorawan/ids.ts";
+import { parseApplicationId, parseDevEui, parseTenantId } from "../../lorawan/ids.ts";
+import type { HistoryScope } from "../history-ports.ts";
+import type { JournalFilter } from "../journal-ports.ts";
 import type { ApplicationEvent } from "../ports.ts";
 import { acrossTenants, checkPlace, listScope, type Principal } from "./access.ts";
 import { callerOf } from "./authentication.ts";
 import type { Api, ApiDependencies } from "./dependencies.ts";
 import { createSocketStream } from "./event-socket.ts";
 import { createEventStream } from "./event-stream.ts";
+import { createJournalFollower, type Followed, type WantedEvents } from "./journal-follow.ts";
+import { createJournalReplay } from "./journal-replay.ts";
+import type { LiveStream } from "./live-stream.ts";
 import type { LiveStreams, StreamOptions } from "./live-streams.ts";
 import { found } from "./refusal.ts";
 import { createReplay, followReplay } from "./replay.ts";
@@ -31,10 +36,10 @@ type Query = Static<typeof Query>;
 
 const replayLingerMs = 60_000;
 
-type Filter = (event: ApplicationEvent) => boolean;
+type Requested = Pick<JournalFilter, "applicationId" | "devEui" | "kinds">;
 
 /** What the query asks for, after a check that the caller may see the things it names. */
-async function requestedEvents(query: Query, caller: Principal, { repositories }: ApiDependencies): Promise<Filter> {
+async function requestedEvents(query: Query, caller: Principal, { repositories }: ApiDependencies): Promise<Requested> {
   const applicationId = query.applicationId === undefined ? undefined : parseApplicationId(query.applicationId);
   const devEui = query.devEui === undefined ? undefined : parseDevEui(query.devEui);
   if (applicationId !== undefined) {
@@ -45,19 +50,56 @@ async function requestedEvents(query: Query, caller: Principal, { repositories }
     const device = found(await repositories.devices.get(devEui), "device");
     checkPlace(caller, device, "read", "device");
   }
-  const wanted = query.kind && new Set<string>(query.kind);
+  return {
+    ...(applicationId !== undefined && { applicationId }),
+    ...(devEui !== undefined && { devEui }),
+    ...(query.kind !== undefined && { kinds: query.kind }),
+  };
+}
+
+type Filter = (event: ApplicationEvent) => boolean;
+
+function requestedBy({ applicationId, devEui, kinds }: Requested): Filter {
+  const wanted = kinds && new Set<string>(kinds);
   return event =>
     (applicationId === undefined || event.applicationId === applicationId) &&
     (devEui === undefined || event.devEui === devEui) &&
     (wanted === undefined || wanted.has(event.kind));
 }
 
-function visibleEvents(caller: Principal, tenantId: TenantId | undefined): Filter {
-  const scope = listScope(caller, "read", tenantId, "applications");
+function visibleIn(scope: HistoryScope): Filter {
   if (scope.tenants === "all") return () => true;
   const tenants = new Set<string>(scope.tenants);
   const applications = new Set<string>(scope.applications);
   return event => tenants.has(event.tenantId) || applications.has(event.applicationId);
+}
+
+/** Sends what is wanted to a stream, from an id on where there is one. */
+interface Events {
+  /** Resolves when `follow` may be called. */
+  start(): Promise<void>;
+  follow(stream: LiveStream, lastId: string | undefined, wanted: WantedEvents): Followed;
+  close(): void;
+}
+
+/** With a history, ids are those of its journal, and hold in every process. Without, they are this process's. */
+function createEvents({ feed, journal, clock, log, maxStreamBytes }: ApiDependencies): Events {
+  // A stream holds what is kept twice over, so that no client is too slow for what it missed.
+  const kept = { clock, maxLength: maxStreamBytes / 2, lingerMs: replayLingerMs };
+  if (journal !== undefined) {
+    const replay = createJournalReplay({ ...kept, ...journal, log });
+    const { follow } = createJournalFollower(replay, journal.journal, log);
+    return { start: () => replay.start(), follow, close: () => replay.close() };
+  }
+  const replay = createReplay({ ...kept, feed });
+  return {
+    async start() {},
+    follow: (stream, lastId, { isWanted }) => ({
+      end: followReplay(replay, stream, lastId, isWanted),
+      position: () => replay.position(),
+    }),
+    close: () => replay.close(),
+  };
 }
 
 const lastIdOf = (request: FastifyRequest, { lastEventId }: Query): string | undefined => {
@@ -66,21 +108,32 @@ const lastIdOf = (request: FastifyRequest, { lastEventId }: Query): string | und
 };
 
 export function eventRoutes(api: Api, deps: ApiDependencies, streams: LiveStreams): void {
-  // A stream holds what is kept twice over, so that no client is too slow for what it missed.
-  const replay = createReplay({ ...deps, maxLength: deps.maxStreamBytes / 2, lingerMs: replayLingerMs });
-  api.addHook("onClose", async () => replay.close());
+  const events = createEvents(deps);
+  api.addHook("onClose", async () => events.close());
   const optionsOf = async (request: FastifyRequest, query: Query): Promise<StreamOptions> => {
     const requested = await requestedEvents(query, callerOf(request), deps);
+    const isRequested = requestedBy(requested);
     const tenantId = query.tenantId === undefined ? undefined : parseTenantId(query.tenantId);
     const lastId = lastIdOf(request, query);
-    let visible: Filter = () => false;
+    await events.start();
+    let scope: HistoryScope = { tenants: [] };
+    let isVisible: Filter = () => false;
+    let followed: Followed | undefined;
+    const wanted: WantedEvents = {
+      filter: () => ({ ...scope, ...requested }),
+      isWanted: event => isVisible(event) && isRequested(event),
+    };
     return {
       request,
       async check(caller) {
-        visible = visibleEvents(caller, tenantId);
+        scope = listScope(caller, "read", tenantId, "applications");
+        isVisible = visibleIn(scope);
       },
-      follow: stream => followReplay(replay, stream, lastId, event => visible(event) && requested(event)),
-      position: () => replay.position(),
+      follow(stream) {
+        followed = events.follow(stream, lastId, wanted);
+        return followed.end;
+      },
+      position: () => followed?.position(),
     };
   };
   api.get(
@@ -92,7 +145,8 @@ export function eventRoutes(api: Api, deps: ApiDependencies, streams: LiveStream
         description:
           "Each event has its kind as name and the JSON of the application contract as data. A client that is too slow, " +
           "or whose access ends, gets an event `end` that says so. Comments keep the connection open. With the id of the " +
-          "last event as `Last-Event-ID`, what came since is sent first, or an event `gap` when it is not known any more.",
+          "last event as `Last-Event-ID`, what came since is sent first, out of the history where need be, from whichever server; " +
+          "an event `gap` says when some of it is not there any more.",
         querystring: Query,
         response: {
           200: {
@@ -120,7 +174,7 @@ export function eventRoutes(api: Api, deps: ApiDependencies, streams: LiveStream
         description:
           "Each message is a JSON object with `kind`, `id` and the JSON of the application contract as `content`. Besides the " +
           "kinds of events there are `position`, with an `id` to go on after; `gap`, when events since `lastEventId` are not " +
-          "known any more; and `end`, which says why the server closes. A browser shows its token as the subprotocol " +
+          "there any more; and `end`, which says why the server closes. A browser shows its token as the subprotocol " +
           "`bearer.<token>` beside `upchirp.events`, or has the login's cookie and the same origin.",
         querystring: Query,
         response: { 101: Type.Null({ description: "Events as long as the connection lasts." }) },

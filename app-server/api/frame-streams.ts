@@ -58,7 +58,7 @@ export function frameStreamRoutes(api: Api, deps: ApiDependencies, streams: Live
       check: caller => checkSubject(access, caller, request, deps),
       follow(stream) {
         if (request.headers["last-event-id"]) {
-          stream.gap("Frames since then are in the history; they are not sent again.");
+          stream.gap("frames_not_repeated", "Frames since then are in the history; they are not sent again.");
         }
         return deps.frames.subscribe(interest, batch => tell(stream, batch, view));
       },
@@ -116,5 +116,5 @@ function tell(stream: LiveStream, { frames, leftOut }: FrameBatch, view: FrameVi
   for (const frame of frames) {
     stream.send({ id: frame.id, item: { kind: frame.direction, json: JSON.stringify(frameAnswer(frame, view)) } });
   }
-  if (leftOut > 0) stream.gap(`Too many frames came at once; up to ${leftOut} are missing.`);
+  if (leftOut > 0) stream.gap("too_many_frames", `Too many frames came at once; up to ${leftOut} are missing.`);
 }

@@ -5,12 +5,15 @@ export interface LiveItem {
 }
 
 export interface Numbered<Item extends LiveItem = LiveItem> {
-  /** By which a stream goes on after this item: which run of this process saw it, and its number there. */
+  /** By which a stream goes on after this item: what its number is of, and the number. */
   readonly id: string;
   readonly item: Item;
 }
 
-export type LiveStreamEnd = "too_slow" | "server_stopping" | "access_ended";
+export type LiveStreamEnd = "too_slow" | "server_stopping" | "access_ended" | "history_away";
+
+/** Why something is missing before what comes now. */
+export type LiveStreamGap = "events_expired" | "events_unknown" | "frames_not_repeated" | "too_many_frames";
 
 /**
  * One reader's connection, of whatever kind. What waits for it is bounded: a reader that does not keep up is told and cut
@@ -19,7 +22,9 @@ export type LiveStreamEnd = "too_slow" | "server_stopping" | "access_ended";
 export interface LiveStream {
   send(numbered: Numbered): void;
   /** Says that items before what comes now are missing. */
-  gap(message: string): void;
+  gap(code: LiveStreamGap, message: string): void;
+  /** Resolves when at least half of what may wait is free; with false when it is over. */
+  room(): Promise<boolean>;
   /**
    * Comes from time to time, so that the connection is kept open and a reader that is gone is found out; says where the
    * stream is, if there is a way to go on from there.

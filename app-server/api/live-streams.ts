@@ -17,7 +17,7 @@ export interface StreamOptions {
   /** Sends what there is from now on, and what was missed before it; gives what ends that. */
   readonly follow: (stream: LiveStream) => () => void;
   /** The id of the latest item, where a later stream can go on after it. */
-  readonly position?: () => string;
+  readonly position?: () => string | undefined;
 }
 
 /** The live streams of this process, whatever they carry and however: they share their limits and end with it. */

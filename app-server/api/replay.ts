@@ -104,7 +104,8 @@ export function followReplay<Item extends LiveItem>(
   };
   if (lastId !== undefined && lastId !== "") {
     const missed = replay.after(lastId);
-    if (missed === undefined) stream.gap("Events since then are not known here any more; some are missing.");
+    if (missed === undefined)
+      stream.gap("events_unknown", "Events since then are not known here any more; some are missing.");
     for (const numbered of missed ?? []) send(numbered);
   }
   return replay.subscribe(send);

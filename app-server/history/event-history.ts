@@ -4,7 +4,7 @@ import type { Metrics } from "../../platform/metrics.ts";
 import type { Peers } from "../../platform/peers/peers.ts";
 import type { Sql } from "../../platform/sql.ts";
 import type { HistoryLimits } from "../history-ports.ts";
-import { createEventKeeper } from "./event-keeper.ts";
+import { createEventKeeper, type EventKeeperOptions } from "./event-keeper.ts";
 import { createEventWriter } from "./event-writer.ts";
 import { createKnownLimits } from "./limits.ts";
 import { bothOf, createPartitions, eventTables, frameTables, sumTables } from "./partitions.ts";
@@ -18,6 +18,7 @@ export interface EventHistoryOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics;
+  readonly onKept: EventKeeperOptions["onKept"];
 }
 
 export interface EventHistory {
@@ -31,7 +32,8 @@ const sweepIntervalMs = 600_000;
 const sweepHoldsMs = 590_000;
 
 /** Keeps events, and sees to it that what nobody keeps any more goes. */
-export function startEventHistory({ config, sql, peers, clock, log, metrics }: EventHistoryOptions): EventHistory {
+export function startEventHistory(options: EventHistoryOptions): EventHistory {
+  const { config, sql, peers, clock, log, metrics, onKept } = options;
   const limits = createKnownLimits(sql, clock, config);
   const events = createPartitions(sql, eventTables);
   const sums = createPartitions(sql, sumTables);
@@ -55,7 +57,7 @@ export function startEventHistory({ config, sql, peers, clock, log, metrics }: E
   };
   plan(0);
   return {
-    keeper: createEventKeeper({ writer, limits, clock, metrics }),
+    keeper: createEventKeeper({ writer, limits, clock, metrics, onKept }),
     async close() {
       cancel();
       await sweeping;

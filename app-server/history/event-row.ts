@@ -98,3 +98,12 @@ function idOf(text: string): string {
   const hex = createHash("sha256").update(text).digest("hex");
   return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20, 32)].join("-");
 }
+
+/** By which an event is known however often it is delivered: an uplink and what is logged of it share an id. */
+export const journalKey = ({ id, kind }: { readonly id: string; readonly kind: string }): string => `${id} ${kind}`;
+
+/** Undefined for what the history does not take. */
+export function eventKey(event: ApplicationEvent): string | undefined {
+  const row = eventRow(event);
+  return row && journalKey(row);
+}

@@ -1,6 +1,8 @@
 import Type from "typebox";
 import type { Sql, SqlTransaction } from "../../platform/sql.ts";
-import type { EventRow } from "./event-row.ts";
+import type { JournalSpan } from "../journal-ports.ts";
+import { type EventRow, journalKey } from "./event-row.ts";
+import { takeNumbers } from "./journal.ts";
 import { type WritablePartitions, withPartitions } from "./partitions.ts";
 import { addUse } from "./usage.ts";
 
@@ -11,25 +13,32 @@ export const rowOverhead = 200;
 export type CountEvents = (rows: readonly EventRow[], sql: SqlTransaction) => Promise<void>;
 
 export interface EventWriter {
-  /** Resolves when every row is kept for good; gives how many were new. Rejects with SqlError, and nothing is kept then. */
-  write(rows: readonly EventRow[]): Promise<number>;
+  /** Resolves when every row is kept for good; gives those that were new. Rejects with SqlError, and nothing is kept then. */
+  write(rows: readonly EventRow[]): Promise<WrittenRows>;
 }
 
-const KeptRow = Type.Object({ id: Type.String(), kind: Type.String() });
-const keyOf = ({ id, kind }: { readonly id: string; readonly kind: string }): string => `${id} ${kind}`;
+/** New rows with their numbers in the journal, of those that the transaction took. */
+export interface WrittenRows extends JournalSpan {
+  readonly rows: readonly { readonly row: EventRow; readonly number: number }[];
+}
+
+const KeptRow = Type.Object({ id: Type.String(), kind: Type.String(), number: Type.Integer() });
 
 export function createEventWriter(sql: Sql, partitions: WritablePartitions, count: CountEvents): EventWriter {
   return {
     async write(rows) {
-      if (rows.length === 0) return 0;
+      if (rows.length === 0) return { after: 0, upTo: 0, rows: [] };
       return withPartitions(partitions, new Set(rows.map(({ atMs }) => atMs)), () =>
         sql.transaction(async transaction => {
-          const kept = await insert(transaction, rows);
-          if (kept.length === 0) return 0;
+          const after = await takeNumbers(transaction, rows.length);
+          const numbered = await insert(transaction, rows, after);
+          const written = { after, upTo: after + rows.length, rows: numbered };
+          const kept = numbered.map(({ row }) => row);
+          if (kept.length === 0) return written;
           await insertGateways(transaction, kept);
           await addUse(transaction, "events", kept, ({ json }) => Buffer.byteLength(json) + rowOverhead);
           await count(kept, transaction);
-          return kept.length;
+          return written;
         }),
       );
     },
@@ -37,7 +46,7 @@ export function createEventWriter(sql: Sql, partitions: WritablePartitions, coun
 }
 
 /** Gives the rows that were not there. Rows go in in one order, so that two servers with the same ones wait and do not lock up. */
-async function insert(sql: SqlTransaction, rows: readonly EventRow[]): Promise<readonly EventRow[]> {
+async function insert(sql: SqlTransaction, rows: readonly EventRow[], after: number): Promise<WrittenRows["rows"]> {
   const values = [
     rows.map(({ time }) => time),
     rows.map(({ id }) => id),
@@ -48,19 +57,23 @@ async function insert(sql: SqlTransaction, rows: readonly EventRow[]): Promise<r
     rows.map(({ code = null }) => code),
     rows.map(({ devAddr = null }) => devAddr),
     rows.map(({ json }) => json),
+    rows.map((_, index) => after + 1 + index),
   ];
   const kept = await sql.rows(
     KeptRow,
-    `insert into event_history (at, id, kind, tenant_id, application_id, dev_eui, code, dev_addr, body)
+    `insert into event_history (at, id, kind, tenant_id, application_id, dev_eui, code, dev_addr, body, number)
        select * from unnest($1::timestamptz[], $2::uuid[], $3::text[], $4::uuid[], $5::uuid[], $6::text[], $7::text[],
-         $8::text[], $9::text[])
+         $8::text[], $9::text[], $10::bigint[])
        order by 1, 2, 3
-       on conflict do nothing returning id::text, kind`,
+       on conflict do nothing returning id::text, kind, number`,
     values,
   );
-  const isNew = new Set(kept.map(keyOf));
+  const numberOf = new Map(kept.map(({ number, ...key }) => [journalKey(key), number]));
   // The same event twice in one batch is kept once.
-  return rows.filter(row => isNew.delete(keyOf(row)));
+  return rows.flatMap((row, index) => {
+    const number = after + 1 + index;
+    return numberOf.get(journalKey(row)) === number ? [{ row, number }] : [];
+  });
 }
 
 async function insertGateways(sql: SqlTransaction, rows: readonly EventRow[]): Promise<void> {

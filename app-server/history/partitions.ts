@@ -1,6 +1,7 @@
 import Type from "typebox";
 import { SqlError } from "../../platform/errors.ts";
 import type { Sql, SqlTransaction } from "../../platform/sql.ts";
+import { raiseFloorOverTable } from "./journal.ts";
 
 /** Number of an advisory lock; any other use of the database must only avoid it. */
 const partitionLock = 7_523_813;
@@ -10,9 +11,15 @@ const dayMs = 86_400_000;
 export interface PartitionedTables {
   readonly tables: readonly string[];
   readonly every: "day" | "month";
+  /** What is to be done with the first of them before it is dropped. */
+  readonly beforeDrop?: (sql: SqlTransaction, name: string) => Promise<void>;
 }
 
-export const eventTables: PartitionedTables = { tables: ["event_history", "event_history_gateways"], every: "day" };
+export const eventTables: PartitionedTables = {
+  tables: ["event_history", "event_history_gateways"],
+  every: "day",
+  beforeDrop: raiseFloorOverTable,
+};
 export const frameTables: PartitionedTables = { tables: ["frame_history", "frame_history_gateways"], every: "day" };
 export const sumTables: PartitionedTables = {
   tables: ["device_sums", "gateway_sums", "tenant_sums"],
@@ -44,7 +51,7 @@ export interface Partitions {
   dropBefore(cutoffMs: number): Promise<number>;
 }
 
-export function createPartitions(sql: Sql, { tables, every }: PartitionedTables): Partitions {
+export function createPartitions(sql: Sql, { tables, every, beforeDrop }: PartitionedTables): Partitions {
   const known = new Set<number>();
 
   /** Made apart and put in then: that waits for nobody who reads or writes the other partitions. */
@@ -96,6 +103,7 @@ export function createPartitions(sql: Sql, { tables, every }: PartitionedTables)
           // Whoever waits for the tables waits behind this: another time, then.
           await transaction.run("set local lock_timeout = '2s'");
           await transaction.run("select pg_advisory_xact_lock($1)", [partitionLock]);
+          await beforeDrop?.(transaction, nameOf(table, startMs));
           for (const each of tables) await transaction.run(`drop table if exists ${nameOf(each, startMs)}`);
         });
         known.delete(startMs);

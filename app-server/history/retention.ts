@@ -50,10 +50,10 @@ export function createSweep({ sql, clock, limits, events, frames, sums }: Retent
     { tenant, what, day }: Static<typeof UseRow>,
     count = chunk,
   ): Promise<{ rows: number; bytes: number }> {
-    const [table, key, size] =
+    const [table, key, size, number] =
       what === "events"
-        ? ["event_history", "at, id, kind", "octet_length(body)"]
-        : ["frame_history", "at, id", "octet_length(phy_payload) + octet_length(details)"];
+        ? ["event_history", "at, id, kind", "octet_length(body)", "number"]
+        : ["frame_history", "at, id", "octet_length(phy_payload) + octet_length(details)", "null::bigint as number"];
     const whose = tenant === nobody ? "tenant_id is null" : "tenant_id = $1::uuid";
     // What says which gateways were there has no tenant; it goes with its partition and leads nowhere until then.
     const [gone] = await sql.rows(
@@ -64,11 +64,15 @@ export function createSweep({ sql, clock, limits, events, frames, sums }: Retent
              where ${whose} and at >= $2::date::timestamp at time zone 'UTC'
                and at < ($2::date + 1)::timestamp at time zone 'UTC'
              order by at limit ${count})
-           returning ${size} + ${rowOverhead} as size),
+           returning ${size} + ${rowOverhead} as size, ${number}),
        sum as (select count(*)::bigint as rows, coalesce(sum(size), 0)::bigint as bytes from gone),
        booked as (
          update history_usage u set rows = u.rows - sum.rows, bytes = u.bytes - sum.bytes from sum
-           where u.tenant_id = $1::uuid and u.what = $3 and u.day = $2::date)
+           where u.tenant_id = $1::uuid and u.what = $3 and u.day = $2::date),
+       floored as (
+         insert into event_journal_floors as f (tenant_id, number)
+           select $1::uuid, max(number) from gone having max(number) is not null
+           on conflict (tenant_id) do update set number = greatest(f.number, excluded.number))
        select rows, bytes from sum`,
       [tenant, day, what],
     );

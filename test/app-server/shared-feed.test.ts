@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { ApplicationEvent, EventFeed } from "../../app-server/ports.ts";
-import { createSharedFeed } from "../../app-server/shared-feed.ts";
+import { createSharedFeed, eventCarriage } from "../../app-server/shared-feed.ts";
 import { createLocalPeers } from "../../platform/peers/local.ts";
 import { createVirtualClock } from "../support/virtual-clock.ts";
 import { applicationId, deviceInfo, randomDevEui } from "./support/fixtures.ts";
@@ -25,7 +25,8 @@ function bench() {
       },
     };
     const emit = (event: ApplicationEvent): void => listeners.forEach(listener => void listener(event));
-    return { feed: createSharedFeed(local, network.join({ isShared: true }), clock), emit, listeners };
+    const peers = network.join({ isShared: true });
+    return { feed: createSharedFeed(local, eventCarriage, { peers, clock }), emit, listeners };
   };
   return { clock, one: join(), other: join() };
 }

@@ -55,6 +55,10 @@ describe("docs/errors.md", () => {
     expect(sorted(firstColumn("Ends of an event stream"))).toEqual(sorted(unionOf("LiveStreamEnd")));
   });
 
+  test("lists the gaps of a stream", () => {
+    expect(sorted(firstColumn("Gaps of a stream"))).toEqual(sorted(unionOf("LiveStreamGap")));
+  });
+
   test("lists every code of a log event", () => {
     expect(sorted(firstColumn("Log events"))).toEqual(sorted(unionOf("LogCode")));
   });

@@ -90,7 +90,7 @@ describe("a stream that was cut off", () => {
       const stream = await connect("", { ...headers, "last-event-id": id });
       api.feed.emit(eventOf(ours, "up", 1));
       expect(stream.before + (await stream.readUntil('{"n":1}'))).toMatch(
-        /event: gap\ndata: \{"message":".+"\}\n\n.*id: /s,
+        /event: gap\ndata: \{"code":"events_unknown","message":".+"\}\n\n.*id: /s,
       );
     },
   );

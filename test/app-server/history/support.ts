@@ -1,4 +1,4 @@
-import { createEventKeeper } from "../../../app-server/history/event-keeper.ts";
+import { createEventKeeper, type EventKeeperOptions } from "../../../app-server/history/event-keeper.ts";
 import { createEventWriter } from "../../../app-server/history/event-writer.ts";
 import { createFrameWriter } from "../../../app-server/history/frame-writer.ts";
 import { createKnownLimits } from "../../../app-server/history/limits.ts";
@@ -56,7 +56,7 @@ export function testEvent(
 export const upTo = (count: number): readonly number[] => Array.from({ length: count }, (_, n) => n);
 
 /** A history on this database, under a virtual clock. */
-export function startHistory(sql: Sql, limits: Partial<HistoryLimits> = {}) {
+export function startHistory(sql: Sql, limits: Partial<HistoryLimits> = {}, onKept?: EventKeeperOptions["onKept"]) {
   const clock = createVirtualClock(startMs);
   const metrics = createMetrics();
   const defaults = { eventDays: 30, frameDays: 7, measurementDays: 400, maxMegabytes: 1000, ...limits };
@@ -84,7 +84,7 @@ export function startHistory(sql: Sql, limits: Partial<HistoryLimits> = {}) {
     metrics,
     history,
     all,
-    keeper: createEventKeeper({ writer, limits: known, clock, metrics }),
+    keeper: createEventKeeper({ writer, limits: known, clock, metrics, onKept }),
     frameWriter: createFrameWriter(sql, bothOf(frames, sums), countFrames, () => true),
     sweep: createSweep({ sql, clock, limits: known, events, frames, sums }),
   };
