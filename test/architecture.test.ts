@@ -78,7 +78,7 @@ const role = (name: string, core: readonly string[], adapters: readonly string[]
       /^ipaddr\.js$/,
       /^@/,
       /^node:/,
-      /^(typebox|csv-stringify|mysql2)\//,
+      /^(typebox|csv-stringify|mysql2|cassandra-driver)\//,
     ],
   })),
 ];

@@ -1,5 +1,6 @@
 import { amqpSink } from "./amqp.ts";
 import { amqp1Sink } from "./amqp1.ts";
+import { cassandraSink } from "./cassandra.ts";
 import { emailSink } from "./email.ts";
 import { httpSink } from "./http.ts";
 import { influxdbSink } from "./influxdb.ts";
@@ -27,5 +28,6 @@ export const sinkKinds: readonly SinkKind[] = [
   influxdbSink,
   thingsboardSink,
   mongodbSink,
+  cassandraSink,
   emailSink,
 ];

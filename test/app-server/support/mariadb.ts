@@ -1,11 +1,10 @@
 import { execFile } from "node:child_process";
-import { existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir, userInfo } from "node:os";
+import { userInfo } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { freePort } from "./mosquitto.ts";
-import { programAt, startProgram } from "./programs.ts";
+import { programAt, quickFolder, startProgram } from "./programs.ts";
 
 export const mariadb = programAt(
   "mariadb-server",
@@ -14,12 +13,9 @@ export const mariadb = programAt(
   "/usr/local/bin/mariadbd",
 );
 
-/** In memory where that is: on a busy disk it takes seconds to make the system tables. */
-const folderFor = (): string => (existsSync("/dev/shm") ? "/dev/shm" : tmpdir());
-
 /** A MariaDB of its own on loopback, with the user root and no password. */
 export async function startMariadb(more: readonly string[] = []) {
-  const folder = await mkdtemp(join(folderFor(), "upchirp-mariadb-"));
+  const folder = await mkdtemp(join(quickFolder(), "upchirp-mariadb-"));
   const small = [
     "--no-defaults",
     `--datadir=${join(folder, "data")}`,

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { connect } from "node:net";
+import { tmpdir } from "node:os";
 
 /** The first of these that is there; in CI one of them must be. */
 export function programAt(name: string, ...paths: readonly string[]): string | undefined {
@@ -9,6 +10,9 @@ export function programAt(name: string, ...paths: readonly string[]): string | u
   if (found === undefined && process.env.CI === "true") throw new Error(`in CI: ${name} is not installed`);
   return found;
 }
+
+/** In memory where that is: on a busy disk it takes seconds to make the system tables of a database. */
+export const quickFolder = (): string => (existsSync("/dev/shm") ? "/dev/shm" : tmpdir());
 
 export interface Program {
   /** SIGTERM, and SIGKILL when that does not end it. */

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { createServer, type Socket } from "node:net";
 import { afterEach, expect, test } from "vitest";
 import { amqp1Sink } from "../../../../app-server/integration/sinks/amqp1.ts";
+import { cassandraSink } from "../../../../app-server/integration/sinks/cassandra.ts";
 import { kafkaSink } from "../../../../app-server/integration/sinks/kafka.ts";
 import { mongodbSink } from "../../../../app-server/integration/sinks/mongodb.ts";
 import { integrationOf, sinkContext, sinkMessage } from "../../support/sink-context.ts";
@@ -67,6 +68,25 @@ const sinks = [
       const rest = randomBytes(60);
       rest.writeInt32LE(0x7fffffff, 16);
       return framed(Buffer.concat([head, rest]), true);
+    },
+  },
+  {
+    sink: cassandraSink,
+    settingsOf: (port: number) => ({
+      contactPoints: `127.0.0.1:${port}`,
+      localDataCenter: "one",
+      keyspace: "iot",
+      tls: false,
+    }),
+    // READY to STARTUP; then the number of the stream, and as RESULT rows without columns, or anything else.
+    shaped: (request: Buffer) => {
+      const isStartup = request[4] === 1;
+      const rows = Buffer.from("0000000200000000000000007fffffff", "hex");
+      const body = isStartup ? Buffer.alloc(0) : randomBytes(1).readUInt8() < 128 ? rows : randomBytes(60);
+      const length = Buffer.alloc(4);
+      length.writeUInt32BE(body.length);
+      const kind = isStartup ? 2 : 8;
+      return Buffer.concat([Buffer.from([0x84, 0]), request.subarray(2, 4), Buffer.from([kind]), length, body]);
     },
   },
 ];

@@ -24,6 +24,7 @@ const settingsAt: Readonly<Record<string, (place: string) => Readonly<Record<str
     from: "upchirp@example.com",
     to: ["somebody@example.com"],
   }),
+  cassandra: place => ({ contactPoints: place, localDataCenter: "one", keyspace: "iot", tls: false }),
   mongodb: place => ({ hosts: place, database: "iot", tls: false }),
 };
 
@@ -52,6 +53,14 @@ const beginnings: readonly string[] = [
   "0a000000 0a352e35 2e350001 000000",
   "30000000 01000000 00000000 dd070000 00000000 00ffffff 7f",
   "10000000 01000000 00000000 01000000",
+  "84000000 02000000 00",
+  "84000000 027fffff ff00",
+  "84000000 00000000 020000",
+  "84000000 03000000 02ffff",
+  "84000000 06000000 06ffff0001 41",
+  "84000000 08000000 10000000 02000000 00000000 007fffff ff",
+  "84000000 08000000 04000000 09",
+  "840000ff ff0c0000 00050003 414141",
 ];
 
 /** The same for each number. */
