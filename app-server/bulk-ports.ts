@@ -10,6 +10,7 @@ import type {
   NewGateway,
 } from "./catalog-ports.ts";
 import type { RootKeyTexts } from "./ports.ts";
+import type { LimitedKind } from "./tenant-limit-ports.ts";
 
 /** What is done with a record that is there already. */
 export const onExistingChoices = ["skip", "update", "fail"] as const;
@@ -23,6 +24,8 @@ export interface BulkRule {
   readonly onExisting: OnExisting;
   /** Nothing is written; the verdicts are those that writing would have. */
   readonly isDryRun: boolean;
+  /** Of a dry run: what batches before this one would have made, and takes its part of a limit. */
+  readonly createdBefore?: number;
 }
 
 /** One record of a batch; which one it is, is in the key. */
@@ -53,7 +56,9 @@ export type BulkVerdict =
   /** There is none, and `whenNew` is missing. */
   | { readonly kind: "incomplete" }
   /** Several have the name. */
-  | { readonly kind: "ambiguous" };
+  | { readonly kind: "ambiguous" }
+  /** The tenant has as many as it may have. */
+  | { readonly kind: "over-limit"; readonly of: LimitedKind; readonly limit: number };
 
 /** What devices refer to, as it is known by name or id. */
 export interface References {

@@ -62,6 +62,7 @@ import { createRegionConfigs } from "./storage/region-configs.ts";
 import { createRepositories } from "./storage/repositories.ts";
 import type { SealingKeys } from "./storage/sealed-secret.ts";
 import { createSecondFactors } from "./storage/second-factors.ts";
+import { createTenantLimits } from "./storage/tenant-limits.ts";
 import { createTwinStore } from "./storage/twins.ts";
 import { createTwinRequests } from "./twin/requests.ts";
 import { startTwins } from "./twin/start.ts";
@@ -208,6 +209,7 @@ async function startParts(
       ...apiDefaults,
       repositories,
       regionConfigRules: options.regionConfigRules,
+      tenantLimits: createTenantLimits(sql, clock),
       deliveryDesk: createDeliveryDesk(sql),
       sinks: sinkTools,
       bulk: createBulkCatalog(sql, rootKeys),

@@ -50,6 +50,7 @@ import { notFound, Refusal, TooManyRequests } from "./refusal.ts";
 import { regionConfigRoutes } from "./region-configs.ts";
 import { createRequestCheck } from "./request-limit.ts";
 import { serverRoutes } from "./server.ts";
+import { tenantLimitRoutes } from "./tenant-limits.ts";
 import { tenantRoutes } from "./tenants.ts";
 import { unknownDeviceRoutes } from "./unknown-devices.ts";
 import { usageMetricRoutes } from "./usage-metrics.ts";
@@ -125,7 +126,7 @@ export function addRules(scope: FastifyInstance, deps: ApiDependencies): void {
     if (access?.kind === "public" || request.is404) return;
     if (access === undefined) throw new Refusal("forbidden", "Nobody may use this.");
     request.principal = await authenticate(request, deps);
-    checkRequests(request.principal);
+    await checkRequests(request.principal);
     checkCaller(access, request.principal, isChange(request));
   });
   scope.addHook("preValidation", async request => {
@@ -186,6 +187,7 @@ function addRoutes(scope: FastifyInstance, deps: ApiDependencies): void {
   frameHistoryRoutes(api, deps);
   frameExplanationRoutes(api, deps);
   historySettingsRoutes(api, deps);
+  tenantLimitRoutes(api, deps);
   measurementRoutes(api, deps);
   usageMetricRoutes(api, deps);
   auditRoutes(api, deps);

@@ -18,6 +18,7 @@ import type { EventJournal, JournalNews } from "../journal-ports.ts";
 import type { CodecBench, DownlinkQueue, EventFeed, Feed, NetworkControl, RootKeys } from "../ports.ts";
 import type { RegionConfigRules, RegionConfigStore } from "../region-config-ports.ts";
 import type { SecondFactors } from "../second-factor-ports.ts";
+import type { TenantLimitStore } from "../tenant-limit-ports.ts";
 import type { Twins } from "../twin-ports.ts";
 
 /** What is looked after by the API, each kind of thing in one. */
@@ -62,6 +63,7 @@ export interface ApiDependencies {
   readonly frames: FrameStream;
   readonly history: History;
   readonly historySettings: HistorySettings;
+  readonly tenantLimits: TenantLimitStore;
   readonly measurements: Measurements;
   readonly diagnoses: Diagnoses;
   readonly clock: Clock;

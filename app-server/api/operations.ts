@@ -62,6 +62,11 @@ const governance: Readonly<Record<string, Operation>> = {
   "GET /api/tenants/{tenantId}": { operationId: "getTenant" },
   "PATCH /api/tenants/{tenantId}": { operationId: "updateTenant", example: { description: "Water meters." } },
   "DELETE /api/tenants/{tenantId}": { operationId: "deleteTenant" },
+  "GET /api/tenants/{tenantId}/limits": { operationId: "getTenantLimits" },
+  "PATCH /api/tenants/{tenantId}/limits": {
+    operationId: "updateTenantLimits",
+    example: { maxDevices: 10_000, maxGateways: 0, requestsPerMinute: 1200 },
+  },
   "GET /api/tenants/{tenantId}/users": { operationId: "listMembers" },
   "PUT /api/tenants/{tenantId}/users/{userId}": { operationId: "setMember", example: { role: "device-manager" } },
   "DELETE /api/tenants/{tenantId}/users/{userId}": { operationId: "removeMember" },

@@ -2,6 +2,7 @@ import Type, { type Static } from "typebox";
 import { MalformedValue, UpchirpError } from "../../lorawan/errors.ts";
 import { CatalogConflict, type CatalogConflictCode } from "../catalog-ports.ts";
 import type { FailedCodecCase } from "../codec-ports.ts";
+import { LimitReached, limitNames } from "../tenant-limit-ports.ts";
 import { FailedCases, InvalidMembers, Refusal } from "./refusal.ts";
 
 const AnyJson = Object.assign(Type.Unknown(), { description: "Any JSON." });
@@ -31,6 +32,12 @@ export const Problem = Type.Object(
           path: Type.String({ description: "JSON pointer into the request, like /body/name." }),
           message: Type.String(),
         }),
+      ),
+    ),
+    limit: Type.Optional(
+      Type.Object(
+        { name: Type.String({ description: "Like maxDevices." }), value: Type.Integer() },
+        { description: "Of the tenant, which is reached." },
       ),
     ),
     failedCases: Type.Optional(Type.Array(FailedCase, { description: "Of a codec." })),
@@ -140,6 +147,10 @@ function namedProblem(error: UpchirpError): Problem | undefined {
     return problem(error.statusCode, error.code, error.message, errors);
   }
   if (error instanceof CatalogConflict) return problem(conflictStatus[error.code], error.code, error.message);
+  if (error instanceof LimitReached) {
+    const limit = { name: limitNames[error.kind], value: error.limit };
+    return { ...problem(409, error.code, error.message), limit };
+  }
   if (error instanceof MalformedValue) return problem(400, error.code, error.message);
   const known = portProblems[error.code];
   return known && problem(known.status, error.code, known.detail ?? error.message);

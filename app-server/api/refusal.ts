@@ -50,8 +50,8 @@ export class InvalidMembers extends Refusal {
 export class TooManyRequests extends Refusal {
   readonly retryAfterSeconds: number;
 
-  constructor(retryAfterSeconds: number) {
-    super("too_many_requests", "This API key or token has made all its requests of this minute.");
+  constructor(retryAfterSeconds: number, who = "This API key or token has") {
+    super("too_many_requests", `${who} made all requests of this minute.`);
     this.retryAfterSeconds = retryAfterSeconds;
   }
 }

@@ -31,13 +31,25 @@ export function createRequestLimit(clock: Clock): RequestLimit {
   };
 }
 
-/** Throws TooManyRequests. A key or token of an administrator is limited only by a number of its own. */
-export function createRequestCheck({ clock, requestsPerMinute: usual }: ApiDependencies) {
+/**
+ * Throws TooManyRequests. A key or token of an administrator is limited only by a number of its own; those of a tenant also
+ * by what their tenant has for all of them.
+ */
+export function createRequestCheck({
+  clock,
+  requestsPerMinute: usual,
+  tenantLimits,
+}: Pick<ApiDependencies, "clock" | "requestsPerMinute" | "tenantLimits">) {
   const limit = createRequestLimit(clock);
-  return ({ kind, id, isAdministrator, requestsPerMinute }: Principal): void => {
+  return async ({ kind, id, isAdministrator, requestsPerMinute, grants }: Principal): Promise<void> => {
     if (kind === "user") return;
     const allowed = requestsPerMinute ?? (isAdministrator ? 0 : usual);
     const waitSeconds = allowed === 0 ? undefined : limit.take(`${kind} ${id}`, allowed);
     if (waitSeconds !== undefined) throw new TooManyRequests(waitSeconds);
+    for (const tenantId of grants.keys()) {
+      const ofTenant = await tenantLimits.requestsPerMinute(tenantId);
+      const wait = ofTenant === null ? undefined : limit.take(`tenant ${tenantId}`, ofTenant);
+      if (wait !== undefined) throw new TooManyRequests(wait, "The API keys and tokens of this tenant have");
+    }
   };
 }

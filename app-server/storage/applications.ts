@@ -4,6 +4,7 @@ import type { Sql } from "../../platform/sql.ts";
 import { type Application, type Applications, CatalogConflict } from "../catalog-ports.ts";
 import { type Columns, jsonColumn, selectList, TagsColumn, timestampSorts } from "./statement.ts";
 import { createTable, named, noneLeft, type TableDefinition, withinScope, withTags } from "./table.ts";
+import { keepWithinLimit } from "./tenant-limits.ts";
 
 const Row = Type.Object({
   id: Type.String(),
@@ -53,7 +54,12 @@ export function createApplications(sql: Sql): Applications {
       const [row] = await sql.rows(Type.Object({ count: Type.Integer() }), text, [tenantId, ids]);
       return row?.count === new Set(ids).size;
     },
-    create: application => table.add(application),
+    create: application =>
+      sql.transaction(async transaction => {
+        const added = await table.add(application, transaction);
+        await keepWithinLimit(transaction, added.tenantId, "applications");
+        return added;
+      }),
     update: table.update,
     remove: (id, check) =>
       table.remove(id, check, noneLeft(id, "select 1 from devices where application_id = $1 limit 1", stillUsed)),

@@ -54,7 +54,7 @@ const known = <Row extends TSchema, Item extends Named>(
   isWithin: () => true,
 });
 
-const applications = known(applicationTable);
+const applications = { ...known(applicationTable), limited: "applications" } as const;
 const deviceProfiles = known(deviceProfileTable, " or 'source ' || device_profiles.source_id = any($1::text[])");
 
 const gateways: UpsertDefinition<typeof gatewayTable.row, ReturnType<typeof gatewayTable.toItem>> = {
@@ -63,6 +63,7 @@ const gateways: UpsertDefinition<typeof gatewayTable.row, ReturnType<typeof gate
   withKeys: "gateways.gateway_id = any($1::text[]) and $2::uuid is not null",
   primaryKeyOf: ({ gatewayId }) => gatewayId,
   isWithin: ({ tenantId }, rule) => tenantId === rule.tenantId,
+  limited: "gateways",
 };
 
 const devices: UpsertDefinition<typeof deviceTable.row, ReturnType<typeof deviceTable.toItem>> = {
@@ -72,6 +73,7 @@ const devices: UpsertDefinition<typeof deviceTable.row, ReturnType<typeof device
   primaryKeyOf: ({ devEui }) => devEui,
   isWithin: ({ tenantId, applicationId }, rule) =>
     tenantId === rule.tenantId && (rule.applicationId === undefined || rule.applicationId === applicationId),
+  limited: "devices",
 };
 
 export function createBulkCatalog(sql: Sql, rootKeys: Pick<RootKeys, "putAll">): BulkCatalog {

@@ -20,6 +20,7 @@ import {
   withinScope,
   withTags,
 } from "./table.ts";
+import { keepWithinLimit } from "./tenant-limits.ts";
 
 const Row = Type.Object({
   devEui: Type.String(),
@@ -110,7 +111,9 @@ export function createDevices(sql: Sql): Devices {
     create: device =>
       sql.transaction(async transaction => {
         await requireOneTenant(transaction, device.applicationId, device.deviceProfileId, undefined);
-        return table.add(device, transaction);
+        const added = await table.add(device, transaction);
+        await keepWithinLimit(transaction, added.tenantId, "devices");
+        return added;
       }),
     update: (devEui, change, check) =>
       table.update(devEui, change, check, (before, transaction) => {

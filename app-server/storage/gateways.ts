@@ -4,6 +4,7 @@ import type { Sql } from "../../platform/sql.ts";
 import type { Gateway, Gateways } from "../catalog-ports.ts";
 import { type Columns, jsonColumn, selectList, TagsColumn, timestampSorts } from "./statement.ts";
 import { createTable, inTenants, namedOrEui, type TableDefinition, withTags } from "./table.ts";
+import { keepWithinLimit } from "./tenant-limits.ts";
 
 const NullableNumber = Type.Union([Type.Number(), Type.Null()]);
 const Row = Type.Object({
@@ -79,7 +80,12 @@ export function createGateways(sql: Sql): Gateways {
         page,
       ),
     get: table.get,
-    create: gateway => table.add(gateway),
+    create: gateway =>
+      sql.transaction(async transaction => {
+        const added = await table.add(gateway, transaction);
+        await keepWithinLimit(transaction, added.tenantId, "gateways");
+        return added;
+      }),
     update: table.update,
     remove: table.remove,
   };

@@ -7,6 +7,7 @@ import type { ApplicationEventKind } from "../ports.ts";
 import { open, type SealingKeys, seal } from "./sealed-secret.ts";
 import { type Columns, jsonColumn, selectList, TagsColumn, timestampSorts } from "./statement.ts";
 import { createTable, equal, named, withinScope } from "./table.ts";
+import { keepWithinLimit } from "./tenant-limits.ts";
 
 const Filter = Type.Object({
   events: Type.Array(Type.Unsafe<ApplicationEventKind>(Type.String())),
@@ -112,7 +113,8 @@ export function createIntegrations(sql: Sql, keys: SealingKeys): Integrations {
     create: (integration, secrets) =>
       // Sealed for its id, which is known once the row is there.
       sql.transaction(async transaction => {
-        const { id } = await table.add(integration, transaction);
+        const { id, tenantId } = await table.add(integration, transaction);
+        await keepWithinLimit(transaction, tenantId, "integrations");
         const { secrets: text, secretNames } = sealed(id, secrets);
         const [row] = await transaction.rows(
           Row,

@@ -2,8 +2,10 @@ import { isDeepStrictEqual } from "node:util";
 import type { TSchema } from "typebox";
 import type { SqlTransaction } from "../../platform/sql.ts";
 import type { BulkRule, BulkVerdict } from "../bulk-ports.ts";
+import type { LimitedKind } from "../tenant-limit-ports.ts";
 import type { Columns } from "./statement.ts";
 import type { TableDefinition } from "./table.ts";
+import { type Room, roomFor } from "./tenant-limits.ts";
 
 /** How records of one table are found and told apart in bulk. */
 export interface UpsertDefinition<Row extends TSchema, Item extends object> {
@@ -18,6 +20,8 @@ export interface UpsertDefinition<Row extends TSchema, Item extends object> {
   readonly primaryKeyOf: (item: Item) => string;
   /** Whether the rule reaches it. */
   readonly isWithin: (item: Item, rule: BulkRule) => boolean;
+  /** What the tenant's limit of them is called, where there may be one. */
+  readonly limited?: LimitedKind;
 }
 
 export interface UpsertRecord {
@@ -47,7 +51,8 @@ export async function upsertAll<Row extends TSchema, Item extends object>(
   rule: BulkRule,
 ): Promise<readonly BulkVerdict[]> {
   const entries = await findEntries(sql, definition, records, rule);
-  const verdicts = records.map(record => judge(entries, record, rule));
+  const room = await roomOf(sql, definition.limited, rule);
+  const verdicts = records.map(record => judge(entries, record, rule, room));
   if (rule.isDryRun) return verdicts;
   const touched = [...new Set([...entries.values()].flat())];
   const { table } = definition;
@@ -91,11 +96,28 @@ async function findEntries<Row extends TSchema, Item extends object>(
   return entries;
 }
 
-function judge(entries: Map<string, Entry[]>, { key, change, whenNew }: UpsertRecord, rule: BulkRule): BulkVerdict {
+/** Held until the transaction ends, so that nobody takes it meanwhile. */
+async function roomOf(
+  sql: SqlTransaction,
+  limited: LimitedKind | undefined,
+  { tenantId, isDryRun, createdBefore = 0 }: BulkRule,
+): Promise<Room | undefined> {
+  const room = limited && (await roomFor(sql, tenantId, limited));
+  return room && isDryRun ? { ...room, left: Math.max(0, room.left - createdBefore) } : room;
+}
+
+function judge(
+  entries: Map<string, Entry[]>,
+  { key, change, whenNew }: UpsertRecord,
+  rule: BulkRule,
+  room: Room | undefined,
+): BulkVerdict {
   const [entry, ...more] = entries.get(key) ?? [];
   if (more.length > 0) return { kind: "ambiguous" };
   if (entry === undefined) {
     if (whenNew === undefined) return { kind: "incomplete" };
+    if (room?.left === 0) return { kind: "over-limit", of: room.kind, limit: room.limit };
+    if (room !== undefined) room.left -= 1;
     entries.set(key, [{ primaryKey: undefined, isWithin: true, record: whenNew, isChanged: true }]);
     return { kind: "created" };
   }

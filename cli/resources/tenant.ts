@@ -1,14 +1,23 @@
 import type { Command } from "commander";
 import type { ApiRecord } from "../api-client.ts";
 import { addApiOptions, connect } from "../api-options.ts";
-import { collected, flagOption, listOption, type OptionValues, textOption } from "../option-values.ts";
-import { renderTable } from "../table.ts";
+import {
+  collected,
+  flagOption,
+  integerBetween,
+  isObject,
+  listOption,
+  type OptionValues,
+  textOption,
+} from "../option-values.ts";
+import { cellOf, renderTable } from "../table.ts";
 import type { Terminal } from "../terminal.ts";
 import { applicationIdsOf } from "./application.ts";
+import { addFieldOptions, bodyOf } from "./body.ts";
 import { addResource, examplesText, printJson } from "./commands.ts";
 import { describingFields, nameField } from "./common-fields.ts";
 import { resolveId, tenantNames, textMember } from "./lookup.ts";
-import type { Resource } from "./resource.ts";
+import type { Field, Resource } from "./resource.ts";
 import { userNames } from "./user.ts";
 
 const tenant: Resource = {
@@ -31,8 +40,49 @@ const tenant: Resource = {
 
 export const tenantRoleNames: readonly string[] = ["admin", "device-manager", "gateway-manager", "viewer"];
 
+const limitField = (name: string, path: string, description: string): Field => ({
+  flags: `--${name} <n>`,
+  description: `${description}; or none for no limit`,
+  path,
+  parse: text => (text === "none" ? text : integerBetween(0, 2_147_483_647)(text)),
+  nullWord: "none",
+});
+
+const limitFields: readonly Field[] = [
+  limitField("max-devices", "maxDevices", "most devices"),
+  limitField("max-gateways", "maxGateways", "most gateways; with 0 it may have none"),
+  limitField("max-applications", "maxApplications", "most applications"),
+  limitField("max-integrations", "maxIntegrations", "most integrations"),
+  limitField("requests-per-minute", "requestsPerMinute", "of all API keys and tokens together"),
+];
+
+function addLimits(group: Command, terminal: Terminal): void {
+  const command = group.command("limits").argument("<tenant>", "name or id");
+  addApiOptions(addFieldOptions(command, limitFields, "update"))
+    .summary("show or change what a tenant may have at most")
+    .description("Shows what a tenant has and may have at most, after changing what is given.")
+    .addHelpText("after", examplesText(["upchirp tenant limits Default --max-devices 1000 --max-gateways 0"]))
+    .action(async (text: string, values: OptionValues) => {
+      const client = connect(values, terminal);
+      const path = `/tenants/${await resolveId(client, tenantNames, text)}/limits`;
+      const body = await bodyOf(limitFields, values, client, undefined);
+      const isChange = Object.keys(body).length > 0;
+      const { limits, use } = await client.record(isChange ? "PATCH" : "GET", path, isChange ? { body } : {});
+      if (flagOption(values, "json")) return printJson(terminal, { limits, use });
+      const [most, present] = [limits, use].map(value => (isObject(value) ? value : {}));
+      const rows = ["devices", "gateways", "applications", "integrations"].map(name => [
+        name,
+        cellOf(present?.[name]),
+        cellOf(most?.[`max${name.charAt(0).toUpperCase()}${name.slice(1)}`] ?? "no limit"),
+      ]);
+      const rate = ["requests a minute", "", cellOf(most?.requestsPerMinute ?? "no limit")];
+      terminal.write(renderTable(terminal, ["What", "There are", "At most"], [...rows, rate]));
+    });
+}
+
 export function addTenantCommands(program: Command, terminal: Terminal): void {
   const group = addResource(program, tenant, terminal);
+  addLimits(group, terminal);
 
   addApiOptions(group.command("users").argument("<tenant>", "name or id"))
     .summary("list who may do what in a tenant")

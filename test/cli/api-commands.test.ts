@@ -385,3 +385,16 @@ test("region configurations are made, shown with who names them, changed and del
   await done("gateway delete quay");
   expect(await done("region delete harbour")).toBe("Deleted region configuration harbour.\n");
 });
+
+test("limits of a tenant are set and shown with what there is", async () => {
+  await done("tenant create --name limited");
+  const shown = await done("tenant limits limited --max-devices 1000 --max-gateways 0 --requests-per-minute 60");
+  expect(shown).toMatch(/^devices +0 +1000$/m);
+  expect(shown).toMatch(/^gateways +0 +0$/m);
+  expect(shown).toMatch(/^integrations +0 +no limit$/m);
+  const line = "gateway create --id 0016c001f1500877 --name roof --tenant limited";
+  expect((await upchirp(line)).errors).toBe("error: This tenant may not have gateways.\n");
+  await done("tenant limits limited --max-gateways none");
+  expect(await json("tenant limits limited")).toMatchObject({ limits: { maxDevices: 1000, maxGateways: null } });
+  await done(line);
+});

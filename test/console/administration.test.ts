@@ -41,6 +41,11 @@ describeInBrowser("the console's administration", () => {
     await page.getByRole("tab", { name: "History" }).click();
     await page.getByText("Events are kept for").waitFor();
     expect(await seriousFaults(page)).toEqual([]);
+    await page.getByRole("tab", { name: "Limits" }).click();
+    await page.getByRole("textbox", { name: "Devices" }).fill("2500");
+    expect(await seriousFaults(page)).toEqual([]);
+    await page.getByRole("button", { name: "Save" }).click();
+    await page.getByText("of 2,500").waitFor();
 
     const asViewer = await console.openLoggedIn({}, viewer);
     const writes = /^(Add|Delete|Save|Give|Remove|Make|Try it|Adopt)\b|^Import$/;

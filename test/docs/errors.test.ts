@@ -42,6 +42,7 @@ describe("docs/errors.md", () => {
       ...statusesOf("portProblems", problem),
       ...named,
       ["malformed_value", "400"],
+      ["limit_reached", "409"],
     ];
     const rows = tableUnder(page, "HTTP answers").map(([code, status]) => `${plain(code)} ${status}`);
     expect(sorted(rows)).toEqual(sorted(statuses.map(([code, status]) => `${code} ${status}`)));

@@ -27,6 +27,7 @@ export function bodyOf(
     "PUT /api/tenants/{tenantId}/users/{userId}": { role: "viewer" },
     "PUT /api/device-profiles/{deviceProfileId}/measurements": { items: [{ key: "temperature", unit: "°C" }] },
     "POST /api/frames/decode": { phyPayload: "QPF9vkkAAgABlUN4disR/w0=" },
+    "PATCH /api/tenants/{tenantId}/limits": { maxDevices: 1_000_000 },
     "PATCH /api/tenants/{tenantId}/history": { eventDays: 90 },
     "POST /api/region-configs": { id: "harbour", region: "EU868" },
     "PATCH /api/region-configs/{regionConfigId}": { description: "d" },

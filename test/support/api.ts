@@ -43,6 +43,7 @@ import { createIntegrations } from "../../app-server/storage/integrations.ts";
 import { createRegionConfigs } from "../../app-server/storage/region-configs.ts";
 import { createRepositories } from "../../app-server/storage/repositories.ts";
 import { createSecondFactors } from "../../app-server/storage/second-factors.ts";
+import { createTenantLimits } from "../../app-server/storage/tenant-limits.ts";
 import { createTwinStore } from "../../app-server/storage/twins.ts";
 import { createTwins } from "../../app-server/twin/twins.ts";
 import { regionConfigRules } from "../../compose/region-config-rules.ts";
@@ -314,6 +315,7 @@ export async function startTestApi(
     feed,
     frames,
     history: sources.history,
+    tenantLimits: createTenantLimits(sql, clock),
     historySettings: createHistorySettings(sql, historyLimits),
     measurements: createMeasurements(sql),
     diagnoses: createDiagnoses(sources),

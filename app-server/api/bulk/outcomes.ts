@@ -1,5 +1,6 @@
 import type { BulkVerdict } from "../../bulk-ports.ts";
 import type { ImportCounts, ImportFault } from "../../import-ports.ts";
+import { limitText } from "../../tenant-limit-ports.ts";
 import type { Line, LineKind, LineOutcome } from "./lines.ts";
 
 type Spoken = Pick<LineKind<unknown>, "noun" | "keyMember" | "needs">;
@@ -44,13 +45,16 @@ export function summaryOf(
 function faultOf(
   { noun, keyMember, needs }: Spoken,
   { line, nameOf }: Line<unknown>,
-  { kind }: BulkVerdict,
+  verdict: BulkVerdict,
 ): ImportFault {
+  const { kind } = verdict;
+  const column = nameOf(`/${keyMember}`);
+  if (kind === "over-limit") return { line, column, message: limitText(verdict.of, verdict.limit) };
   const texts: Readonly<Partial<Record<BulkVerdict["kind"], string>>> = {
     exists: "It is there already; import with onExisting skip or update to leave or change it.",
     elsewhere: "This is taken outside of what the import is into: in another application, or by somebody else.",
     incomplete: `There is no such thing yet, and ${noun} that is to be added needs ${needs}.`,
     ambiguous: "Several have this name; give the id.",
   };
-  return { line, column: nameOf(`/${keyMember}`), message: texts[kind] ?? "It was refused." };
+  return { line, column, message: texts[kind] ?? "It was refused." };
 }

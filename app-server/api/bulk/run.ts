@@ -158,6 +158,7 @@ function createWriter<Value>(begun: Import, kind: LineKind<Value>, context: Impo
   let late: readonly ImportFault[] = [];
   let lastDigest = begun.digest;
   let lastBytes = begun.bytesRead;
+  let { created } = begun;
 
   async function once(batchOf: readonly Waiting<Value>[]): Promise<void> {
     const lines = batchOf.flatMap(lineOf);
@@ -169,15 +170,18 @@ function createWriter<Value>(begun: Import, kind: LineKind<Value>, context: Impo
       digest: last?.digest ?? lastDigest,
       bytesRead: last?.record.bytes ?? lastBytes,
     };
-    const outcomes = await deps.bulk.batch(async batch => {
-      const made = lines.length === 0 ? [] : await kind.write(lines, context, batch);
+    const { rule } = context;
+    const told = rule.isDryRun ? { ...context, rule: { ...rule, createdBefore: created } } : context;
+    const { outcomes, counts } = await deps.bulk.batch(async batch => {
+      const made = lines.length === 0 ? [] : await kind.write(lines, told, batch);
       const { counts, faults } = summaryOf(kind, lines, made, batchOf.flatMap(faultsOf));
       const sessions = context.rule.isDryRun ? [] : made.flatMap(ordersOf).map(({ devEui }) => devEui);
       if (!(await deps.imports.advance({ ...step, counts, faults: [...late, ...faults], sessions }, batch.sql))) {
         throw overtaken();
       }
-      return made;
+      return { outcomes: made, counts };
     });
+    created += counts.created;
     [written, lastDigest, lastBytes, late] = [step.position, step.digest, step.bytesRead, []];
     if (!context.rule.isDryRun) late = await startSessions(lines, outcomes, deps);
   }

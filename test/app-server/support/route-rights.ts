@@ -156,6 +156,8 @@ export const routeRights: readonly (readonly [string, readonly ApiKeyRole[], 404
   ["GET /api/tenants/{tenantId}/metrics", everyone, 404],
   ["GET /api/tenants/{tenantId}/overview", everyone, 404],
   ["GET /api/tenants/{tenantId}/history", everyone, 404],
+  ["GET /api/tenants/{tenantId}/limits", everyone, 404],
+  ["PATCH /api/tenants/{tenantId}/limits", administrator, 403],
   ["PATCH /api/tenants/{tenantId}/history", administrator, 403],
   ["GET /api/devices/{devEui}/frames/stream", everyone, 404],
   ["GET /api/gateways/{gatewayId}/frames/stream", everyone, 404],

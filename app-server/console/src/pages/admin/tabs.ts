@@ -1,4 +1,4 @@
-const tenantTabs = ["users", "alerts", "history", "settings"] as const;
+const tenantTabs = ["users", "alerts", "limits", "history", "settings"] as const;
 
 /** Parts of a tenant's page. */
 export type TenantTab = (typeof tenantTabs)[number];

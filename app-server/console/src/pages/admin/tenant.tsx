@@ -16,6 +16,7 @@ import { AlertRules } from "./alert-rules.tsx";
 import { HistoryLimits } from "./history-limits.tsx";
 import { Members } from "./members.tsx";
 import { isTenantTab } from "./tabs.ts";
+import { TenantLimits } from "./tenant-limits.tsx";
 
 type Tenant = Schemas["Tenant"];
 
@@ -48,6 +49,7 @@ export function TenantPage() {
           tabs={[
             ...(seesUsers ? ([["users", "Users"]] as const) : []),
             ["alerts", "Alert rules"],
+            ["limits", "Limits"],
             ["history", "History"],
             ...(isGovernor ? ([["settings", "Settings"]] as const) : []),
           ]}
@@ -57,6 +59,9 @@ export function TenantPage() {
         </Tabs.Panel>
         <Tabs.Panel value="alerts">
           <AlertRules tenantId={tenantId} isGovernor={isGovernor} />
+        </Tabs.Panel>
+        <Tabs.Panel value="limits">
+          <TenantLimits tenantId={tenantId} isWriter={me.isAdministrator && !me.isReadOnly} />
         </Tabs.Panel>
         <Tabs.Panel value="history">
           <HistoryLimits tenantId={tenantId} isWriter={me.isAdministrator && !me.isReadOnly} />
