@@ -203,6 +203,25 @@ const twinSchema = Type.Object(
   { default: {} },
 );
 
+const coapSchema = Type.Object(
+  {
+    listen: Type.Optional(
+      Type.String({
+        pattern: "^(\\d{1,3}(\\.\\d{1,3}){3}|\\[[0-9a-fA-F:.]+\\]):\\d{1,5}$",
+        description:
+          "Address and UDP port that CoAP readers ask, for example 127.0.0.1:5683 or [::1]:5683; without it there is none. Passwords are in the clear: not for open networks.",
+      }),
+    ),
+    maxObservers: Type.Integer({
+      minimum: 1,
+      maximum: 100_000,
+      default: 1_000,
+      description: "Readers that are told of news; a quarter of them at most from one address.",
+    }),
+  },
+  { default: {} },
+);
+
 export const appServerConfigSchema = Type.Object({
   administratorEmail: Type.String({
     default: "admin@localhost",
@@ -257,6 +276,7 @@ export const appServerConfigSchema = Type.Object({
   ),
   history: historySchema,
   twin: twinSchema,
+  coap: coapSchema,
   mqtt: Type.Object(
     {
       qos: Type.Union([Type.Literal(0), Type.Literal(1)], { default: 1, description: "Quality of service of events." }),
@@ -278,7 +298,12 @@ export type HistoryConfig = Readonly<Static<typeof historySchema>>;
 export type DirectoryConfig = Readonly<Static<typeof directory>>;
 
 /** What the schema cannot say; one line for each fault. */
-export const appServerFaults = ({ login: { groups, ldap }, integrations }: AppServerConfig): readonly string[] => [
+export const appServerFaults = ({
+  login: { groups, ldap },
+  integrations,
+  coap,
+}: AppServerConfig): readonly string[] => [
+  ...addressFaults(coap.listen),
   ...networkFaults(integrations.allowedNetworks),
   ...groupFaults(groups),
   ...(ldap === undefined ||
@@ -287,6 +312,13 @@ export const appServerFaults = ({ login: { groups, ldap }, integrations }: AppSe
     ? []
     : ["appServer.login.ldap.url: passwords would cross the network in the clear; use ldaps:// or startTls"]),
 ];
+
+function addressFaults(listen: string | undefined): readonly string[] {
+  if (listen === undefined) return [];
+  const [, address = "", port] = listen.match(/^\[?(.*?)\]?:(\d+)$/) ?? [];
+  if (isIP(address) !== 0 && Number(port) <= 65535) return [];
+  return ["appServer.coap.listen: an address and a port are written like 127.0.0.1:5683 or [::1]:5683"];
+}
 
 const networkFaults = (networks: readonly string[]): readonly string[] =>
   networks.flatMap((network, index) => {

@@ -14,6 +14,8 @@ import { watchingRootKeys } from "./alerts/weak-keys.ts";
 import { createApi } from "./api/api.ts";
 import { apiDefaults, type ServerFacts } from "./api/dependencies.ts";
 import type { AuditKeys } from "./audit-ports.ts";
+import { startCoapServer } from "./coap/server.ts";
+import { openDatagramSocket } from "./coap/socket.ts";
 import { createCodecBench } from "./codec/cases.ts";
 import { createCodecSandbox } from "./codec/sandbox.ts";
 import { createApplicationCommands } from "./commands.ts";
@@ -27,6 +29,7 @@ import { type EventHistory, startEventHistory } from "./history/event-history.ts
 import { eventKey } from "./history/event-row.ts";
 import { createEventJournal } from "./history/journal.ts";
 import { createHistorySettings } from "./history/limits.ts";
+import { measurementsOf } from "./history/measured.ts";
 import { createMeasurements } from "./history/measurements.ts";
 import { startPresence } from "./history/presence.ts";
 import { createHistory } from "./history/search.ts";
@@ -204,6 +207,17 @@ async function startParts(
     regionConfigs: createRegionConfigs(sql),
   };
   const searched = createHistory(sql);
+  const measurements = createMeasurements(sql);
+  const feed = createSharedFeed(events.feed, eventCarriage, options);
+  const { listen, maxObservers } = config.coap;
+  if (listen !== undefined) {
+    const coap = startCoapServer({
+      socket: await openDatagramSocket(listen, log),
+      ...{ credentials: directory.mqttCredentials, directory: devices, history: searched },
+      ...{ feed, measurements, measurementsOf, maxObservers, clock, log, metrics },
+    });
+    closers.push(() => coap.close());
+  }
   await http.register(
     createApi({
       ...apiDefaults,
@@ -225,7 +239,7 @@ async function startParts(
       twins,
       alerts: createAlertDesk(sql),
       codecBench: createCodecBench(sandbox),
-      feed: createSharedFeed(events.feed, eventCarriage, options),
+      feed,
       journal: numbered && {
         journal: createEventJournal(sql),
         news: createSharedFeed(numbered.feed, newsCarriage, options),
@@ -233,7 +247,7 @@ async function startParts(
       frames: options.frames,
       history: searched,
       historySettings: createHistorySettings(sql, config.history),
-      measurements: createMeasurements(sql),
+      measurements,
       diagnoses: createDiagnoses({ repositories, history: searched, control: network, rootKeys, queue, clock }),
       clock,
       log,

@@ -117,6 +117,8 @@ export function createMetrics() {
     twinDownlinks: counter("twin_downlinks_total", "Downlinks made for device twins, by what became of them.", [
       "result",
     ]),
+    coapRequests: counter("coap_requests_total", "CoAP requests, by the code that they were answered with.", ["code"]),
+    coapNotifications: counter("coap_notifications_total", "Messages to CoAP observers, by type.", ["type"]),
     alertNotifications: counter("alert_notifications_total", "Messages about alerts given to integrations.", [
       "transition",
     ]),

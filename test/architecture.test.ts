@@ -108,7 +108,7 @@ const rules: readonly Rule[] = [
   ...role(
     "app-server",
     ["events.ts", "uplink.ts", "downlink", "delivery/", "diagnosis/", "twin/", "alerts/"],
-    ["api", "codec", "history", "identity", "integration", "storage"],
+    ["api", "coap", "codec", "history", "identity", "integration", "storage"],
   ),
   {
     // Runs in a browser, and knows the server by its API alone.

@@ -1,5 +1,6 @@
 import { createSocket } from "node:dgram";
 import { createServer } from "node:net";
+import { addressOf } from "../../app-server/coap/socket.ts";
 import {
   codeOf,
   type DoctorCheck,
@@ -27,6 +28,10 @@ function portsOf({ config, roles }: Patient): readonly Port[] {
   }
   if (roles.has("app-server") && broker.enabled) {
     ports.push({ what: "MQTT", kind: "TCP", ...broker, option: "appServer.mqtt.broker.port" });
+  }
+  if (roles.has("app-server") && appServer.coap.listen !== undefined) {
+    const { address: bind, port } = addressOf(appServer.coap.listen);
+    ports.push({ what: "CoAP", kind: "UDP", bind, port, option: "appServer.coap.listen" });
   }
   if (roles.has("join-server") && joinServer.tls) {
     ports.push({ what: "TS002", kind: "TCP", ...joinServer.tls, option: "joinServer.tls.port" });
