@@ -53,6 +53,7 @@ async function send(client: ApiClient, values: OptionValues, content: AsyncItera
     onExisting: textOption(values, "onExisting") ?? "update",
     key: randomUUID(),
     ...(flagOption(values, "dryRun") && { dryRun: "true" }),
+    ...(flagOption(values, "force") && { force: "true" }),
   };
   return client.upload("/imports/device-profiles", query, content);
 }
@@ -106,6 +107,7 @@ export function addImportProfilesCommand(program: Command, terminal: Terminal): 
         .default("update"),
     )
     .option("--tenant <tenant>", "tenant to import into, by name or id; else the only one or Default")
+    .option("--force", "take codecs although they do not load or do not pass their cases")
     .option("--dry-run", "tell what would come of it, and write nothing");
   addApiOptions(command)
     .summary("import device profiles and codecs from a repository")

@@ -55,12 +55,14 @@ async function queryOf(kind: string, path: string, values: OptionValues, client:
   if (kind !== "devices" && (application !== undefined || profile !== undefined)) {
     throw new UsageError("--application and --profile are for devices");
   }
+  if (kind !== "profiles" && flagOption(values, "force")) throw new UsageError("--force is for profiles");
   return {
     ...where,
     format: formatOf(path, values),
     onExisting: textOption(values, "onExisting") ?? "fail",
     ...(profile !== undefined && { deviceProfile: profile }),
     ...(flagOption(values, "dryRun") && { dryRun: "true" }),
+    ...(flagOption(values, "force") && { force: "true" }),
   };
 }
 
@@ -133,6 +135,7 @@ export function addImportCommand(program: Command, terminal: Terminal): void {
         .choices(["skip", "update", "fail"])
         .default("fail"),
     )
+    .option("--force", "profiles: take codecs although they do not load or do not pass their cases")
     .option("--dry-run", "tell what would come of it, and write nothing");
   addApiOptions(command)
     .summary("import devices, gateways, profiles or applications")

@@ -1,5 +1,6 @@
+import { isDeepStrictEqual } from "node:util";
 import type { NewDeviceProfile } from "../catalog-ports.ts";
-import type { CodecCase, CodecSettings } from "../codec-ports.ts";
+import type { CodecSettings } from "../codec-ports.ts";
 import type { CodecBench, DeviceCodec } from "../ports.ts";
 import { FailedCases, Refusal } from "./refusal.ts";
 
@@ -23,9 +24,6 @@ export const touchesCodec = (change: Partial<CodecSettings>): boolean =>
   change.codec !== undefined || change.codecScript !== undefined || change.codecCases !== undefined;
 
 export const isSameCodec = (a: CodecSettings, b: CodecSettings): boolean =>
-  a.codec === b.codec && a.codecScript === b.codecScript && sameCases(a.codecCases, b.codecCases);
-
-const sameCases = (a: readonly CodecCase[], b: readonly CodecCase[]): boolean =>
-  JSON.stringify(a) === JSON.stringify(b);
+  a.codec === b.codec && a.codecScript === b.codecScript && isDeepStrictEqual(a.codecCases, b.codecCases);
 
 const sentence = (text: string): string => `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;

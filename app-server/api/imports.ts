@@ -4,11 +4,12 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import Type, { type Static } from "typebox";
 import { parseApplicationId, parseTenantId } from "../../lorawan/ids.ts";
 import { type OnExisting, onExistingChoices } from "../bulk-ports.ts";
-import { type ImportKind, type Import as ImportRecord, importKinds } from "../import-ports.ts";
+import { type ImportFault, type ImportKind, type Import as ImportRecord, importKinds } from "../import-ports.ts";
 import { acrossTenants, inTenant, type TenantRight } from "./access.ts";
 import { callerOf } from "./authentication.ts";
+import { codecFaults } from "./bulk/codec-trial.ts";
 import { deviceLines } from "./bulk/device-lines.ts";
-import type { LineKind } from "./bulk/lines.ts";
+import type { ImportContext, Line, LineKind } from "./bulk/lines.ts";
 import { applicationLines, gatewayLines, profileLines } from "./bulk/other-lines.ts";
 import { importFormats, readRecords } from "./bulk/records.ts";
 import { runImport } from "./bulk/run.ts";
@@ -67,6 +68,15 @@ const importQuery = {
   size: Type.Optional(Type.Integer({ minimum: 0, description: "Bytes of the file, for whoever watches." })),
 };
 const Query = Type.Object(importQuery, strict);
+const ProfileQuery = Type.Object(
+  {
+    ...importQuery,
+    force: Type.Optional(
+      Type.Boolean({ description: "Take codecs although they do not load or do not pass their cases." }),
+    ),
+  },
+  strict,
+);
 const DeviceQuery = Type.Object(
   {
     ...importQuery,
@@ -83,7 +93,7 @@ const DeviceQuery = Type.Object(
   },
   strict,
 );
-type ImportRequest = Static<typeof DeviceQuery>;
+type ImportRequest = Static<typeof DeviceQuery> & { readonly force?: boolean };
 
 /** Somebody who sends nothing for so long is gone. */
 const silenceMs = 60_000;
@@ -93,6 +103,13 @@ interface ImportRoute<Value> {
   readonly right: TenantRight;
   readonly lines: LineKind<Value>;
   readonly summary: string;
+  readonly query: typeof Query | typeof ProfileQuery;
+  /** What is wrong with a line and shows only when it is tried out. */
+  readonly tryOut?: (
+    line: Line<Value>,
+    context: ImportContext,
+    deps: ApiDependencies,
+  ) => Promise<readonly ImportFault[]>;
 }
 
 export function importRoutes(api: Api, deps: ApiDependencies): void {
@@ -107,18 +124,22 @@ export function importRoutes(api: Api, deps: ApiDependencies): void {
       right: "gateways",
       lines: gatewayLines,
       summary: "Import gateways",
+      query: Query,
     });
     wholeTenantRoute(files, deps, {
       kind: "device-profiles",
       right: "devices",
       lines: profileLines,
       summary: "Import device profiles",
+      query: ProfileQuery,
+      tryOut: codecFaults,
     });
     wholeTenantRoute(files, deps, {
       kind: "applications",
       right: "devices",
       lines: applicationLines,
       summary: "Import applications",
+      query: Query,
     });
   });
   watchRoutes(api, deps);
@@ -140,7 +161,7 @@ function wholeTenantRoute<Value>(api: Api, deps: ApiDependencies, route: ImportR
     `/imports/${route.kind}`,
     {
       config: { access: inTenant(route.right, "query.tenantOrApplication"), takesFile: true },
-      schema: { summary: route.summary, querystring: Query, response: { 200: Import } },
+      schema: { summary: route.summary, querystring: route.query, response: { 200: Import } },
     },
     (request, reply) => importFile(request, reply, request.query, route, deps),
   );
@@ -150,10 +171,11 @@ async function importFile<Value>(
   request: FastifyRequest,
   reply: FastifyReply,
   query: ImportRequest,
-  { kind, lines }: Pick<ImportRoute<Value>, "kind" | "lines">,
-  { imports, bulk, control, clock }: ApiDependencies,
+  { kind, lines, tryOut }: Pick<ImportRoute<Value>, "kind" | "lines" | "tryOut">,
+  deps: ApiDependencies,
 ): Promise<ImportRecord> {
-  const { format = "csv", onExisting = "fail", dryRun = false, key = randomUUID(), size = null } = query;
+  const { imports, clock } = deps;
+  const { format = "csv", onExisting = "fail", dryRun = false, force = false, key = randomUUID(), size = null } = query;
   const tenantId = parseTenantId(request.subjectTenantId ?? "");
   const applicationId = query.applicationId === undefined ? null : parseApplicationId(query.applicationId);
   const wanted = { tenantId, applicationId, kind, key, onExisting, isDryRun: dryRun };
@@ -167,7 +189,8 @@ async function importFile<Value>(
   const context = { rule, ...(query.deviceProfile !== undefined && { deviceProfile: query.deviceProfile }) };
   const records = readRecords(chunksOf(request, clock), format, lines);
   try {
-    const done = await runImport(begun, records, lines, context, { bulk, imports, control, clock });
+    const trial = force || tryOut === undefined ? undefined : (line: Line<Value>) => tryOut(line, context, deps);
+    const done = await runImport(begun, records, lines, context, { ...deps, tryOut: trial });
     request.auditResult = countsOf(done);
     return done;
   } catch (error) {

@@ -133,7 +133,7 @@ function failedCasesProblem({ statusCode, code, message, failed }: FailedCases):
 const shown = (value: unknown): string => (value === undefined ? "missing" : JSON.stringify(value));
 
 /** The first difference, for people; all of them are in `failedCases`. */
-function failedCaseText({ name, differences: [first] }: FailedCodecCase): string {
+export function failedCaseText({ name, differences: [first] }: FailedCodecCase): string {
   return `${name}: ${first?.path} is ${shown(first?.actual)} instead of ${shown(first?.expected)}`;
 }
 

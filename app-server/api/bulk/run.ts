@@ -30,8 +30,10 @@ export interface ReadRecord<Value> {
 
 type Read<Value> = Line<Value> | readonly ImportFault[];
 
-export interface RunDependencies {
+export interface RunDependencies<Value> {
   readonly bulk: BulkCatalog;
+  /** What shows only when a line is tried out, before it is written; nothing when absent. */
+  readonly tryOut?: ((line: Line<Value>) => Promise<readonly ImportFault[]>) | undefined;
   readonly imports: Imports;
   readonly control: Pick<NetworkControl, "ensureActive">;
   readonly clock: Clock;
@@ -64,7 +66,7 @@ export async function runImport<Value>(
   records: AsyncIterable<ReadRecord<Value>>,
   kind: LineKind<Value>,
   context: ImportContext,
-  deps: RunDependencies,
+  deps: RunDependencies<Value>,
 ): Promise<Import> {
   const run = createRun(begun, kind, context, deps, await deps.imports.sessions(begun.id));
   let taken = 0;
@@ -81,7 +83,7 @@ function createRun<Value>(
   begun: Import,
   kind: LineKind<Value>,
   context: ImportContext,
-  deps: RunDependencies,
+  deps: RunDependencies<Value>,
   unstarted: ReadonlySet<string>,
 ) {
   const findTwins = twinFinder(kind);
@@ -111,13 +113,18 @@ function createRun<Value>(
     write.after(await startSessions(left, outcomes, deps));
   }
 
+  async function tried(line: Line<Value>): Promise<Read<Value>> {
+    const faults = (await deps.tryOut?.(line)) ?? [];
+    return faults.length > 0 ? faults : line;
+  }
+
   return {
     async take(record: ReadRecord<Value>): Promise<void> {
       position += 1;
       digest = createHash("sha256").update(digest).update(record.text).digest("hex");
-      const taken = { record, digest, outcome: findTwins(record) };
-      if (position <= begun.position) return pass(taken);
-      waiting.push(taken);
+      const outcome = findTwins(record);
+      if (position <= begun.position) return pass({ record, digest, outcome });
+      waiting.push({ record, digest, outcome: isFaults(outcome) ? outcome : await tried(outcome) });
       waitingLength += record.text.length;
       const isDue = deps.clock.nowMs() - writtenAtMs >= batchMs;
       if (waiting.length >= batchRecords || waitingLength >= batchLength || isDue) await flush();
@@ -152,7 +159,12 @@ function twinFinder<Value>(kind: LineKind<Value>): (record: ReadRecord<Value>) =
 const codeOf = (error: unknown): string => (error instanceof UpchirpError ? error.code : "");
 
 /** Writes batches one after the other, each with how far the import has come by it. */
-function createWriter<Value>(begun: Import, kind: LineKind<Value>, context: ImportContext, deps: RunDependencies) {
+function createWriter<Value>(
+  begun: Import,
+  kind: LineKind<Value>,
+  context: ImportContext,
+  deps: RunDependencies<Value>,
+) {
   let written = begun.position;
   /** Of sessions that could not be started after their batch was written; told with the next. */
   let late: readonly ImportFault[] = [];
@@ -237,7 +249,7 @@ const ordersOf = (outcome: LineOutcome): readonly SessionOrder[] =>
 async function startSessions(
   lines: readonly Line<unknown>[],
   outcomes: readonly LineOutcome[],
-  { control }: RunDependencies,
+  { control }: Pick<RunDependencies<unknown>, "control">,
 ): Promise<readonly ImportFault[]> {
   const faults = await Promise.all(
     outcomes.map(async (outcome, index): Promise<readonly ImportFault[]> => {
