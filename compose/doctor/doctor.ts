@@ -4,6 +4,7 @@ import { appServerFaults } from "../../app-server/config.ts";
 import { joinServerFaults } from "../../join-server/config.ts";
 import { checkRegionConfigs } from "../../network-server/region-check.ts";
 import type { Config } from "../config.ts";
+import { migrationsFolder } from "../database.ts";
 import { joinServerFaultsOf } from "../join-servers.ts";
 import { type Role, roleFaults } from "../roles.ts";
 import { stateFolder } from "../state.ts";
@@ -107,10 +108,13 @@ const answerMs = 3_000;
 export interface DoctorOptions {
   readonly roles: ReadonlySet<Role>;
   readonly ntp?: string;
+  /** URL of the folder with those of this program, which ends with `/`. */
+  readonly migrations?: URL;
 }
 
 /** Looks at this machine, at what the configuration names, and at a server that runs with it. Changes nothing. */
-export async function examine(config: Config, { roles, ntp }: DoctorOptions): Promise<Examination> {
+export async function examine(config: Config, options: DoctorOptions): Promise<Examination> {
+  const { roles, ntp, migrations = migrationsFolder } = options;
   const pid = ownerOf(config);
   const url = urlOf(config);
   const isRunning = await answers(config, url);
@@ -119,6 +123,7 @@ export async function examine(config: Config, { roles, ntp }: DoctorOptions): Pr
     url,
     roles,
     isRunning,
+    migrations,
     ...(pid !== undefined && { pid }),
     ...(ntp !== undefined && { ntp }),
   };

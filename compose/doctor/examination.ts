@@ -73,6 +73,8 @@ export interface Patient {
   readonly url: string;
   /** A server answers there. */
   readonly isRunning: boolean;
+  /** URL of the folder with the migrations of this program. */
+  readonly migrations: URL;
   /** The process that has the state folder, if it lives. */
   readonly pid?: number;
   /** Of a time server to compare the clock with, like `pool.ntp.org` or `10.0.0.1:123`. */

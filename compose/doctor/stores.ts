@@ -9,7 +9,6 @@ import { pendingMigrations } from "../../platform/migrate.ts";
 import { createPostgres } from "../../platform/postgres.ts";
 import type { Sql } from "../../platform/sql.ts";
 import { connected, createClient, lossesOf } from "../../platform/state/redis-client.ts";
-import { migrationsFolder } from "../database.ts";
 import { redisConnection } from "../state.ts";
 import {
   type DoctorCheck,
@@ -28,7 +27,7 @@ const answerMs = 3_000;
 /** Whether the database answers, is new enough, keeps what it is given, and has the tables of this version. */
 export const databaseCheck: DoctorCheck = {
   name: "database",
-  async run({ config }: Patient): Promise<Outcome> {
+  async run({ config, migrations }: Patient): Promise<Outcome> {
     const { url } = config.postgres;
     if (url === undefined) return embeddedDatabase(config.dataFolder);
     const connection = { connectionString: url };
@@ -40,7 +39,7 @@ export const databaseCheck: DoctorCheck = {
       connectTimeoutMs: answerMs,
     });
     try {
-      return await examined(sql);
+      return await examined(sql, migrations);
     } catch (error) {
       const whatToDo = [
         "See that it runs, and that the address, user and password of postgres.url are right.",
@@ -83,7 +82,7 @@ const Settings = Type.Object({
 });
 const oldestPostgres = 14;
 
-async function examined(sql: Sql): Promise<Outcome> {
+async function examined(sql: Sql, migrations: URL): Promise<Outcome> {
   const [settings] = await sql.rows(
     Settings,
     `select current_setting('server_version') as version, current_setting('fsync') as fsync,
@@ -91,7 +90,7 @@ async function examined(sql: Sql): Promise<Outcome> {
   );
   if (settings === undefined) throw new Error("it does not tell its settings");
   const { version, fsync, commit, encoding } = settings;
-  const pending = await migrationsOf(sql);
+  const pending = await migrationsOf(sql, migrations);
   const findings = [...pending.findings];
   if (Number.parseInt(version, 10) < oldestPostgres) {
     const whatToDo = [`Use PostgreSQL ${oldestPostgres} or later.`];
@@ -114,9 +113,9 @@ async function examined(sql: Sql): Promise<Outcome> {
   return { found: `PostgreSQL ${version}; ${pending.found}`, findings };
 }
 
-async function migrationsOf(sql: Sql): Promise<Outcome> {
+async function migrationsOf(sql: Sql, migrations: URL): Promise<Outcome> {
   try {
-    const pending = await sql.transaction(transaction => pendingMigrations(transaction, migrationsFolder));
+    const pending = await sql.transaction(transaction => pendingMigrations(transaction, migrations));
     return well(
       pending.length === 0 ? "tables up to date" : `${pending.length} migrations to come with the next start`,
     );
