@@ -14,7 +14,7 @@ import { networkControl } from "./compose/network-control.ts";
 import { part } from "./compose/part.ts";
 import { regionConfigRules } from "./compose/region-config-rules.ts";
 import { allRoles, type Role, roleFaults } from "./compose/roles.ts";
-import { openLeases, openPeers, openState } from "./compose/state.ts";
+import { openCounters, openLeases, openPeers, openState } from "./compose/state.ts";
 import type { Surroundings } from "./compose/surroundings.ts";
 import { joinServerFaults } from "./join-server/config.ts";
 import { createJoinServer } from "./join-server/server.ts";
@@ -181,6 +181,12 @@ export async function startInstallation(
       await adrScripts.close();
     },
   );
+  const counters = add(
+    "counters",
+    ["app-server"],
+    () => openCounters(config, surroundings),
+    opened => opened.close(),
+  );
   const http = add(
     "http",
     allRoles,
@@ -232,6 +238,7 @@ export async function startInstallation(
         sql: database().sql,
         store: store(),
         peers: peers(),
+        counters: counters(),
         leases: await openLeases(config, peers(), surroundings),
         frames: frames().stream,
         network: networkControl(control, vault),

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from "fastify";
 import { eventLoopWatch } from "../platform/busy-share.ts";
 import type { Clock } from "../platform/clock.ts";
+import type { Counters } from "../platform/counters/counters.ts";
 import type { FrameStream } from "../platform/frames/frame-feed.ts";
 import type { Leases } from "../platform/leases/leases.ts";
 import type { Log } from "../platform/log.ts";
@@ -95,6 +96,7 @@ export interface AppServerOptions {
   /** What cookies of known browsers are signed with. */
   readonly loginKey: Uint8Array;
   readonly regionConfigRules: RegionConfigRules;
+  readonly counters: Counters;
   /** Gets the API; not listening yet. */
   readonly http: FastifyInstance;
   readonly clock: Clock;
@@ -224,6 +226,7 @@ async function startParts(
       repositories,
       regionConfigRules: options.regionConfigRules,
       tenantLimits: createTenantLimits(sql, clock),
+      counters: options.counters,
       deliveryDesk: createDeliveryDesk(sql),
       sinks: sinkTools,
       bulk: createBulkCatalog(sql, rootKeys),

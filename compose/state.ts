@@ -1,4 +1,7 @@
 import { join } from "node:path";
+import type { Counters } from "../platform/counters/counters.ts";
+import { createLocalCounters } from "../platform/counters/local.ts";
+import { openRedisCounters } from "../platform/counters/redis.ts";
 import { ConfigError } from "../platform/errors.ts";
 import type { Leases } from "../platform/leases/leases.ts";
 import { createLocalLeases } from "../platform/leases/local.ts";
@@ -44,6 +47,16 @@ export async function openLeases(
   const { redis } = config.state;
   if (redis === undefined) return createLocalLeases();
   return openRedisLeases({ connection: redisConnection(redis), keyPrefix: redis.keyPrefix, peers, log, clock });
+}
+
+/** Of what happened lately, by all processes together. */
+export async function openCounters(
+  config: Config,
+  { log, clock }: Pick<Surroundings, "log" | "clock">,
+): Promise<Counters> {
+  const { redis } = config.state;
+  if (redis === undefined) return createLocalCounters(clock);
+  return openRedisCounters({ connection: redisConnection(redis), keyPrefix: redis.keyPrefix, log, clock });
 }
 
 type RedisConfig = NonNullable<Config["state"]["redis"]>;

@@ -3,6 +3,7 @@ import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
 import type { FastifyBaseLogger, FastifyInstance, RawServerDefault } from "fastify";
 import type { Clock } from "../../platform/clock.ts";
 import type { EffectiveSetting } from "../../platform/config/effective.ts";
+import type { Counters } from "../../platform/counters/counters.ts";
 import type { FrameStream } from "../../platform/frames/frame-feed.ts";
 import type { Log } from "../../platform/log.ts";
 import type { AlertDesk } from "../alert-ports.ts";
@@ -66,6 +67,8 @@ export interface ApiDependencies {
   readonly tenantLimits: TenantLimitStore;
   readonly measurements: Measurements;
   readonly diagnoses: Diagnoses;
+  /** Of requests and attempts, shared by all application servers. */
+  readonly counters: Counters;
   readonly clock: Clock;
   readonly log: Log;
   /** 32 bytes that cookies of known browsers are signed with. */

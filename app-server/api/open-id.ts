@@ -13,7 +13,7 @@ const begunCookie = "upchirp_oidc";
 const begunCookiePath = "/api/login/oidc";
 const begunHoldsSeconds = 600;
 /** Each way back costs a request to the provider. */
-const addressLimit = { maxAttempts: 30, windowMs: 60_000, maxKeys: 10_000 };
+const addressLimit = { name: "open-id-login", maxAttempts: 30, windowMs: 60_000 };
 
 const Redirect = Type.Null({ description: "Go to where `Location` says." });
 /** A path of this server: a login must not end at somebody else's page. */
@@ -67,8 +67,8 @@ export function openIdRoutes(api: Api, deps: ApiDependencies): void {
 }
 
 function callbackRoute(api: Api, deps: ApiDependencies): void {
-  const { clock, externalUsers, identity, log, repositories } = deps;
-  const addresses = createAttemptLimit(clock, addressLimit);
+  const { counters, externalUsers, identity, log, repositories } = deps;
+  const addresses = createAttemptLimit(counters, addressLimit);
   api.get(
     "/login/oidc/callback",
     {
@@ -77,7 +77,7 @@ function callbackRoute(api: Api, deps: ApiDependencies): void {
     },
     async (request, reply) => {
       const provider = configured(identity.openId);
-      if (!addresses.attempt(request.ip)) {
+      if (!(await addresses.attempt(request.ip))) {
         throw new Refusal("too_many_attempts", "Too many attempts to log in; wait a minute.");
       }
       const sealed = request.cookies[begunCookie] ?? "";

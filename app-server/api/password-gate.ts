@@ -6,10 +6,10 @@ import { createKnownBrowsers } from "./known-browser.ts";
 import { Refusal } from "./refusal.ts";
 
 /** An office behind one address may mistype more than one person may. */
-const addressLimit = { maxAttempts: 30, windowMs: 60_000, maxKeys: 10_000 };
-const accountLimit = { maxAttempts: 10, windowMs: 60_000, maxKeys: 10_000 };
+const addressLimit = { name: "login-address", maxAttempts: 30, windowMs: 60_000 };
+const accountLimit = { name: "login-account", maxAttempts: 10, windowMs: 60_000 };
 /** Whoever guesses codes knows the password: a million of them are few for ten attempts a minute. */
-const codeLimit = { maxAttempts: 10, windowMs: 3_600_000, maxKeys: 10_000 };
+const codeLimit = { name: "login-code", maxAttempts: 10, windowMs: 3_600_000 };
 
 export interface PasswordGate {
   /** The user with this email and password. Throws Refusal `too_many_attempts`. */
@@ -28,21 +28,21 @@ const tooMany = () => new Refusal("too_many_attempts", "Too many attempts to log
 
 /** Passwords are checked here only: each check is slow on purpose, so that guesses are counted before. */
 export function createPasswordGate(deps: ApiDependencies): PasswordGate {
-  const { clock, externalUsers, identity, repositories, secondFactors, loginKey } = deps;
-  const addresses = createAttemptLimit(clock, addressLimit);
-  const accounts = createAttemptLimit(clock, accountLimit);
-  const codes = createAttemptLimit(clock, codeLimit);
+  const { counters, externalUsers, identity, repositories, secondFactors, loginKey } = deps;
+  const addresses = createAttemptLimit(counters, addressLimit);
+  const accounts = createAttemptLimit(counters, accountLimit);
+  const codes = createAttemptLimit(counters, codeLimit);
   const browsers = createKnownBrowsers(loginKey);
 
   const checkCode = async (user: User, counted: string, code: string | undefined): Promise<void> => {
     if (!(await secondFactors.state(user.id)).isOn) return;
     if (code === undefined) throw new Refusal("second_factor", "The code of the second factor is needed too.");
     const key = `${user.id} ${counted}`;
-    if (!codes.attempt(key)) throw new Refusal("too_many_attempts", "Too many wrong codes; wait an hour.");
+    if (!(await codes.attempt(key))) throw new Refusal("too_many_attempts", "Too many wrong codes; wait an hour.");
     if (!(await secondFactors.take(user.id, code))) {
       throw new Refusal("second_factor", "The code is wrong, or was used before.");
     }
-    codes.forgive(key);
+    await codes.forgive(key);
   };
   /** A password of this server's, or of the directory's. */
   const verify = async (email: string, password: string): Promise<User | undefined> => {
@@ -61,12 +61,12 @@ export function createPasswordGate(deps: ApiDependencies): PasswordGate {
     const account = email.toLowerCase();
     const browser = browsers.of(request, account);
     const counted = browser === undefined ? `account ${account}` : `browser ${browser}`;
-    if (!addresses.attempt(request.ip) || !accounts.attempt(counted)) throw tooMany();
+    if (!(await addresses.attempt(request.ip)) || !(await accounts.attempt(counted))) throw tooMany();
     const user = await source(email, password);
     if (user === undefined) return undefined;
     await prove(user, counted);
     // Only now: forgiven before, a known password would buy any number of codes.
-    accounts.forgive(counted);
+    await accounts.forgive(counted);
     if (browser === undefined) browsers.remember(request, reply, account);
     return user;
   };

@@ -51,6 +51,7 @@ import type { Explanation } from "../../lorawan/explain/explanation.ts";
 import { type DevEui, type GatewayId, parseDevAddr, type TenantId } from "../../lorawan/ids.ts";
 import { defaultRegionConfig } from "../../network-server/region-config.ts";
 import { systemClock } from "../../platform/clock.ts";
+import { createLocalCounters } from "../../platform/counters/local.ts";
 import { createFrameFeed, type FrameFeed } from "../../platform/frames/frame-feed.ts";
 import { createMetrics } from "../../platform/metrics.ts";
 import type { Sql } from "../../platform/sql.ts";
@@ -319,6 +320,7 @@ export async function startTestApi(
     historySettings: createHistorySettings(sql, historyLimits),
     measurements: createMeasurements(sql),
     diagnoses: createDiagnoses(sources),
+    counters: createLocalCounters(clock),
     clock,
     log,
     ...apiDefaults,

@@ -1,7 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { createAttemptLimit } from "../../../app-server/api/attempt-limit.ts";
 import { startTestApi, type TestApi } from "../../support/api.ts";
-import { createVirtualClock } from "../../support/virtual-clock.ts";
 
 const password = "correct horse";
 let api: TestApi;
@@ -163,6 +161,18 @@ describe("attempts to log in", () => {
     await api.clock.advance(60_000);
   });
 
+  test("are counted by all application servers together", async () => {
+    const other = await startTestApi({ clock: api.clock, counters: api.deps.counters });
+    const statuses: number[] = [];
+    for (let attempt = 0; attempt < 12; attempt += 1) {
+      const body = { email: "shared@example.org", password: "wrong" };
+      statuses.push((await (attempt % 2 === 0 ? api : other).call("POST", "/api/login", body, {})).statusCode);
+    }
+    await other.end();
+    expect(statuses).toEqual([...Array<number>(10).fill(401), 429, 429]);
+    await api.clock.advance(60_000);
+  });
+
   test("are limited per address, whatever the accounts", async () => {
     await api.clock.advance(60_000);
     const answers = [];
@@ -170,11 +180,5 @@ describe("attempts to log in", () => {
     expect(answers.filter(status => status === 401)).toHaveLength(30);
     expect(answers.at(-1)).toBe(429);
     await api.clock.advance(60_000);
-  });
-
-  test("of more keys than are remembered cost no more memory", () => {
-    const limit = createAttemptLimit(createVirtualClock(), { maxAttempts: 1, windowMs: 1000, maxKeys: 2 });
-    expect(["a", "b", "a"].map(limit.attempt)).toEqual([true, true, false]);
-    expect(["c", "a", "b"].map(limit.attempt)).toEqual([true, false, true]);
   });
 });
