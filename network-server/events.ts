@@ -72,6 +72,18 @@ export const ackEvent = (
   fCntDown: number,
 ): AckEvent => ({ kind: "ack", ...base(origin), queueItemId, acknowledged, fCntDown });
 
+/** Context of a downlink that no gateway took; those whose duty cycle is used up are named apart. */
+export function failureContext(
+  downlinkId: number,
+  attempts: readonly { readonly gatewayId: GatewayId; readonly reason: string }[],
+): Readonly<Record<string, string>> {
+  const spent = attempts.filter(({ reason }) => reason === "DUTY_CYCLE_OVERFLOW").map(({ gatewayId }) => gatewayId);
+  return {
+    downlink_id: String(downlinkId),
+    ...(spent.length > 0 && { duty_cycle_gateways: [...new Set(spent)].join(",") }),
+  };
+}
+
 export const txAckEvent = (
   origin: EventOrigin,
   downlinkId: number,

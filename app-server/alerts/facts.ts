@@ -99,7 +99,7 @@ function factsOfLog(event: ApplicationEvent): readonly Fact[] {
     case "UPLINK_F_CNT_RESET":
       return [ofKind(level === "ERROR" ? "smaller-counter" : "counter-reset")];
     case "DOWNLINK_GATEWAY":
-      return gatewaysOverBudget(description).map(id => ({
+      return gatewaysOf(context.duty_cycle_gateways).map(id => ({
         subject: { tenantId: event.tenantId, applicationId: null, kind: "duty-budget", type: "gateway", id },
         observation: happened,
       }));
@@ -108,9 +108,5 @@ function factsOfLog(event: ApplicationEvent): readonly Fact[] {
   }
 }
 
-/** The event names each gateway that was asked with its answer: `0016c001f153a14c in RX1: DUTY_CYCLE_OVERFLOW`. */
-const gatewaysOverBudget = (description: string): readonly string[] => [
-  ...new Set(
-    [...description.matchAll(/([0-9a-f]{16}) in \w+: DUTY_CYCLE_OVERFLOW/g)].map(([, id = ""]) => parseGatewayId(id)),
-  ),
-];
+/** As the network server names them. */
+const gatewaysOf = (list = ""): readonly string[] => (list.match(/[0-9a-f]{16}/g) ?? []).map(id => parseGatewayId(id));

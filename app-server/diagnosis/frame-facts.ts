@@ -82,10 +82,10 @@ function modulationText({ modulation }: TxInfo): string {
   return "fsk" in modulation ? "FSK" : "LR-FHSS";
 }
 
-/** As DOWNLINK_GATEWAY lists them: `aa...01 in RX1: TOO_LATE; ...`. */
+/** As DOWNLINK_GATEWAY lists them: `aa...01 in RX1: TOO_LATE; ...`, for a ping slot with its time, for class C without a window. */
 const attemptsIn = (description: string): readonly AttemptFact[] =>
-  [...description.matchAll(/([0-9a-f]{16}) in ([^:;()]+): ([A-Z_]+)/g)].map(
-    ([, gatewayId = "", window = "", status = ""]) => ({ gatewayId, window, status }),
+  [...description.matchAll(/([0-9a-f]{16})(?: (?:in|at) ([^:;()]+))?: ([A-Z_]+)/g)].map(
+    ([, gatewayId = "", window = "immediately", status = ""]) => ({ gatewayId, window, status }),
   );
 
 /** Of frames where they are kept; else those that failed, of events. */

@@ -4,7 +4,7 @@ import type { NetworkEvent, TxInfo } from "../../platform/state/network-event.ts
 import type { NetworkContext } from "../context.ts";
 import { type DeviceChange, loadDevice, updateDevice } from "../device-documents.ts";
 import { originOf } from "../event-origin.ts";
-import { type EventOrigin, logEvent, txAckEvent } from "../events.ts";
+import { type EventOrigin, failureContext, logEvent, txAckEvent } from "../events.ts";
 import type { DownlinkFacts } from "../frame-trace.ts";
 import type { DeviceConfig } from "../ports.ts";
 import { type LoadedDevice, regionOfSession, type Session } from "../session.ts";
@@ -40,7 +40,12 @@ type Outcome =
       readonly startsAtMs?: number;
       readonly endsAtMs: number;
     }
-  | { readonly kind: "failed"; readonly tried: readonly string[] }
+  | {
+      readonly kind: "failed";
+      readonly attempts: readonly { readonly gatewayId: GatewayId; readonly reason: string }[];
+      /** Each of them, for people. */
+      readonly tried: readonly string[];
+    }
   | { readonly kind: "withdrawn" };
 
 /** Hands a frame whose counter is durable to the gateways and records what became of it. */
@@ -86,7 +91,8 @@ async function sendAtOnce(context: NetworkContext, sending: Sending, channel: Re
   trace(context, sending, immediateFacts(outcome));
   if (outcome.kind === "sent") return { ...outcome, endsAtMs: context.clock.nowMs() + Math.ceil(outcome.endsInMs) };
   if (outcome.kind === "withdrawn") return outcome;
-  return { kind: "failed", tried: outcome.attempts.map(({ gatewayId, reason }) => `${gatewayId}: ${reason}`) };
+  const { attempts } = outcome;
+  return { kind: "failed", attempts, tried: attempts.map(({ gatewayId, reason }) => `${gatewayId}: ${reason}`) };
 }
 
 /** Over only once an uplink of the same time would have arrived, which keeps the device from hearing the frame. */
@@ -116,7 +122,7 @@ async function sendInPingSlot(context: NetworkContext, sending: Sending, first: 
   if (outcome.kind === "withdrawn") return outcome;
   if (outcome.kind === "failed") {
     const tried = outcome.attempts.map(({ gatewayId, gpsTimeMs, reason }) => `${gatewayId} at ${gpsTimeMs}: ${reason}`);
-    return { kind: "failed", tried };
+    return { kind: "failed", attempts: outcome.attempts, tried };
   }
   const { gatewayId, txInfo, ping } = outcome;
   const { startsAtMs } = ping;
@@ -185,7 +191,7 @@ function eventsOf(origin: EventOrigin, sending: Sending, outcome: Outcome): read
     case "failed": {
       const tried = outcome.tried.join("; ");
       const text = `No gateway took the class ${target.deviceClass} downlink${tried && ` (${tried})`}; it is tried again`;
-      return [logEvent(origin, "ERROR", "DOWNLINK_GATEWAY", text, { downlink_id: String(downlinkId) })];
+      return [logEvent(origin, "ERROR", "DOWNLINK_GATEWAY", text, failureContext(downlinkId, outcome.attempts))];
     }
     case "withdrawn":
       return [];

@@ -3,7 +3,7 @@ import type { QueueChange } from "../../platform/state/store.ts";
 import type { NetworkContext } from "../context.ts";
 import { updateDevice } from "../device-documents.ts";
 import { originOf } from "../event-origin.ts";
-import { logEvent, txAckEvent } from "../events.ts";
+import { failureContext, logEvent, txAckEvent } from "../events.ts";
 import type { Reception } from "../gateway/types.ts";
 import type { DeviceConfig } from "../ports.ts";
 import { profileOfSession, regionConfigFor } from "../region-config.ts";
@@ -56,7 +56,13 @@ async function settle(
   const event: NetworkEvent =
     outcome.kind === "sent"
       ? txAckEvent(origin, downlinkId, item?.id, fCntDown, outcome)
-      : logEvent(origin, "ERROR", "DOWNLINK_GATEWAY", failureText(outcome), { downlink_id: String(downlinkId) });
+      : logEvent(
+          origin,
+          "ERROR",
+          "DOWNLINK_GATEWAY",
+          failureText(outcome),
+          failureContext(downlinkId, outcome.attempts),
+        );
   const changes = item ? queueChange(item, outcome) : [];
   await updateDevice(context, device.devEui, loaded => {
     const { active } = loaded.state;

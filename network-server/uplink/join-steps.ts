@@ -10,7 +10,7 @@ import { updateDevice } from "../device-documents.ts";
 import { answerFacts } from "../downlink/transmit.ts";
 import type { ReceiveWindow } from "../downlink/windows.ts";
 import { originOf } from "../event-origin.ts";
-import { joinEvent, logEvent } from "../events.ts";
+import { failureContext, joinEvent, logEvent } from "../events.ts";
 import type { Reception } from "../gateway/types.ts";
 import type { DeviceConfig } from "../ports.ts";
 import type { NetworkParameters } from "../region-config.ts";
@@ -200,7 +200,7 @@ async function transmit(
     "ERROR",
     "DOWNLINK_GATEWAY",
     `No gateway took the Join-Accept (${reasons.join("; ") || "none that heard the device can be reached"})`,
-    { downlink_id: String(downlinkId) },
+    failureContext(downlinkId, outcome.attempts),
   );
   await context.devices.run(device.devEui, async () => {
     await updateDevice(context, device.devEui, loaded => ({ state: loaded.state, events: [event] }));

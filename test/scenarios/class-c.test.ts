@@ -237,12 +237,17 @@ describe("gateways of class C downlinks", () => {
   test("C41 a refused frame is tried again later under a new counter", async () => {
     const life = await idle();
     life.faults.toServer = bytes => [
-      bytes[3] === 5 ? Buffer.from(Buffer.from(bytes).toString("latin1").replace("NONE", "TX_FREQ"), "latin1") : bytes,
+      bytes[3] === 5
+        ? Buffer.from(Buffer.from(bytes).toString("latin1").replace("NONE", "DUTY_CYCLE_OVERFLOW"), "latin1")
+        : bytes,
     ];
     await life.put("again");
     await life.clock.advance(3_000);
     life.faults.toServer = undefined;
-    expect(await life.eventsOf("log")).toMatchObject([{ code: "DOWNLINK_GATEWAY" }]);
+    const gatewayId = life.gateways[0]?.gatewayId;
+    expect(await life.eventsOf("log")).toMatchObject([
+      { code: "DOWNLINK_GATEWAY", context: { duty_cycle_gateways: gatewayId } },
+    ]);
     await life.clock.advance(10_000);
     expect(await waiting(life, life.device)).toEqual([]);
     expect(counters(life.device)).toEqual(rising(counters(life.device)));
