@@ -1,5 +1,5 @@
 import type { Log } from "../platform/log.ts";
-import type { EventPosition, StateStore } from "../platform/state/store.ts";
+import type { AppendedEvents, EventPosition, LoggedEvent, StateStore } from "../platform/state/store.ts";
 import { type DecodeEvent, EventEntry } from "./event-entry.ts";
 import { type Delivery, EventLane } from "./event-lane.ts";
 import type { LoopShare } from "./loop-share.ts";
@@ -72,10 +72,13 @@ export class EventPartition {
     for (const lane of this.#lanes) this.#saved.set(lane, lane.safeUpTo);
   }
 
-  /** There may be something to read. */
-  wake(): void {
+  /** There may be something to read, or there is this. */
+  wake(appended?: AppendedEvents): void {
     this.#wakes += 1;
     this.#end = undefined;
+    if (appended && this.#recent.add(appended.after, this.#entriesOf(appended.events))) {
+      this.#end = appended.events.at(-1)?.position;
+    }
     for (const lane of this.#lanes) lane.behind = true;
     this.#read();
   }
@@ -138,10 +141,10 @@ export class EventPartition {
     const { share, pauses, log } = this.#options;
     for (let lane = this.#hungry(); lane !== undefined; lane = this.#hungry()) {
       if (share.spent) await new Promise<void>(resolve => share.later(resolve));
+      const { readUpTo, room } = lane;
       try {
-        for (const entry of await this.#next(lane)) lane.accept(entry);
-        lane.behind = lane.readUpTo !== this.#end;
-        this.#recent.forgetReadBy(this.#lanes);
+        const known = this.#recent.after(readUpTo, room);
+        this.#give(readUpTo, known.length > 0 ? known : await this.#next(readUpTo, room));
       } catch (error) {
         log.warn({ err: error, partition: this.#partition }, "reading the event log failed; trying again");
         await pauses.pause(readFaultPauseMs);
@@ -150,25 +153,36 @@ export class EventPartition {
     this.#reading = false;
   }
 
+  /** To every lane that has come to the position before them and has room. */
+  #give(position: EventPosition, entries: readonly EventEntry[]): void {
+    for (const lane of this.#lanes) {
+      const { room } = lane;
+      if (lane.readUpTo !== position || room === 0) continue;
+      for (const entry of entries.length <= room ? entries : entries.slice(0, room)) lane.accept(entry);
+      lane.behind = lane.readUpTo !== this.#end;
+    }
+    this.#recent.forgetReadBy(this.#lanes);
+  }
+
   #hungry(): EventLane | undefined {
     return this.#closed ? undefined : this.#lanes.find(lane => lane.behind && lane.room > 0);
   }
 
-  async #next({ readUpTo, room }: EventLane): Promise<readonly EventEntry[]> {
-    const shared = this.#recent.after(readUpTo, room);
-    if (shared.length > 0) return shared;
-    const { store, decode } = this.#options;
+  async #next(readUpTo: EventPosition, room: number): Promise<readonly EventEntry[]> {
     const wakes = this.#wakes;
-    const records = await store.readEvents(this.#partition, readUpTo, room);
-    const entries = records.map(record => new EventEntry(record, decode));
+    const entries = this.#entriesOf(await this.#options.store.readEvents(this.#partition, readUpTo, room));
     // What was committed while the answer was on its way may be missing in it.
     if (entries.length < room && wakes === this.#wakes) this.#end = entries.at(-1)?.position ?? readUpTo;
     this.#recent.add(readUpTo, entries);
     return entries;
   }
+
+  #entriesOf(records: readonly LoggedEvent[]): readonly EventEntry[] {
+    return records.map(record => new EventEntry(record, this.#options.decode));
+  }
 }
 
-/** Entries that one lane has read and another, which keeps pace with it, has yet to. */
+/** Entries in the order of the log that some lane, which keeps pace with the others, has yet to read. */
 class RecentEntries {
   readonly #entries: EventEntry[] = [];
   /** The position that the first of them follows. */
@@ -180,21 +194,26 @@ class RecentEntries {
     return index < 0 ? [] : this.#entries.slice(index + 1, index + 1 + limit);
   }
 
-  /** What a lane that has fallen behind reads is of use to itself alone. */
-  add(start: EventPosition, entries: readonly EventEntry[]): void {
+  /** False for what does not follow: what a lane that has fallen behind reads is of use to itself alone. */
+  add(start: EventPosition, entries: readonly EventEntry[]): boolean {
     const last = this.#entries.at(-1);
     if (last === undefined) this.#start = start;
-    else if (last.position !== start) return;
+    else if (last.position !== start) return false;
     this.#entries.push(...entries);
+    if (this.#entries.length > maxRecent) this.#forget(this.#entries.length - maxRecent);
+    return true;
   }
 
   forgetReadBy(lanes: readonly EventLane[]): void {
+    const last = this.#entries.at(-1)?.position;
     const isNeeded = ({ position }: EventEntry) =>
       lanes.some(({ readUpTo }) => readUpTo >= this.#start && readUpTo < position);
-    for (let first = this.#entries[0]; first !== undefined; first = this.#entries[0]) {
-      if (this.#entries.length <= maxRecent && isNeeded(first)) return;
-      this.#start = first.position;
-      this.#entries.shift();
-    }
+    const needed = lanes.every(({ readUpTo }) => readUpTo === last) ? -1 : this.#entries.findIndex(isNeeded);
+    this.#forget(needed < 0 ? this.#entries.length : needed);
+  }
+
+  #forget(count: number): void {
+    this.#start = this.#entries[count - 1]?.position ?? this.#start;
+    this.#entries.splice(0, count);
   }
 }

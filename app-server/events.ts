@@ -136,7 +136,7 @@ class Consumer implements EventConsumer {
       share: this.#share,
       pauses: this.#pauses,
     };
-    this.#unsubscribe = store.onEvents(partition => this.#partitions.get(partition)?.wake());
+    this.#unsubscribe = store.onEvents((partition, appended) => this.#partitions.get(partition)?.wake(appended));
     const opened: Promise<void>[] = [];
     await leases.start({
       acquired: partition => {

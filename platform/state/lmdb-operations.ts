@@ -27,7 +27,7 @@ import { type CommitOutcome, type DeviceCommit, partitionOf, type QueueChange, t
 
 /** What runs inside a write transaction. Keys and records are encoded before, so that no caller can change them meanwhile. */
 export interface Operations {
-  commit(change: DeviceCommit): () => CommitOutcome;
+  commit(change: DeviceCommit): () => Committed;
   enqueue(devEui: DevEui, entry: QueueEntry, maxEntries: number): () => boolean;
   removeQueued(devEui: DevEui, id: string): () => boolean;
   reorderQueue(devEui: DevEui, ids: readonly string[]): () => void;
@@ -39,6 +39,13 @@ export interface Operations {
   forget(): void;
 }
 
+export interface Committed {
+  readonly outcome: CommitOutcome;
+  /** Sequence of the event before the first that was appended. */
+  readonly after: number;
+}
+
+const conflict: Committed = { outcome: { kind: "conflict" }, after: 0 };
 const nothing = Buffer.alloc(0);
 /** Events that one transaction drops, so that a long log does not hold up everyone else's commits. */
 const trimAtOnce = 1000;
@@ -58,13 +65,16 @@ export function createOperations(tables: Tables): Operations {
     return found;
   };
 
-  const append = (partition: number, events: readonly Buffer[]): void => {
-    let sequence = head(partition);
+  /** Returns the sequence of the event before them. */
+  const append = (partition: number, events: readonly Buffer[]): number => {
+    const after = head(partition);
+    let sequence = after;
     for (const event of events) {
       sequence += 1;
       tables.events.putSync(eventKey(partition, sequence), event);
     }
     heads.set(partition, sequence);
+    return after;
   };
 
   return {
@@ -78,13 +88,13 @@ export function createOperations(tables: Tables): Operations {
       return () => {
         const stored = tables.devices.getBinaryFast(key);
         const old = stored === undefined ? undefined : decodeHeader(stored);
-        if ((old?.version ?? 0) !== expectedVersion) return { kind: "conflict" };
+        if ((old?.version ?? 0) !== expectedVersion) return conflict;
         if (next !== undefined) tables.devices.putSync(key, next.record);
         else if (old !== undefined) tables.devices.removeSync(key);
         reindex(tables, devEui, old, next?.header);
-        if (events.length > 0) append(partition, events);
+        const after = events.length > 0 ? append(partition, events) : 0;
         for (const write of queue) write();
-        return { kind: "committed", version: next === undefined ? 0 : expectedVersion + 1 };
+        return { outcome: { kind: "committed", version: next === undefined ? 0 : expectedVersion + 1 }, after };
       };
     },
     enqueue: (devEui, entry, maxEntries) => enqueue(tables, devEui, entry, maxEntries),

@@ -35,7 +35,7 @@ import {
   type Tables,
   under,
 } from "./lmdb-tables.ts";
-import { type DeviceDocument, type LoggedEvent, partitionOf, type StateStore } from "./store.ts";
+import { type AppendedEvents, type DeviceDocument, type LoggedEvent, partitionOf, type StateStore } from "./store.ts";
 
 export interface LmdbStoreOptions {
   /** Made if it is not there; belongs to the store alone. */
@@ -82,7 +82,7 @@ export async function openLmdbStore(options: LmdbStoreOptions): Promise<StateSto
       return commits.write(operation, after);
     },
   };
-  const events = createListeners<number>(log);
+  const events = createListeners<Appended>(log);
   const enqueued = createListeners<DevEui>(log);
   let closing: Promise<void> | undefined;
   const read = async <Result>(action: () => Result): Promise<Result> => {
@@ -104,7 +104,7 @@ export async function openLmdbStore(options: LmdbStoreOptions): Promise<StateSto
     ...queuePart(tables, operations, { commits, adding }, read, enqueued),
     ...eventPart(tables, operations, commits, read),
     ...gatewayPart(tables, { commits, adding }, read),
-    onEvents: events.add,
+    onEvents: listener => events.add(({ partition, ...appended }) => listener(partition, appended)),
     onEnqueued: enqueued.add,
     lossCount: () => 0,
     close: () => {
@@ -114,6 +114,7 @@ export async function openLmdbStore(options: LmdbStoreOptions): Promise<StateSto
   };
 }
 
+type Appended = AppendedEvents & { readonly partition: number };
 type Writer = Pick<GroupCommit, "write">;
 interface Writers {
   readonly commits: Writer;
@@ -126,7 +127,7 @@ function devicePart(
   operations: Operations,
   adding: Writer,
   read: Read,
-  events: Listeners<number>,
+  events: Listeners<Appended>,
   metrics: LmdbStoreOptions["metrics"],
 ): Pick<StateStore, "device" | "devicesByDevAddr" | "commit" | "dueDevices"> {
   const document = (devEui: DevEui, key: Buffer): DeviceDocument | undefined => {
@@ -144,11 +145,11 @@ function devicePart(
         }),
       ),
     async commit(change) {
-      const appends = (change.events?.length ?? 0) > 0;
-      return adding.write(operations.commit(change), outcome => {
-        if (outcome.kind === "conflict") metrics?.storeConflicts.inc();
-        else if (appends) events.call(partitionOf(change.devEui));
+      const { outcome } = await adding.write(operations.commit(change), ({ outcome: { kind }, after }) => {
+        if (kind === "conflict") metrics?.storeConflicts.inc();
+        else if (change.events?.length) events.call(appendedBy(change.devEui, change.events, after));
       });
+      return outcome;
     },
     dueDevices: (nowMs, limit) =>
       read(() => {
@@ -158,6 +159,12 @@ function devicePart(
       }),
   };
 }
+
+const appendedBy = (devEui: DevEui, values: readonly Uint8Array[], after: number): Appended => ({
+  partition: partitionOf(devEui),
+  after: positionOf(after),
+  events: values.map((value, index) => ({ position: positionOf(after + 1 + index), devEui, value })),
+});
 
 function queuePart(
   tables: Tables,

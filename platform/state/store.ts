@@ -30,8 +30,11 @@ export interface StateStore {
 
   /** Events of a partition after `position` in the order of their commits; `""` is the start. */
   readEvents(partition: number, position: EventPosition, limit: number): Promise<readonly LoggedEvent[]>;
-  /** Called when a partition has new events. May be called without need, never omitted. */
-  onEvents(listener: (partition: number) => void): Unsubscribe;
+  /**
+   * Called when a partition has new events. May be called without need, never omitted. With what was appended where the store
+   * knows it, so that nobody has to read it; calls for one partition come in the order of the log.
+   */
+  onEvents(listener: (partition: number, appended?: AppendedEvents) => void): Unsubscribe;
   /** Where a named consumer has got to; `""` before its first. */
   cursor(consumer: string, partition: number): Promise<EventPosition>;
   /** Never moves backwards. */
@@ -85,7 +88,7 @@ export interface DeviceCommit {
   readonly devAddrs: readonly DevAddr[];
   /** When `dueDevices` lists the device; none when absent. */
   readonly wakeAtMs?: number;
-  /** Appended to the partition's log in this order. */
+  /** Appended to the partition's log in this order. They are passed on to listeners: nobody changes their bytes any more. */
   readonly events?: readonly Uint8Array[];
   /** Entries that no longer wait are skipped silently: someone removed them meanwhile. */
   readonly queue?: readonly QueueChange[];
@@ -113,6 +116,13 @@ export interface LoggedEvent {
   readonly position: EventPosition;
   readonly devEui: DevEui;
   readonly value: Uint8Array;
+}
+
+/** What one commit appended to a partition. */
+export interface AppendedEvents {
+  /** The position of the event before the first of them, or `""`: what has been trimmed may be named. */
+  readonly after: EventPosition;
+  readonly events: readonly LoggedEvent[];
 }
 
 export interface GatewayState {

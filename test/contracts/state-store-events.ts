@@ -136,6 +136,30 @@ export function describeStateStoreEvents(store: () => StateStore): void {
     });
   });
 
+  test("what listeners are told was appended is what the log has, from where they were told before", async () => {
+    const told: LoggedEvent[] = [];
+    const holes: string[] = [];
+    store().onEvents((each, appended) => {
+      if (each !== partition || appended === undefined) return;
+      if (appended.after !== (told.at(-1)?.position ?? "")) holes.push(appended.after);
+      told.push(...appended.events);
+    });
+    await append(first, "1", "2");
+    await append(second, "3");
+    const device = { devEui: first, expectedVersion: 1, value: bytes("x"), devAddrs: [] };
+    const together = await Promise.all([
+      store().commit({ ...device, events: [bytes("4"), bytes("5")] }),
+      store().commit({ ...device, events: [bytes("not this")] }),
+      store().commit({ ...device, devEui: second, events: [bytes("6")] }),
+    ]);
+    expect(together.map(({ kind }) => kind)).toEqual(["committed", "conflict", "committed"]);
+    await expect.poll(async () => (await readAll()).length).toBe(6);
+    const plain = (event: LoggedEvent) => ({ ...event, value: text(event.value) });
+    // A store that tells nothing has nothing to be wrong about.
+    if (told.length > 0) expect(told.map(plain)).toEqual((await readAll()).map(plain));
+    expect(holes).toEqual([]);
+  });
+
   describe("cursors", () => {
     test("move forward and never back", async () => {
       await append(first, "1", "2", "3");

@@ -1,5 +1,6 @@
 import type { DevEui } from "../../../lorawan/ids.ts";
 import {
+  type AppendedEvents,
   type EventPosition,
   type LoggedEvent,
   partitionCount,
@@ -7,11 +8,15 @@ import {
   type StateStore,
 } from "../../../platform/state/store.ts";
 
-/** The event log of a state store in memory. It outlives the consumers that read it, as a store outlives a crash. */
+/**
+ * The event log of a state store in memory. It outlives the consumers that read it, as a store outlives a crash. Two of three
+ * appends are told with what was appended, as by a store that knows it, and one without.
+ */
 export function createEventLog() {
   const partitions = Array.from({ length: partitionCount }, (): LoggedEvent[] => []);
   const cursors = new Map<string, EventPosition>();
-  const listeners = new Set<(partition: number) => void>();
+  const listeners = new Set<(partition: number, appended?: AppendedEvents) => void>();
+  const lastOf = new Map<number, EventPosition>();
   let next = 1;
   let readable = true;
 
@@ -38,9 +43,12 @@ export function createEventLog() {
     store,
     append(devEui: DevEui, value: Uint8Array): void {
       const partition = partitionOf(devEui);
-      partitions[partition]?.push({ position: String(next).padStart(12, "0"), devEui, value });
+      const event = { position: String(next).padStart(12, "0"), devEui, value };
+      const appended = { after: lastOf.get(partition) ?? "", events: [event] };
+      partitions[partition]?.push(event);
+      lastOf.set(partition, event.position);
       next += 1;
-      for (const listener of listeners) listener(partition);
+      for (const listener of listeners) listener(partition, next % 3 === 0 ? undefined : appended);
     },
     /** In how many partitions this consumer's position was saved. */
     cursorsOf: (consumer: string) => [...cursors.keys()].filter(key => key.startsWith(`${consumer}/`)).length,
