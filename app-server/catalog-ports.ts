@@ -4,9 +4,9 @@ import type { RegionName } from "../lorawan/region/region.ts";
 import type { MacVersion, RegionalParametersRevision } from "../lorawan/version.ts";
 import type { ClassBSettings } from "./class-b-settings.ts";
 import type { CodecSettings } from "./codec-ports.ts";
-import type { DeviceState, DeviceStateSort } from "./device-state-ports.ts";
 import type { IdempotencyKeys } from "./idempotency-ports.ts";
 import type { MqttCredentialStore } from "./mqtt-credential-ports.ts";
+import type { DeviceState, DeviceStateSort, GatewayFilter } from "./state-ports.ts";
 
 /** What a person or key may do inside one tenant, most powerful first. */
 export const tenantRoles = ["admin", "device-manager", "gateway-manager", "viewer"] as const;
@@ -352,7 +352,7 @@ export interface Devices {
 }
 
 export interface Gateways {
-  list(filter: ListFilter, page: PageRequest): Promise<Page<Gateway>>;
+  list(filter: ListFilter & GatewayFilter, page: PageRequest): Promise<Page<Gateway>>;
   get(gatewayId: GatewayId): Promise<Gateway | undefined>;
   /** Throws CatalogConflict `already_exists`. */
   create(gateway: NewGateway): Promise<Gateway>;

@@ -1,5 +1,5 @@
 import Type from "typebox";
-import { deviceStateSorts, deviceStates } from "../device-state-ports.ts";
+import { deviceStateSorts, deviceStates } from "../state-ports.ts";
 import { acrossTenants } from "./access.ts";
 import type { Api, ApiDependencies } from "./dependencies.ts";
 import { DeviceListQuery, deviceFilter } from "./devices.ts";

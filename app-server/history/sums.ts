@@ -217,7 +217,7 @@ export async function countFrames(frames: readonly FrameRecord[], sql: SqlTransa
       const [frequency, dataRate] = [String(frame.txInfo.frequency), modulationName(frame.txInfo.modulation)];
       for (const gatewayId of gatewaysOf(frame)) {
         const { rssi, snr } = frame.rxInfo.find(copy => copy.gatewayId === gatewayId) ?? {};
-        const by = { frequency, dataRate, verdict: frame.verdict };
+        const by = { frequency, dataRate, channel: `${frequency} ${dataRate}`, verdict: frame.verdict };
         gateways.add([gatewayId], frame.atMs, { counts: { received: 1 }, by, figures: { rssi, snr } });
       }
       continue;

@@ -13,8 +13,8 @@ export interface Tally {
   readonly figures: ReadonlyMap<string, Spread>;
 }
 
-/** Sorts beyond these are counted as a whole alone. */
-const maxSorts = 64;
+/** Sorts beyond these are counted as a whole alone; a channel is a frequency with a data rate. */
+const mostSorts = (group?: string): number => (group === "channel" ? 512 : 64);
 
 /** What one thing that happened counts. */
 export interface Happening {
@@ -36,7 +36,7 @@ export class GrowingTally implements Tally {
       if (sort === undefined) continue;
       const sorts = this.by.get(group) ?? new Map<string, number>();
       this.by.set(group, sorts);
-      increase(sorts, sort, 1);
+      increase(sorts, sort, 1, mostSorts(group));
     }
     for (const name of Object.keys(figures)) {
       const value = figures[name];
@@ -48,14 +48,15 @@ export class GrowingTally implements Tally {
   }
 }
 
-function increase(counts: Map<string, number>, name: string, by: number): void {
+function increase(counts: Map<string, number>, name: string, by: number, most = mostSorts()): void {
   const known = counts.get(name);
-  if (known !== undefined || counts.size < maxSorts) counts.set(name, (known ?? 0) + by);
+  if (known !== undefined || counts.size < most) counts.set(name, (known ?? 0) + by);
 }
 
 export function mergeTallies(one: Tally, other: Tally): Tally {
   const by = new Map(one.by);
-  for (const [group, sorts] of other.by) by.set(group, mergeCounts(by.get(group) ?? new Map(), sorts));
+  for (const [group, sorts] of other.by)
+    by.set(group, mergeCounts(by.get(group) ?? new Map(), sorts, mostSorts(group)));
   const figures = new Map(one.figures);
   for (const [name, spread] of other.figures) {
     const known = figures.get(name);
@@ -67,11 +68,12 @@ export function mergeTallies(one: Tally, other: Tally): Tally {
 function mergeCounts(
   one: ReadonlyMap<string, number>,
   other: ReadonlyMap<string, number>,
+  most = mostSorts(),
 ): ReadonlyMap<string, number> {
   const merged = new Map(one);
   for (const [name, count] of other) {
     const known = merged.get(name);
-    if (known !== undefined || merged.size < maxSorts) merged.set(name, (known ?? 0) + count);
+    if (known !== undefined || merged.size < most) merged.set(name, (known ?? 0) + count);
   }
   return merged;
 }

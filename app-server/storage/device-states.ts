@@ -2,7 +2,7 @@ import Type, { type Static } from "typebox";
 import { parseApplicationId, parseDevEui, parseDeviceProfileId, parseTenantId } from "../../lorawan/ids.ts";
 import type { Sql } from "../../platform/sql.ts";
 import type { Devices, PageRequest } from "../catalog-ports.ts";
-import { type DeviceState, type DeviceStateSort, deviceStates } from "../device-state-ports.ts";
+import { type DeviceState, type DeviceStateSort, deviceStates } from "../state-ports.ts";
 import { listPage, mapPage, rfc3339, TagsColumn, timestampSorts } from "./statement.ts";
 import { type Condition, equal } from "./table.ts";
 

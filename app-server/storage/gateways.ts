@@ -70,12 +70,14 @@ export const gatewayTable: TableDefinition<typeof Row, Gateway> = {
 export function createGateways(sql: Sql): Gateways {
   const table = createTable(sql, gatewayTable);
   return {
-    list: ({ tenants, search, tags }, page) =>
+    list: ({ tenants, search, tags, anyOf, noneOf }, page) =>
       table.list(
         [
           inTenants(tenants, "tenant_id"),
           namedOrEui(search, "gateways.name", "gateways.gateway_id"),
           withTags(tags, "gateways"),
+          value => (anyOf === undefined ? "true" : `gateways.gateway_id = any(${value(anyOf)}::text[])`),
+          value => (noneOf === undefined ? "true" : `gateways.gateway_id <> all(${value(noneOf)}::text[])`),
         ],
         page,
       ),

@@ -9,7 +9,7 @@ export interface EffectiveSetting {
   readonly isSecret: boolean;
   /** Whether there is a value, of a secret too. */
   readonly isSet: boolean;
-  /** It is what the program has by itself. */
+  /** It is what the program has by itself, or of a section that is not there. */
   readonly isDefault: boolean;
   readonly description: string;
 }
@@ -23,7 +23,7 @@ export const effectiveSettings = (schema: unknown, config: unknown): readonly Ef
       value: node.secret ? undefined : withoutSecrets(node, value),
       isSecret: node.secret,
       isSet: value !== undefined,
-      isDefault: JSON.stringify(value) === JSON.stringify(node.default),
+      isDefault: value === undefined || JSON.stringify(value) === JSON.stringify(node.default),
       description: node.description ?? "",
     };
   });

@@ -14,7 +14,7 @@ describeInBrowser("the console's applications and devices", () => {
     const { page, complaints } = await console.openLoggedIn();
     await page.goto("/console/applications");
     await page.getByText("No applications yet").waitFor();
-    await page.getByRole("button", { name: "Add application" }).click();
+    await page.getByRole("button", { name: "Add application" }).first().click();
     const form = page.getByRole("dialog");
     await form.getByRole("button", { name: "Add", exact: true }).click();
     await form.getByText("Give it a name.").waitFor();
@@ -151,10 +151,25 @@ describeInBrowser("the console's applications and devices", () => {
     await page.getByText("disabled").nth(4).waitFor();
 
     await page.getByRole("combobox", { name: "State" }).click();
-    await page.getByRole("option", { name: "enabled" }).click();
+    await page.getByRole("option", { name: "never seen" }).click();
     await page.getByRole("link", { name: "Many 0" }).waitFor({ state: "hidden" });
-    expect(new URL(page.url()).searchParams.get("state")).toBe("enabled");
+    expect(new URL(page.url()).searchParams.get("state")).toBe("never-seen");
     await page.reload();
+    await page.getByRole("link", { name: "Many 5" }).waitFor();
+    await page.getByRole("button", { name: "Saved filters" }).click();
+    await page.getByRole("menuitem", { name: "Save this filter" }).click();
+    await page.getByRole("dialog").getByRole("textbox", { name: "Name" }).fill("Silent ones");
+    expect(await seriousFaults(page)).toEqual([]);
+    await page.getByRole("dialog").getByRole("button", { name: "Save" }).click();
+    await page.goto("/console/devices?sort=-lastHeardAt");
+    await page.getByRole("link", { name: "Many 0" }).waitFor();
+    await page.getByRole("button", { name: "Saved filters" }).click();
+    await page.getByRole("menuitem", { name: "Silent ones" }).click();
+    await page.getByRole("link", { name: "Many 0" }).waitFor({ state: "hidden" });
+    expect(new URL(page.url()).search).toBe(`?application=${applicationId}&state=never-seen`);
+    await page.getByRole("button", { name: "Silent ones" }).click();
+    await page.getByRole("menuitem", { name: "Forget Silent ones" }).click();
+    await page.getByRole("button", { name: "Saved filters" }).waitFor();
     await page.getByRole("checkbox", { name: "Choose Many 5" }).check();
     await page.getByRole("button", { name: "Move" }).click();
     await dialog.getByRole("combobox", { name: "Application" }).fill("moved");

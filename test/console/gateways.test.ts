@@ -8,7 +8,7 @@ describeInBrowser("the console's gateways", () => {
   test("are added by a form that says what is wrong with what was typed", async () => {
     const { page, complaints } = await console.openLoggedIn();
     await page.goto("/console/gateways");
-    await page.getByRole("button", { name: "Add gateway" }).click();
+    await page.getByRole("button", { name: "Add gateway" }).first().click();
     const form = page.getByRole("dialog");
     await form.getByRole("textbox", { name: "EUI" }).fill("0016c001");
     await form.getByRole("textbox", { name: "Name" }).fill("Roof");

@@ -28,7 +28,7 @@ describeInBrowser("the console's integrations", () => {
     const { page, complaints } = await console.openLoggedIn();
     await page.goto("/console/integrations");
     await page.getByText("No integrations yet").waitFor();
-    await page.getByRole("link", { name: "Add integration" }).click();
+    await page.getByRole("link", { name: "Add integration" }).first().click();
     for (const { title } of await kinds()) await page.getByRole("button", { name: title, exact: true }).waitFor();
     await page.getByRole("button", { name: "HTTP webhook" }).click();
     await page.getByRole("textbox", { name: "Name", exact: true }).fill("Dashboard");

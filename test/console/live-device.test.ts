@@ -164,4 +164,53 @@ describeInBrowser("the console's page of a device", () => {
     await page.getByRole("alert", { name: "Nothing was changed" }).waitFor();
     expect(complaints).toEqual([]);
   });
+
+  test("changes what a device shall be like as JSON, refuses what is none, and tells when somebody was faster", async () => {
+    const catalog = catalogOf(console.server());
+    const eui = "0000000000000d02";
+    const applicationId = await catalog.application("Twins");
+    const deviceProfileId = await catalog.profile("Twin", {
+      codec: "javascript",
+      codecScript: `${script}\nfunction encodeDesired({ desired }) { return { fPort: 9, bytes: [desired.interval] }; }`,
+    });
+    await catalog.device(eui, "South wall", { applicationId, deviceProfileId });
+    const { page, complaints } = await console.openLoggedIn();
+    await page.goto(`/console/devices/${eui}?tab=twin`);
+    await page.getByText("Nothing is asked of the device.").waitFor();
+    const dialog = page.getByRole("dialog");
+    const text = dialog.getByRole("textbox", { name: "Desired, as JSON" });
+    const type = async (json: string): Promise<void> => {
+      await page.getByRole("button", { name: "Change what it shall be" }).click();
+      await text.fill(json);
+    };
+    await type("[1]");
+    await dialog.getByText("This is no JSON object.").waitFor();
+    expect(await dialog.getByRole("button", { name: "Save" }).isDisabled()).toBe(true);
+    expect(await seriousFaults(page)).toEqual([]);
+    await text.fill('{ "interval": 30, "led": { "on": true, "level": 2 } }');
+    await dialog.getByRole("button", { name: "Save" }).click();
+    await page.getByText("The device is told as soon as it listens.").waitFor();
+    await page.getByText('"interval": 30').first().waitFor();
+    const params = { path: { devEui: eui } };
+    const desired = async () => (await catalog.client.GET("/api/devices/{devEui}/twin", { params })).data?.desired;
+    expect(await desired()).toEqual({ interval: 30, led: { on: true, level: 2 } });
+
+    // Only what was changed is sent, so that what is taken out is gone and the rest stays.
+    await type('{ "interval": 30, "led": { "level": 3 } }');
+    await dialog.getByRole("button", { name: "Save" }).click();
+    await dialog.waitFor({ state: "hidden" });
+    expect(await desired()).toEqual({ interval: 30, led: { level: 3 } });
+
+    await type('{ "interval": 60 }');
+    await catalog.client.PATCH("/api/devices/{devEui}/twin", { params, body: { desired: { interval: 45 } } });
+    await dialog.getByRole("button", { name: "Save" }).click();
+    await dialog.getByText("It was not changed").waitFor();
+    expect(await desired()).toMatchObject({ interval: 45 });
+    await dialog.getByRole("button", { name: "Cancel" }).click();
+
+    await page.getByRole("button", { name: "Forget both" }).click();
+    await dialog.getByRole("button", { name: "Forget them" }).click();
+    await page.getByText("Nothing is asked of the device.").waitFor();
+    expect(complaints).toEqual([]);
+  });
 });

@@ -5,7 +5,9 @@ import { effectiveSettings } from "../../platform/config/effective.ts";
 const schema = Type.Object({
   port: Type.Integer({ default: 1700, description: "Port." }),
   database: Type.Object({ url: Type.Optional(Type.String({ secret: true })) }),
-  login: Type.Optional(Type.Object({ password: Type.String({ secret: true }) })),
+  login: Type.Optional(
+    Type.Object({ password: Type.String({ secret: true }), filter: Type.String({ default: "(uid={login})" }) }),
+  ),
   clients: Type.Array(
     Type.Object({
       id: Type.String(),
@@ -23,6 +25,8 @@ test("settings are told as they hold, without a secret at any depth", () => {
     { path: "port", value: 1701, isDefault: false, isSecret: false, isSet: true, description: "Port." },
     { path: "database.url", value: undefined, isSecret: true, isSet: true },
     { path: "login.password", isSecret: true, isSet: false },
+    // Of a section that is not there.
+    { path: "login.filter", isSet: false, isDefault: true },
     { path: "clients", value: [{ id: "one", more: { name: "n" } }] },
   ]);
   expect(JSON.stringify(settings)).not.toContain("hidden");

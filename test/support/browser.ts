@@ -41,13 +41,14 @@ export async function visit(
   return { page, context, complaints };
 }
 
-/** What axe finds that would keep somebody from using the page; the rule's name with the element. */
-export async function seriousFaults(page: Page): Promise<readonly string[]> {
+/** What axe finds that would keep somebody from using the page; the rule's name with the element. All rules unless some are named. */
+export async function seriousFaults(page: Page, rules: readonly string[] = []): Promise<readonly string[]> {
   // What is still coming into sight has not its own colours yet.
   await page.evaluate(settle);
   // Evaluated by the debugger, since the page's own policy lets nobody add a script.
   await page.evaluate(axe.source);
-  const { violations } = await page.evaluate<axe.AxeResults>("axe.run()");
+  const options = rules.length === 0 ? {} : { runOnly: { type: "rule", values: rules } };
+  const { violations } = await page.evaluate<axe.AxeResults>(`axe.run(${JSON.stringify(options)})`);
   return violations
     .filter(({ impact }) => impact === "serious" || impact === "critical")
     .flatMap(({ id, nodes }) => nodes.map(({ html, failureSummary = "" }) => `${id}: ${html} ${failureSummary}`));

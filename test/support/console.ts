@@ -17,8 +17,12 @@ export interface ConsoleUnderTest {
   openLoggedIn(options?: Partial<VisitOptions>, login?: { email: string; password: string }): Promise<Visit>;
 }
 
+/** Of the command line; functions where something has to be there before it is known. */
+type Args = readonly string[] | (() => readonly string[]);
+const argsOf = (args: Args): readonly string[] => (typeof args === "function" ? args() : args);
+
 /** The console as a user has it: built, served by a real server, in a real browser. One of each for the whole suite. */
-export function consoleUnderTest(args: readonly string[] = []): ConsoleUnderTest {
+export function consoleUnderTest(args: Args = [], browserArgs: Args = []): ConsoleUnderTest {
   const ends: (() => Promise<void>)[] = [];
   let server: UpchirpProcess | undefined;
   let browser: Browser | undefined;
@@ -27,10 +31,10 @@ export function consoleUnderTest(args: readonly string[] = []): ConsoleUnderTest
     requireBuild();
     const folder = mkdtempSync(join(tmpdir(), "upchirp-console-"));
     ends.push(async () => rmSync(folder, { recursive: true, force: true }));
-    server = await startUpchirp(folder, args, undefined, end => ends.push(end));
+    server = await startUpchirp(folder, argsOf(args), undefined, end => ends.push(end));
     administrator.email = /e-mail +(\S+)/.exec(server.output())?.[1] ?? "";
     administrator.password = /\n {2}password +(\S+)/.exec(server.output())?.[1] ?? "";
-    browser = await openBrowser();
+    browser = await openBrowser(argsOf(browserArgs));
     ends.push(async () => browser?.close());
   });
   afterAll(async () => {

@@ -16,3 +16,6 @@ export const inside = createRoute({
   },
   component: Outline,
 });
+
+/** With the navigation beside it. */
+export const lost = createRoute({ getParentRoute: () => inside, path: "$", component: Lost });

@@ -1,5 +1,5 @@
 import { createRoute, createRouter, lazyRouteComponent } from "@tanstack/react-router";
-import { inside, root } from "./inside.tsx";
+import { inside, lost, root } from "./inside.tsx";
 import { adminRoutes } from "./pages/admin/routes.ts";
 import { alerts } from "./pages/alerts/routes.ts";
 import { deviceRoutes } from "./pages/devices/routes.ts";
@@ -31,7 +31,15 @@ const overview = createRoute({
 export const router = createRouter({
   routeTree: root.addChildren([
     login,
-    inside.addChildren([overview, alerts, ...gatewayRoutes, ...integrationRoutes, ...deviceRoutes, ...adminRoutes]),
+    inside.addChildren([
+      overview,
+      alerts,
+      ...gatewayRoutes,
+      ...integrationRoutes,
+      ...deviceRoutes,
+      ...adminRoutes,
+      lost,
+    ]),
   ]),
   basepath: "/console",
   defaultPreload: "intent",

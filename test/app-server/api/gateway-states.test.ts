@@ -42,6 +42,14 @@ test("the states of gateways say where each is and whether it is there, of one's
     { gatewayId: two, state: "offline", location: told },
     { gatewayId: "00000000000000a3", state: "never-seen", lastSeenAt: null, location: null },
   ]);
+  for (const [state, found] of [
+    ["online", [one]],
+    ["offline", [two]],
+    ["never-seen", ["00000000000000a3"]],
+  ] as const) {
+    const narrowed = await api.call("GET", `/api/gateways/states?state=${state}`, undefined, await viewer());
+    expect(narrowed.json().items.map(({ gatewayId }: { gatewayId: string }) => gatewayId)).toEqual(found);
+  }
   const page = (await api.call("GET", "/api/gateways/states?limit=1&sort=-name", undefined, await viewer())).json();
   expect(page.items).toMatchObject([{ gatewayId: "00000000000000a3" }]);
   expect(page.next).toBeDefined();

@@ -167,6 +167,7 @@ test("what gateways received and sent is counted once, though a batch of frames 
     by: {
       frequency: { 868100000: 3 },
       dataRate: { SF7BW125: 3 },
+      channel: { "868100000 SF7BW125": 3 },
       verdict: { "bad-mic": 1, accepted: 2 },
       status: { TOO_LATE: 1 },
     },

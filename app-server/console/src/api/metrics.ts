@@ -12,15 +12,6 @@ export function countsOver(points: readonly Point[], steps: readonly number[], .
   return steps.map(step => names.reduce((sum, name) => sum + (found.get(step)?.counts[name] ?? 0), 0));
 }
 
-/** How often each sort of something happened in each step, by its name. */
-export function sortsOver(points: readonly Point[], steps: readonly number[], group: string) {
-  const found = byTime(points);
-  return [...totalsBy(points, group).keys()].map(sort => ({
-    sort,
-    values: steps.map(step => found.get(step)?.by[group]?.[sort] ?? 0),
-  }));
-}
-
 /** A figure in each step; null where none was measured. */
 export function figuresOver(
   points: readonly Point[],

@@ -62,3 +62,6 @@ export const frequencyText = (hertz: number | undefined): string =>
 
 /** The least SNR at which a LoRa frame can be read (Semtech AN1200.13): -5 dB at SF6, 2.5 dB less at each further one. */
 export const requiredSnrDb = (spreadingFactor: number): number => -5 - 2.5 * (spreadingFactor - 6);
+
+/** `SF7 · 125 kHz` of the `SF7BW125` that sums are told by; what is no LoRa as it is. */
+export const dataRateText = (name: string): string => name.replace(/^(SF\d+)BW(\d+)$/, "$1 · $2 kHz");

@@ -1,4 +1,4 @@
-import { Center, Stack, Text, ThemeIcon } from "@mantine/core";
+import { Box, Center, Stack, Text, ThemeIcon } from "@mantine/core";
 import type { IconHome } from "@tabler/icons-react";
 import type { ReactNode } from "react";
 
@@ -24,7 +24,7 @@ export function Empty({ icon: Icon, title, children, action }: EmptyProps) {
             {children}
           </Text>
         )}
-        {action}
+        {action && <Box mt="xs">{action}</Box>}
       </Stack>
     </Center>
   );

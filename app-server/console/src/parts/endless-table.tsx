@@ -1,6 +1,6 @@
-import { Box, Checkbox, Loader, Table, Text, TextInput, UnstyledButton } from "@mantine/core";
-import { useDebouncedValue } from "@mantine/hooks";
-import { IconArrowDown, IconArrowUp, IconSearch } from "@tabler/icons-react";
+import { Box, Button, Checkbox, Group, Loader, Table, Text, TextInput, UnstyledButton } from "@mantine/core";
+import { useDebouncedValue, useDisclosure, useMediaQuery } from "@mantine/hooks";
+import { IconArrowDown, IconArrowUp, IconFilter, IconSearch } from "@tabler/icons-react";
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { type ReactNode, useEffect, useRef, useState } from "react";
@@ -45,8 +45,10 @@ export interface EndlessTableProps<Item, Sort extends string> {
   readonly searchHint?: string;
   /** Beside the search: further filters. */
   readonly filters?: ReactNode;
-  /** There are filters in use, so that an empty list does not mean that there is nothing at all. */
-  readonly isNarrowed?: boolean;
+  /** How many of them are in use: an empty list does not mean then that there is nothing at all. */
+  readonly filterCount?: number;
+  /** Filters that were given a name. */
+  readonly saved?: ReactNode;
   /** Reads anew this often, for what changes by itself. */
   readonly refreshMs?: number;
   /** What is searched for at first; with `onView` a page keeps search and order in its address. */
@@ -68,13 +70,16 @@ const rowPx = 45;
 
 /** A list of any length: rows are made as they come into sight, and read as they are needed. */
 export function EndlessTable<Item, Sort extends string>(props: EndlessTableProps<Item, Sort>) {
-  const { queryKey, read, columns, keyOf, isSort, label, empty, filters, selection, onView } = props;
+  const { queryKey, read, columns, keyOf, isSort, label, empty, filters, selection } = props;
   const [typed, setTyped] = useState(props.search ?? "");
   const [search] = useDebouncedValue(typed.trim(), 250);
   const [sort, setSort] = useState<Sort>(props.sort);
-  const showView = useRef(onView);
-  showView.current = onView;
-  useEffect(() => showView.current?.({ search, sort }), [search, sort]);
+  const latest = useRef(props);
+  latest.current = props;
+  useEffect(() => {
+    const { onView: show, search: shown = "", sort: order } = latest.current;
+    if (search !== shown || sort !== order) show?.({ search, sort });
+  }, [search, sort]);
   const list = useInfiniteQuery({
     queryKey: [...queryKey, { search, sort }],
     queryFn: ({ pageParam }) =>
@@ -85,6 +90,7 @@ export function EndlessTable<Item, Sort extends string>(props: EndlessTableProps
     ...(props.refreshMs !== undefined && { refetchInterval: props.refreshMs }),
   });
   const items = list.data?.pages.flatMap(page => page.items) ?? [];
+  const isNarrow = useMediaQuery("(max-width: 48em)") === true;
   const viewport = useRef<HTMLDivElement>(null);
   const rows = useVirtualizer({
     count: items.length,
@@ -106,22 +112,37 @@ export function EndlessTable<Item, Sort extends string>(props: EndlessTableProps
     if (isSort(next)) setSort(next);
   };
   const isNothing = list.isSuccess && items.length === 0;
-  const isNarrowed = search !== "" || props.isNarrowed === true;
+  const { filterCount = 0 } = props;
+  const isNarrowed = search !== "" || filterCount > 0;
+  const [areFiltersOpen, { toggle: toggleFilters }] = useDisclosure(filterCount > 0);
   if (isNothing && !isNarrowed && typed === "") return empty;
   return (
     <Box>
-      <Box mb="xs" display="flex" style={{ gap: "var(--mantine-spacing-xs)", flexWrap: "wrap" }}>
+      <Group mb="xs" gap="xs">
         <TextInput
           value={typed}
           onChange={event => setTyped(event.currentTarget.value)}
           placeholder={props.searchHint ?? "Search"}
           aria-label={`Search in ${label}`}
           leftSection={<IconSearch size={16} aria-hidden />}
-          rightSection={list.isFetching && !isFetchingNextPage ? <Loader size={14} aria-label="Loading" /> : null}
-          w={{ base: "100%", xs: 280 }}
+          rightSection={
+            list.isFetching && !isFetchingNextPage ? <Loader size={14} role="status" aria-label="Loading" /> : null
+          }
+          w={{ base: "100%", sm: 280 }}
         />
-        {filters}
-      </Box>
+        {filters !== undefined && isNarrow && (
+          <Button
+            variant="default"
+            leftSection={<IconFilter size={16} />}
+            aria-expanded={areFiltersOpen}
+            onClick={toggleFilters}
+          >
+            {filterCount === 0 ? "Filters" : `Filters: ${filterCount}`}
+          </Button>
+        )}
+        {(!isNarrow || areFiltersOpen) && filters}
+        {props.saved}
+      </Group>
       {list.isError && <ProblemNote error={list.error} onRetry={() => void list.refetch()} />}
       {isNothing && (isNarrowed ? <Text c="dimmed">Nothing fits this search.</Text> : empty)}
       {items.length > 0 && (

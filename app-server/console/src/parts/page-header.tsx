@@ -22,7 +22,7 @@ export function PageHeader({ title, above = [], actions, children }: PageHeaderP
       {above.length > 0 && (
         <Breadcrumbs mb={4} styles={{ breadcrumb: { minWidth: 0 } }}>
           {above.map(({ label, to }) => (
-            <Anchor key={to} component={Link} to={to} size="sm" truncate maw={420}>
+            <Anchor key={to} component={Link} to={to} size="sm" truncate maw="min(420px, 80vw)">
               {label}
             </Anchor>
           ))}

@@ -1,5 +1,6 @@
-import { Badge, Box, Group, Text } from "@mantine/core";
+import { Badge, Box, Text } from "@mantine/core";
 import type { ReactNode } from "react";
+import classes from "./signed-row.module.css";
 
 export interface SignedRowProps {
   /** How it is, in a word. */
@@ -13,18 +14,14 @@ export interface SignedRowProps {
 /** One of several things in a panel, with how it is before it. */
 export function SignedRow({ sign, color, aside, children }: SignedRowProps) {
   return (
-    <Group gap="sm" wrap="nowrap" align="flex-start">
-      <Badge color={color} w={104} mt={1} style={{ flex: "none" }}>
-        {sign}
-      </Badge>
-      <Box flex={1} miw={0} fz="sm" style={{ overflowWrap: "anywhere" }}>
+    <div className={classes.row}>
+      <Badge color={color}>{sign}</Badge>
+      <Box className={classes.content ?? ""} fz="sm" style={{ overflowWrap: "anywhere" }}>
         {children}
       </Box>
-      {aside !== undefined && (
-        <Text size="sm" c="dimmed" component="div" style={{ flex: "none" }}>
-          {aside}
-        </Text>
-      )}
-    </Group>
+      <Text size="sm" c="dimmed" component="div">
+        {aside}
+      </Text>
+    </div>
   );
 }

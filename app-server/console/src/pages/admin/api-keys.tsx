@@ -85,18 +85,14 @@ export function ApiKeyList() {
   const me = useMe();
   const tenantId = useTenantId();
   const isWriter = mayWrite(me, "tenant", tenantId);
+  const add = isWriter && (
+    <FormButton label="Add API key" leftSection={<IconPlus size={16} />}>
+      {close => <NewKey tenantId={tenantId} onEnd={close} />}
+    </FormButton>
+  );
   return (
     <>
-      <PageHeader
-        title="API keys"
-        actions={
-          isWriter && (
-            <FormButton label="Add API key" leftSection={<IconPlus size={16} />}>
-              {close => <NewKey tenantId={tenantId} onEnd={close} />}
-            </FormButton>
-          )
-        }
-      >
+      <PageHeader title="API keys" actions={add}>
         For programs that use the API.
       </PageHeader>
       <EndlessTable
@@ -108,7 +104,7 @@ export function ApiKeyList() {
         isSort={isSort}
         sort="name"
         searchHint="Name"
-        empty={<Empty icon={IconKey} title="No API keys yet" />}
+        empty={<Empty icon={IconKey} title="No API keys yet" action={add} />}
       />
     </>
   );

@@ -52,7 +52,7 @@ export function ApplicationPage() {
             applicationId={applicationId}
             tenantId={record.tenantId}
             view={search}
-            onView={view => void navigate({ search: view, replace: true })}
+            onView={view => navigate({ search: view, replace: true })}
           />
         </Tabs.Panel>
         {isWriter && (

@@ -3,12 +3,11 @@ import { IconApps, IconPlus } from "@tabler/icons-react";
 import { dataOf, type Schemas } from "../../../../../client/client.ts";
 import { api } from "../../api/queries.ts";
 import { mayWrite, useMe } from "../../api/session.ts";
+import { CatalogList } from "../../parts/catalog-list.tsx";
 import { Empty } from "../../parts/empty.tsx";
-import { type Column, EndlessTable } from "../../parts/endless-table.tsx";
+import type { Column } from "../../parts/endless-table.tsx";
 import { FormButton } from "../../parts/form.tsx";
 import { PageLink } from "../../parts/links.tsx";
-import { PageHeader } from "../../parts/page-header.tsx";
-import { isUsualSort } from "../../parts/sorts.ts";
 import { TagList } from "../../parts/tag-list.tsx";
 import { TimeAgo } from "../../parts/time-ago.tsx";
 import { useTenantId } from "../../shell/tenant.ts";
@@ -55,29 +54,17 @@ export function ApplicationList() {
     </FormButton>
   );
   return (
-    <>
-      <PageHeader title="Applications" actions={add} />
-      <EndlessTable
-        label="Applications"
-        queryKey={["applications", "list", tenantId]}
-        read={async request =>
-          dataOf(
-            await api.GET("/api/applications", {
-              params: { query: { ...request, ...(tenantId !== undefined && { tenantId }) } },
-            }),
-          )
-        }
-        columns={columns}
-        keyOf={({ id }) => id}
-        isSort={isUsualSort}
-        sort="name"
-        searchHint="Beginning of the name"
-        empty={
-          <Empty icon={IconApps} title="No applications yet">
-            An application holds devices whose data goes to the same place.
-          </Empty>
-        }
-      />
-    </>
+    <CatalogList
+      title="Applications"
+      kind="applications"
+      read={async query => dataOf(await api.GET("/api/applications", { params: { query } }))}
+      columns={columns}
+      actions={add}
+      empty={
+        <Empty icon={IconApps} title="No applications yet" action={add}>
+          An application holds devices whose data goes to the same place.
+        </Empty>
+      }
+    />
   );
 }

@@ -1,14 +1,13 @@
-import { Badge } from "@mantine/core";
-import { IconCpu, IconPlus, IconUpload } from "@tabler/icons-react";
+import { Badge, Group } from "@mantine/core";
+import { IconPlus, IconTemplate, IconUpload } from "@tabler/icons-react";
 import { dataOf, type Schemas } from "../../../../../client/client.ts";
 import { api } from "../../api/queries.ts";
 import { mayWrite, useMe } from "../../api/session.ts";
+import { CatalogList } from "../../parts/catalog-list.tsx";
 import { Empty } from "../../parts/empty.tsx";
-import { type Column, EndlessTable } from "../../parts/endless-table.tsx";
+import type { Column } from "../../parts/endless-table.tsx";
 import { FormButton } from "../../parts/form.tsx";
 import { PageLink } from "../../parts/links.tsx";
-import { PageHeader } from "../../parts/page-header.tsx";
-import { isUsualSort } from "../../parts/sorts.ts";
 import { TimeAgo } from "../../parts/time-ago.tsx";
 import { useTenantId } from "../../shell/tenant.ts";
 import { AddProfile } from "./add-form.tsx";
@@ -63,29 +62,17 @@ export function ProfileList() {
     </>
   );
   return (
-    <>
-      <PageHeader title="Device profiles" actions={actions} />
-      <EndlessTable
-        label="Device profiles"
-        queryKey={["device-profiles", "list", tenantId]}
-        read={async request =>
-          dataOf(
-            await api.GET("/api/device-profiles", {
-              params: { query: { ...request, ...(tenantId !== undefined && { tenantId }) } },
-            }),
-          )
-        }
-        columns={columns}
-        keyOf={({ id }) => id}
-        isSort={isUsualSort}
-        sort="name"
-        searchHint="Beginning of the name"
-        empty={
-          <Empty icon={IconCpu} title="No device profiles yet">
-            A profile says what devices of one kind can do, and how to read what they send.
-          </Empty>
-        }
-      />
-    </>
+    <CatalogList
+      title="Device profiles"
+      kind="device-profiles"
+      read={async query => dataOf(await api.GET("/api/device-profiles", { params: { query } }))}
+      columns={columns}
+      actions={actions}
+      empty={
+        <Empty icon={IconTemplate} title="No device profiles yet" action={actions && <Group gap="xs">{actions}</Group>}>
+          A profile says what devices of one kind can do, and how to read what they send.
+        </Empty>
+      }
+    />
   );
 }

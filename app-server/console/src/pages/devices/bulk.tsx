@@ -5,7 +5,8 @@ import type { Schemas } from "../../../../../client/client.ts";
 import { api, done, textOf } from "../../api/queries.ts";
 import { RecordSelect } from "../../parts/record-select.tsx";
 
-type Device = Schemas["Device"];
+/** What has to be known of each of them. */
+type Device = Pick<Schemas["Device"], "devEui" | "name" | "tenantId" | "applicationId" | "isDisabled" | "tags">;
 type Change = Partial<Pick<Device, "applicationId" | "isDisabled" | "tags">>;
 
 export interface BulkBarProps {

@@ -90,7 +90,7 @@ export function Capture({ applicationId, onCaptured }: CaptureProps) {
       <Modal opened={way === "scan"} onClose={close} title="Scan the label">
         <Stack>
           {reading.isError && <ProblemNote title="The label could not be used" error={reading.error} />}
-          <Suspense fallback={<Loader aria-label="Loading" />}>
+          <Suspense fallback={<Loader role="status" aria-label="Loading" />}>
             {!reading.isError && <Scan onText={text => reading.mutate(text)} />}
           </Suspense>
           {reading.isError && (

@@ -52,12 +52,13 @@ export function DevicePage() {
           { label: application.data?.record.name ?? "…", to: `/applications/${record.applicationId}` },
         ]}
       >
-        <Group gap="md">
+        <Group gap="xs">
           <Copyable value={devEui} label="DevEUI" />
           <PageLink
             to="/device-profiles/$deviceProfileId"
             params={{ deviceProfileId: record.deviceProfileId }}
             size="sm"
+            style={{ overflowWrap: "anywhere" }}
           >
             <RecordName kind="device-profiles" id={record.deviceProfileId} />
           </PageLink>

@@ -20,7 +20,7 @@ export function DeviceList() {
   return (
     <>
       <PageHeader title="Devices" actions={add} />
-      <DeviceTable tenantId={tenantId} view={search} onView={view => void navigate({ search: view, replace: true })} />
+      <DeviceTable tenantId={tenantId} view={search} onView={view => navigate({ search: view, replace: true })} />
     </>
   );
 }

@@ -1,20 +1,32 @@
-import { Badge, Select, TextInput } from "@mantine/core";
+import { Badge, Select } from "@mantine/core";
 import { IconCpu, IconPlus } from "@tabler/icons-react";
 import { useState } from "react";
-import { dataOf, type Schemas } from "../../../../../client/client.ts";
+import { dataOf } from "../../../../../client/client.ts";
+import type { paths } from "../../../../../client/openapi.d.ts";
 import { api } from "../../api/queries.ts";
 import { mayWrite, useMe } from "../../api/session.ts";
 import { Empty } from "../../parts/empty.tsx";
 import { type Column, EndlessTable, type ListRequest } from "../../parts/endless-table.tsx";
 import { PageButton, PageLink } from "../../parts/links.tsx";
 import { RecordName, RecordSelect } from "../../parts/record-select.tsx";
-import { isUsualSort, type UsualSort } from "../../parts/sorts.ts";
+import { SavedViews } from "../../parts/saved-views.tsx";
+import { isWholeTag, TagInput } from "../../parts/tag-input.tsx";
 import { TagList } from "../../parts/tag-list.tsx";
 import { TimeAgo } from "../../parts/time-ago.tsx";
 import { BulkBar } from "./bulk.tsx";
-import type { DeviceView } from "./view.ts";
+import { type DeviceSort, type DeviceView, deviceViewOf, isDeviceSort, type StateChoice, stateNames } from "./view.ts";
 
-export type Device = Schemas["Device"];
+const readDevices = async (query: DeviceQuery) => dataOf(await api.GET("/api/devices/states", { params: { query } }));
+type DeviceQuery = NonNullable<paths["/api/devices/states"]["get"]["parameters"]["query"]>;
+/** As it is in a list. */
+export type Device = Awaited<ReturnType<typeof readDevices>>["items"][number];
+
+const stateColors: Readonly<Record<StateChoice, string>> = {
+  active: "teal",
+  inactive: "red",
+  "never-seen": "gray",
+  disabled: "gray",
+};
 
 const nameColumn: Column<Device> = {
   title: "Name",
@@ -27,6 +39,7 @@ const nameColumn: Column<Device> = {
 };
 const applicationColumn: Column<Device> = {
   title: "Application",
+  width: "17%",
   visibleFrom: "md",
   render: ({ applicationId }) => (
     <PageLink to="/applications/$applicationId" params={{ applicationId }} size="sm">
@@ -35,34 +48,46 @@ const applicationColumn: Column<Device> = {
   ),
 };
 const otherColumns: readonly Column<Device>[] = [
-  { title: "DevEUI", width: 170, visibleFrom: "xs", render: ({ devEui }) => <span className="mono">{devEui}</span> },
+  {
+    title: "State",
+    width: 116,
+    render: ({ state, isDisabled }) => <StateBadge state={isDisabled ? "disabled" : state} />,
+  },
+  {
+    title: "Heard",
+    width: 140,
+    visibleFrom: "xs",
+    sortsBy: "lastHeardAt",
+    render: ({ lastHeardAt }) => <TimeAgo time={lastHeardAt} />,
+  },
+  { title: "DevEUI", width: 170, visibleFrom: "sm", render: ({ devEui }) => <span className="mono">{devEui}</span> },
   {
     title: "Profile",
+    width: "17%",
     visibleFrom: "lg",
     render: ({ deviceProfileId }) => <RecordName kind="device-profiles" id={deviceProfileId} />,
   },
-  { title: "Tags", width: 200, visibleFrom: "xl", render: ({ tags }) => <TagList tags={tags} /> },
-  {
-    title: "State",
-    width: 100,
-    visibleFrom: "sm",
-    render: ({ isDisabled }) => (isDisabled ? <Badge color="gray">disabled</Badge> : null),
-  },
+  { title: "Tags", width: 220, visibleFrom: "xxl", render: ({ tags }) => <TagList tags={tags} /> },
   {
     title: "Added",
-    width: 150,
-    visibleFrom: "md",
+    width: 130,
+    visibleFrom: "xl",
     sortsBy: "createdAt",
     render: ({ createdAt }) => <TimeAgo time={createdAt} />,
   },
 ];
+
+const StateBadge = ({ state }: { readonly state: StateChoice }) => (
+  <Badge color={stateColors[state]}>{stateNames[state]}</Badge>
+);
 
 export interface DeviceTableProps {
   /** Left out: of every application. */
   readonly applicationId?: string;
   readonly tenantId: string | undefined;
   readonly view: DeviceView;
-  readonly onView: (view: DeviceView) => void;
+  /** Resolves when the address has it. */
+  readonly onView: (view: DeviceView) => Promise<void>;
 }
 
 /** Devices with what narrows them, and what can be done with many of them at once. */
@@ -71,26 +96,40 @@ export function DeviceTable({ applicationId, tenantId, view, onView }: DeviceTab
   const [chosen, setChosen] = useState<ReadonlyMap<string, Device>>(new Map());
   const isWriter = mayWrite(me, "devices", tenantId);
   const narrowing = narrowingOf(view, applicationId, tenantId);
-  const read = async (request: Partial<ListRequest<UsualSort>>) =>
-    dataOf(await api.GET("/api/devices", { params: { query: { ...request, ...narrowing } } }));
+  const read = (request: ListRequest<DeviceSort>) => readDevices({ ...request, ...narrowing });
+  const [epoch, setEpoch] = useState(0);
   const narrow = (part: Partial<Record<keyof DeviceView, string | undefined>>): void => {
     setChosen(new Map());
-    onView(withPart(view, part));
+    void onView(withPart(view, part));
   };
   const list = (
     <EndlessTable
+      key={epoch}
       label="Devices"
       queryKey={["devices", "list", narrowing]}
       read={read}
       columns={[nameColumn, ...(applicationId === undefined ? [applicationColumn] : []), ...otherColumns]}
       keyOf={({ devEui }) => devEui}
-      isSort={isUsualSort}
+      isSort={isDeviceSort}
       sort={view.sort ?? "name"}
       search={view.search ?? ""}
-      onView={({ search, sort }) => onView(withPart(view, { search, sort: sort === "name" ? undefined : sort }))}
+      onView={({ search, sort }) => void onView(withPart(view, { search, sort: sort === "name" ? undefined : sort }))}
       searchHint="Beginning of the name or DevEUI"
-      isNarrowed={["application", "profile", "state", "tag"].some(name => name in view)}
+      filterCount={filterNames.filter(name => name in view).length}
+      refreshMs={15_000}
       filters={<Filters view={view} narrow={narrow} tenantId={tenantId} isOfOne={applicationId !== undefined} />}
+      saved={
+        <SavedViews
+          of={applicationId === undefined ? "devices" : "devices-of-application"}
+          view={view}
+          parse={deviceViewOf}
+          onChoose={chosen => {
+            setChosen(new Map());
+            // Search and order are the table's own once it is there.
+            void onView(chosen).then(() => setEpoch(epoch + 1));
+          }}
+        />
+      }
       {...(isWriter && { selection: { chosen, onChange: setChosen, nameOf: ({ name }: Device) => name } })}
       empty={<NoDevices applicationId={applicationId} isWriter={isWriter} />}
     />
@@ -102,6 +141,8 @@ export function DeviceTable({ applicationId, tenantId, view, onView }: DeviceTab
     </>
   );
 }
+
+const filterNames = ["application", "profile", "state", "tag"] as const;
 
 function withPart(view: DeviceView, part: Readonly<Record<string, string | undefined>>): DeviceView {
   const merged = Object.entries({ ...view, ...part }).filter(([, value]) => value !== undefined && value !== "");
@@ -116,9 +157,9 @@ function narrowingOf(view: DeviceView, applicationId: string | undefined, tenant
     ...(application !== undefined && { applicationId: application }),
     ...(tenantId !== undefined && { tenantId }),
     ...(view.profile !== undefined && { deviceProfileId: view.profile }),
-    ...(view.state !== undefined && { isDisabled: view.state === "disabled" }),
-    // Half a tag is one that is still being typed.
-    ...(tag !== undefined && /^[^=]+=/.test(tag) && { tag }),
+    ...(view.state === "disabled" && { isDisabled: true }),
+    ...(view.state !== undefined && view.state !== "disabled" && { isDisabled: false, state: view.state }),
+    ...(tag !== undefined && isWholeTag(tag) && { tag }),
   };
 }
 
@@ -130,8 +171,7 @@ interface FiltersProps {
 }
 
 function Filters({ view, narrow, tenantId, isOfOne }: FiltersProps) {
-  const [tag, setTag] = useState(view.tag ?? "");
-  const width = { base: "100%", xs: 180 };
+  const width = { base: "100%", sm: 180 };
   return (
     <>
       {!isOfOne && (
@@ -160,20 +200,12 @@ function Filters({ view, narrow, tenantId, isOfOne }: FiltersProps) {
         aria-label="State"
         placeholder="Every state"
         clearable
-        w={{ base: "100%", xs: 140 }}
-        data={["enabled", "disabled"]}
+        w={{ base: "100%", sm: 140 }}
+        data={Object.entries(stateNames).map(([value, label]) => ({ value, label }))}
         value={view.state ?? null}
         onChange={state => narrow({ state: state ?? undefined })}
       />
-      <TextInput
-        aria-label="Tag"
-        placeholder="tag=value"
-        w={{ base: "100%", xs: 150 }}
-        value={tag}
-        onChange={event => setTag(event.currentTarget.value)}
-        onBlur={() => narrow({ tag })}
-        onKeyDown={event => event.key === "Enter" && narrow({ tag })}
-      />
+      <TagInput value={view.tag} onChange={tag => narrow({ tag })} />
     </>
   );
 }
@@ -193,7 +225,6 @@ const NoDevices = ({ applicationId, isWriter }: NoDevicesProps) => (
           to="/devices/add"
           search={applicationId === undefined ? {} : { application: applicationId }}
           leftSection={<IconPlus size={16} />}
-          mt="sm"
         >
           Add device
         </PageButton>

@@ -1,4 +1,5 @@
 import { Badge, SimpleGrid, Skeleton, Tabs } from "@mantine/core";
+import { IconAntenna } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { dataOf, type Schemas } from "../../../../../client/client.ts";
@@ -6,7 +7,9 @@ import { stateColors, stateNames } from "../../api/gateway-states.ts";
 import { api } from "../../api/queries.ts";
 import { mayWrite, useMe } from "../../api/session.ts";
 import { Copyable } from "../../parts/copyable.tsx";
+import { Empty } from "../../parts/empty.tsx";
 import { Frames } from "../../parts/frames.tsx";
+import { PageButton } from "../../parts/links.tsx";
 import { fineNumber, shortNumber } from "../../parts/numbers.ts";
 import { PageHeader } from "../../parts/page-header.tsx";
 import { TabRow } from "../../parts/page-tabs.tsx";
@@ -58,7 +61,7 @@ export function GatewayPage() {
       >
         <TabRow active={tab} tabs={Object.entries(gatewayTabs)} />
         <Tabs.Panel value="traffic">
-          <Traffic gatewayId={gatewayId} />
+          {status.data?.state === "never-seen" ? <NeverSeen /> : <Traffic gatewayId={gatewayId} />}
         </Tabs.Panel>
         <Tabs.Panel value="airtime">
           <AirtimePanel gatewayId={gatewayId} />
@@ -80,6 +83,20 @@ export function GatewayPage() {
     </>
   );
 }
+
+const NeverSeen = () => (
+  <Empty
+    icon={IconAntenna}
+    title="It was not heard yet"
+    action={
+      <PageButton from="/gateways/$gatewayId" to="." search={{ tab: "set" }}>
+        Set it up
+      </PageButton>
+    }
+  >
+    What it hears and sends appears here once its packets come.
+  </Empty>
+);
 
 function StateSign({ status: { state }, isDisabled }: { readonly status: Status; readonly isDisabled: boolean }) {
   return (

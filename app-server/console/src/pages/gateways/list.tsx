@@ -1,8 +1,8 @@
-import { Badge, Group, SegmentedControl, Skeleton } from "@mantine/core";
+import { Badge, Group, SegmentedControl, Select, Skeleton } from "@mantine/core";
 import { IconAntenna, IconMap2 } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
-import { useMemo } from "react";
+import { type ReactNode, useMemo, useState } from "react";
 import { dataOf } from "../../../../../client/client.ts";
 import {
   type GatewayState,
@@ -19,14 +19,13 @@ import { PageLink } from "../../parts/links.tsx";
 import { PositionMap } from "../../parts/map.tsx";
 import { PageHeader } from "../../parts/page-header.tsx";
 import { ProblemNote } from "../../parts/problem.tsx";
+import { SavedViews } from "../../parts/saved-views.tsx";
+import { isWholeTag, TagInput } from "../../parts/tag-input.tsx";
 import { TimeAgo } from "../../parts/time-ago.tsx";
 import { useTenantId } from "../../shell/tenant.ts";
 import { AddGateway } from "./add.tsx";
 import { UnknownGateways } from "./unknown.tsx";
-
-const sorts = ["name", "-name", "createdAt", "-createdAt"] as const;
-type Sort = (typeof sorts)[number];
-const isSort = (text: string): text is Sort => sorts.some(sort => sort === text);
+import { type GatewayView, gatewayViewOf, isGatewaySort } from "./view.ts";
 
 const columns: readonly Column<GatewayState>[] = [
   {
@@ -63,6 +62,7 @@ export function GatewayList() {
   const tenantId = useTenantId();
   const { view } = useSearch({ from: "/inside/gateways" });
   const navigate = useNavigate({ from: "/gateways" });
+  const add = mayWrite(me, "gateways", tenantId) && <AddGateway key={tenantId} tenantId={tenantId} />;
   return (
     <>
       <PageHeader
@@ -77,38 +77,75 @@ export function GatewayList() {
                 { value: "map", label: "Map" },
               ]}
               value={view ?? "list"}
-              onChange={chosen => void navigate({ search: { view: chosen === "map" ? chosen : undefined } })}
+              onChange={chosen => void navigate({ search: chosen === "map" ? { view: chosen } : {} })}
             />
-            {mayWrite(me, "gateways", tenantId) && <AddGateway key={tenantId} tenantId={tenantId} />}
+            {add}
           </Group>
         }
       />
       {me.isAdministrator && <UnknownGateways tenantId={tenantId} mayAdopt={!me.isReadOnly} />}
-      {view === "map" ? <GatewayMap tenantId={tenantId} /> : <GatewayTable tenantId={tenantId} />}
+      {view === "map" ? <GatewayMap tenantId={tenantId} /> : <GatewayTable tenantId={tenantId} add={add} />}
     </>
   );
 }
 
-function GatewayTable({ tenantId }: { readonly tenantId: string | undefined }) {
+function GatewayTable({ tenantId, add }: { readonly tenantId: string | undefined; readonly add: ReactNode }) {
+  const { view: _map, ...view } = useSearch({ from: "/inside/gateways" });
+  const navigate = useNavigate({ from: "/gateways" });
+  const [epoch, setEpoch] = useState(0);
+  const { state, tag } = view;
+  const onView = (next: GatewayView): Promise<void> => navigate({ search: next, replace: true });
+  const change = (part: Readonly<Partial<Record<keyof GatewayView, string | undefined>>>): void =>
+    void onView(gatewayViewOf({ ...view, ...part }));
+  const narrowing = {
+    ...(tenantId !== undefined && { tenantId }),
+    ...(state !== undefined && { state }),
+    ...(tag !== undefined && isWholeTag(tag) && { tag }),
+  };
   return (
     <EndlessTable
+      key={epoch}
       label="Gateways"
-      queryKey={["gateways", tenantId]}
+      queryKey={["gateways", narrowing]}
       read={async request =>
-        dataOf(
-          await api.GET("/api/gateways/states", {
-            params: { query: { ...request, ...(tenantId !== undefined && { tenantId }) } },
-          }),
-        )
+        dataOf(await api.GET("/api/gateways/states", { params: { query: { ...request, ...narrowing } } }))
       }
       columns={columns}
       keyOf={({ gatewayId }) => gatewayId}
-      isSort={isSort}
-      sort="name"
+      isSort={isGatewaySort}
+      sort={view.sort ?? "name"}
+      search={view.search ?? ""}
+      onView={({ search, sort }) => change({ search, sort: sort === "name" ? undefined : sort })}
       searchHint="Name or EUI"
       refreshMs={30_000}
+      filterCount={[state, tag].filter(one => one !== undefined).length}
+      filters={
+        <>
+          <Select
+            aria-label="State"
+            placeholder="Every state"
+            clearable
+            w={{ base: "100%", sm: 150 }}
+            data={Object.entries(stateNames).map(([value, label]) => ({ value, label }))}
+            value={state ?? null}
+            onChange={chosen => change({ state: chosen ?? undefined })}
+          />
+          <TagInput value={tag} onChange={chosen => change({ tag: chosen })} />
+        </>
+      }
+      saved={
+        <SavedViews
+          of="gateways"
+          view={view}
+          parse={gatewayViewOf}
+          onChoose={chosen => {
+            // Search and order are the table's own once it is there.
+            void onView(chosen).then(() => setEpoch(epoch + 1));
+          }}
+        />
+      }
       empty={
-        <Empty icon={IconAntenna} title="No gateways yet">
+        <Empty icon={IconAntenna} title="No gateways yet" action={add}>
           A gateway hears the devices around it and passes on what they say.
         </Empty>
       }

@@ -2,11 +2,15 @@ import { createRoute, lazyRouteComponent } from "@tanstack/react-router";
 import { inside } from "../../inside.tsx";
 import { fetched } from "../../parts/page-fault.tsx";
 import { type GatewayTab, isGatewayTab } from "./tabs.ts";
+import { type GatewayView, gatewayViewOf } from "./view.ts";
 
 const gateways = createRoute({
   getParentRoute: () => inside,
   path: "/gateways",
-  validateSearch: ({ view }): { readonly view?: "map" | undefined } => ({ view: view === "map" ? view : undefined }),
+  validateSearch: (search): GatewayView & { readonly view?: "map" } => ({
+    ...gatewayViewOf(search),
+    ...(search.view === "map" && { view: "map" }),
+  }),
   component: lazyRouteComponent(
     fetched(() => import("./list.tsx")),
     "GatewayList",

@@ -2,9 +2,9 @@ import { Group, Progress, SimpleGrid, Skeleton, Stack, Text } from "@mantine/cor
 import { useQuery } from "@tanstack/react-query";
 import { useMemo } from "react";
 import { dataOf } from "../../../../../client/client.ts";
-import { countsOver, figuresOver, type Point, sortsOver, totalsBy } from "../../api/metrics.ts";
+import { countsOver, figuresOver, type Point, totalsBy } from "../../api/metrics.ts";
 import { api } from "../../api/queries.ts";
-import { frequencyText } from "../../api/radio.ts";
+import { dataRateText, frequencyText } from "../../api/radio.ts";
 import { Chart } from "../../parts/chart.tsx";
 import { HeatMap } from "../../parts/heat-map.tsx";
 import { shortNumber } from "../../parts/numbers.ts";
@@ -77,14 +77,9 @@ function TrafficCharts({ points, range }: { readonly points: readonly Point[]; r
           <Chart label="SNR over time" unit="dB" times={steps} lines={bounds("snr")} fromZero={false} />
         </Panel>
       </SimpleGrid>
-      <Sorts
-        title="Frames by frequency"
-        group="frequency"
-        points={points}
-        range={range}
-        nameOf={sort => frequencyText(Number(sort))}
-      />
-      <Sorts title="Frames by data rate" group="dataRate" points={points} range={range} nameOf={sort => sort} />
+      <Panel title="Frames by frequency and data rate">
+        <Channels points={points} />
+      </Panel>
       <SimpleGrid cols={{ base: 1, md: 2 }}>
         <Panel title="What became of frames">
           <Shares totals={totalsBy(points, "verdict")} good="accepted" />
@@ -97,26 +92,27 @@ function TrafficCharts({ points, range }: { readonly points: readonly Point[]; r
   );
 }
 
-interface SortsProps {
-  readonly title: string;
-  readonly group: string;
-  readonly points: readonly Point[];
-  readonly range: TimeRange;
-  readonly nameOf: (sort: string) => string;
+function Channels({ points }: { readonly points: readonly Point[] }) {
+  const { rows, columns } = channelsOf(points);
+  if (rows.length === 0) return <Nothing />;
+  return <HeatMap label="Frames by frequency and data rate" columns={columns} rows={rows} />;
 }
 
-function Sorts({ title, group, points, range, nameOf }: SortsProps) {
-  const steps = stepsOf(range);
-  const rows = sortsOver(points, steps, group).map(({ sort, values }) => ({ label: nameOf(sort), values }));
-  return (
-    <Panel title={title}>
-      {rows.length === 0 ? (
-        <Nothing />
-      ) : (
-        <HeatMap label={title} times={steps} every={periodOf(range).every} rows={rows} />
-      )}
-    </Panel>
-  );
+const inOrder = (names: Iterable<string>): readonly string[] =>
+  [...new Set(names)].sort((one, other) => one.localeCompare(other, undefined, { numeric: true }));
+
+/** Frequencies with how often each data rate was heard at them. */
+function channelsOf(points: readonly Point[]) {
+  const counts = totalsBy(points, "channel");
+  const pairs = [...counts.keys()].map(channel => channel.split(" "));
+  const dataRates = inOrder(pairs.map(([, dataRate = ""]) => dataRate)).toReversed();
+  return {
+    columns: dataRates.map(dataRateText),
+    rows: inOrder(pairs.map(([frequency = ""]) => frequency)).map(frequency => ({
+      label: frequencyText(Number(frequency)),
+      values: dataRates.map(dataRate => counts.get(`${frequency} ${dataRate}`) ?? 0),
+    })),
+  };
 }
 
 const Nothing = () => (

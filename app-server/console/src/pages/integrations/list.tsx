@@ -81,7 +81,7 @@ export function IntegrationList() {
         searchHint="Name"
         refreshMs={10_000}
         empty={
-          <Empty icon={IconPlugConnected} title="No integrations yet">
+          <Empty icon={IconPlugConnected} title="No integrations yet" action={add}>
             An integration sends what devices say to a system of yours: a webhook, a broker, a database.
           </Empty>
         }

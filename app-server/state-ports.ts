@@ -1,4 +1,4 @@
-import type { ApplicationId, DevEui, DeviceProfileId, TenantId } from "../lorawan/ids.ts";
+import type { ApplicationId, DevEui, DeviceProfileId, GatewayId, TenantId } from "../lorawan/ids.ts";
 
 /** Inactive: silent for more than twice the interval that its profile expects. */
 export const deviceStates = ["active", "inactive", "never-seen"] as const;
@@ -20,4 +20,10 @@ export interface DeviceState {
   /** Null where it was never heard as its tenant's. */
   readonly lastHeardAt: string | null;
   readonly state: (typeof deviceStates)[number];
+}
+
+/** Of gateways, whose state the network server knows: those that are named, or those that are not. */
+export interface GatewayFilter {
+  readonly anyOf?: readonly GatewayId[];
+  readonly noneOf?: readonly GatewayId[];
 }
