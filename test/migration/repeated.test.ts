@@ -4,6 +4,7 @@ import { parseDevAddr, parseDevEui } from "../../lorawan/ids.ts";
 import { decodeDeviceState } from "../../network-server/device-record.ts";
 import type { Sql } from "../../platform/sql.ts";
 import type { StateStore } from "../../platform/state/store.ts";
+import { startHistory, testEvent } from "../app-server/history/support.ts";
 import { createCarriedLife, oldSession } from "./support/carried-life.ts";
 import type { FixtureDevice } from "./support/chirpstack-fixture.ts";
 import { sourceOf } from "./support/chirpstack-source.ts";
@@ -97,6 +98,49 @@ describe("a run that was ended after", () => {
     await expect(ended).rejects.toThrow("killed");
     await life.migrate(await sourceOf(devices));
     expect(await everything(life, 5)).toEqual(await everything(whole, 5));
+  });
+});
+
+describe("a run that was ended while it put a downlink into the queue", () => {
+  const there = { devEui, session: messageOf(77), fCntUp: 1234, queue };
+  const killed = async () => {
+    throw new Error("killed");
+  };
+  const waiting = async ({ store }: Life) => (await store.queue(parseDevEui(devEui))).map(({ id }) => id);
+
+  test("is repeated, and what it was about to put there is there, once", async () => {
+    const life = await createCarriedLife();
+    const store = { ...life.store, enqueue: killed };
+    await expect(life.migrate(await sourceOf([there]), { target: { ...life.target, store } })).rejects.toThrow(
+      "killed",
+    );
+    expect(await waiting(life)).toEqual([]);
+    await life.migrate(await sourceOf([there]));
+    expect(await waiting(life)).toHaveLength(2);
+  });
+
+  test("is repeated, and what was sent since is not sent again", async () => {
+    const life = await createCarriedLife();
+    await life.migrate(await sourceOf([{ ...there, queue: [] }]));
+    // A server runs beside, and the run ends between the queue and the note of it.
+    const sql: Sql = {
+      ...life.sql,
+      run: (text, values) => (text.startsWith("update carried_downlinks") ? killed() : life.sql.run(text, values)),
+    };
+    const again = { ...there, session: messageOf(78) };
+    await expect(life.migrate(await sourceOf([again]), { target: { ...life.target, sql } })).rejects.toThrow("killed");
+    const [first = "", second = ""] = await waiting(life);
+    const device = await life.turnOn(devEui, session);
+    await device.say("one");
+    expect(await waiting(life)).toEqual([second]);
+    const { keeper, clock } = startHistory(life.sql);
+    const body = { queueItemId: first, time: new Date(clock.nowMs()).toISOString() };
+    await keeper.keep([{ ...testEvent(1, { kind: "txack", body }), devEui: parseDevEui(devEui) }]);
+    await life.migrate(await sourceOf([again]));
+    expect(await waiting(life)).toEqual([second]);
+    await device.say("two");
+    await device.say("three", true);
+    expect(device.downlinks().filter(({ payload }) => payload.length > 0)).toHaveLength(2);
   });
 });
 
