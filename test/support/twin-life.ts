@@ -5,8 +5,10 @@ import { startTwins } from "../../app-server/twin/start.ts";
 import { createTwins } from "../../app-server/twin/twins.ts";
 import type { TwinMessage, TwinStore } from "../../app-server/twin-ports.ts";
 import { networkControl } from "../../compose/network-control.ts";
+import type { LeaseHolder, Leases } from "../../platform/leases/leases.ts";
 import { createLocalLeases } from "../../platform/leases/local.ts";
 import { createLog } from "../../platform/log.ts";
+import { partitionCount } from "../../platform/state/store.ts";
 import { directoryDevice } from "../app-server/support/fixtures.ts";
 import { createMemoryTwins } from "./memory-twins.ts";
 import { joinedLife, type LifeOptions } from "./radio-life.ts";
@@ -35,7 +37,41 @@ const codec: CodecSandbox & TwinCodec = {
 export interface TwinLifeOptions extends LifeOptions {
   /** Stands between everybody and the twins. */
   readonly twins?: (store: TwinStore) => TwinStore;
+  /** Of the first application server; all of them without it. */
+  readonly leases?: Leases;
   readonly maxAirtimeMs?: number;
+  /** Called each time that the codec writes a downlink, which waits for it, with the number of the application server. */
+  readonly onEncode?: (server: number) => Promise<void>;
+}
+
+/** What of the log is one application server's, and what it is told when that changes. */
+export function createMovingLeases(
+  isHolder: boolean,
+): Leases & { take(): void; giveUp(): Promise<void>; lose(): void } {
+  let holder: LeaseHolder | undefined;
+  let holds = isHolder;
+  const partitions = Array.from({ length: partitionCount }, (_, partition) => partition);
+  const all = (tell: (partition: number) => void): void => partitions.forEach(tell);
+  return {
+    async start(started) {
+      holder = started;
+      if (holds) all(partition => started.acquired(partition));
+    },
+    isHeld: () => holds,
+    close: async () => undefined,
+    take() {
+      holds = true;
+      all(partition => holder?.acquired(partition));
+    },
+    async giveUp() {
+      await Promise.all(partitions.map(partition => holder?.released(partition)));
+      holds = false;
+    },
+    lose() {
+      holds = false;
+      all(partition => holder?.lost(partition));
+    },
+  };
 }
 
 /**
@@ -67,15 +103,24 @@ export async function twinLife({ maxAirtimeMs = 10_000, ...options }: TwinLifeOp
   const config = { enabled: true, firstRetrySeconds: 60, longestRetrySeconds: 3600, maxAirtimeMsPerDay: maxAirtimeMs };
   const outlets = [async (message: TwinMessage) => void told.push(message)];
 
-  const startServer = async () => {
+  let servers = 0;
+  const startServer = async (leases: Leases = createLocalLeases()) => {
+    servers += 1;
+    const server = servers;
+    const sandbox: TwinCodec = {
+      async encodeDesired(...given) {
+        await options.onEncode?.(server);
+        return codec.encodeDesired(...given);
+      },
+    };
     const kept = startTwins(
       config,
-      { store: twinStore, directory, queue, sandbox: codec, outlets, lookEveryMs: 10_000 },
+      { store: twinStore, directory, queue, sandbox, outlets, lookEveryMs: 10_000 },
       { clock, log, metrics },
     );
     if (kept === undefined) throw new Error("twins are off");
     const consumer = createEventConsumer({
-      ...{ store, leases: createLocalLeases(), directory, sinks: [], followers: [kept.driver.holder] },
+      ...{ store, leases, directory, sinks: [], followers: [kept.driver.holder] },
       observers: [kept.keeper],
       ...{ vault, sandbox: codec, clock, log, metrics, saveIntervalMs: 10_000 },
     });
@@ -83,7 +128,7 @@ export async function twinLife({ maxAirtimeMs = 10_000, ...options }: TwinLifeOp
     await consumer.start();
     return { ...kept, consumer };
   };
-  let running = await startServer();
+  let running = await startServer(options.leases);
 
   /** What the device does now. */
   const state = { interval: 300 };
@@ -115,6 +160,8 @@ export async function twinLife({ maxAirtimeMs = 10_000, ...options }: TwinLifeOp
       if (twin === undefined) throw new Error("there is no such device");
       return twin;
     },
+    /** Another application server. */
+    addServer: (leases: Leases) => startServer(leases),
     desire: (desired: object) => twins.update(device.devEui, { desired: { ...desired } }),
     /** The process ends without a word, and another begins. */
     async crash(): Promise<void> {

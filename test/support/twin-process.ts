@@ -3,22 +3,22 @@ import type { EncodeOutcome, TwinCodec } from "../../app-server/ports.ts";
 import { createTwinStore } from "../../app-server/storage/twins.ts";
 import { createTwinDriver } from "../../app-server/twin/driver.ts";
 import { createAppSKeyVault } from "../../app-server/vault.ts";
-import { parseDevEui } from "../../lorawan/ids.ts";
+import { type DevEui, parseDevEui } from "../../lorawan/ids.ts";
 import { type Clock, sleep, systemClock } from "../../platform/clock.ts";
 import { createLog } from "../../platform/log.ts";
 import { createMetrics } from "../../platform/metrics.ts";
 import { createPostgres } from "../../platform/postgres.ts";
 import { openLmdbStore } from "../../platform/state/lmdb.ts";
-import { partitionCount } from "../../platform/state/store.ts";
+import { partitionOf } from "../../platform/state/store.ts";
 import { directoryDevice } from "../app-server/support/fixtures.ts";
 
 /**
- * A process to be killed: brings the desired state in the database at `url` to the device's queue in `folder`. At the step
- * that is named it prints `stopped` and goes no further; without one it prints what there is once a downlink waits.
+ * A process to be killed: brings the desired states of devices from the database to their queues in `folder`. At the step that
+ * is named it prints `stopped` and goes no further; without one it prints what there is once a downlink waits for each.
  */
-const [folder = "", connectionString = "", id = "", stopAt = "", aheadMs = "0"] = process.argv.slice(2);
+const [folder = "", connectionString = "", ids = "", stopAt = "", aheadMs = "0"] = process.argv.slice(2);
 
-const devEui = parseDevEui(id);
+const devEuis = ids.split(",").map(parseDevEui);
 const clock: Clock = { ...systemClock, nowMs: () => systemClock.nowMs() + Number(aheadMs) };
 const log = createLog({ level: "silent" });
 const metrics = createMetrics();
@@ -37,7 +37,8 @@ const sandbox: TwinCodec = {
   encodeDesired: (_codec, { desired }): Promise<EncodeOutcome> =>
     step("encoded", { kind: "encoded", fPort: 20, bytes: Uint8Array.of(Number(desired.level)), warnings: [] }),
 };
-const directory = { device: async () => directoryDevice({ kind: "javascript", script: "" }, { devEui }) };
+const codec = { kind: "javascript", script: "" } as const;
+const directory = { device: async (devEui: DevEui) => directoryDevice(codec, { devEui }) };
 const queue = createDownlinkQueue({
   store: state,
   directory,
@@ -64,13 +65,15 @@ const driver = createTwinDriver({
   log,
   metrics,
 });
-for (let partition = 0; partition < partitionCount; partition += 1) driver.holder.acquired(partition);
+for (const devEui of devEuis) driver.holder.acquired(partitionOf(devEui));
 await driver.start();
 
-for (let looks = 0; looks < 5; ) {
+const look = () =>
+  Promise.all(devEuis.map(async devEui => ({ items: await queue.list(devEui), twin: await twins.get(devEui) })));
+// For a few looks of the driver: nothing more comes after it.
+for (let calm = 0; calm < 5; ) {
   await sleep(clock, 50);
-  const [items, twin] = [await queue.list(devEui), await twins.get(devEui)];
-  looks = items.some(item => item.id === twin?.delivery.itemId) ? looks + 1 : 0;
+  const isThere = (await look()).every(({ items, twin }) => items.some(({ id }) => id === twin?.delivery.itemId));
+  calm = isThere ? calm + 1 : 0;
 }
-const [items, twin] = [await queue.list(devEui), await twins.get(devEui)];
-process.stdout.write(`${JSON.stringify({ items, twin })}\n`);
+process.stdout.write(`${JSON.stringify(await look())}\n`);
