@@ -1,11 +1,14 @@
+import { errors } from "cassandra-driver";
 import { createConnection } from "mysql2/promise";
 import { Client } from "pg";
 import Type from "typebox";
 import Value from "typebox/value";
+import { cassandraLogin, dataCenter, startCassandra } from "../app-server/support/cassandra.ts";
 import { influxdbLogin, receivedOf, startInfluxdb } from "../app-server/support/influxdb.ts";
 import { startMariadb } from "../app-server/support/mariadb.ts";
 import { startMongo } from "../app-server/support/mongo.ts";
 import { startSwitchedProxy } from "../app-server/support/switched-proxy.ts";
+import type { Received } from "../contracts/sink.ts";
 import { startTestPostgres } from "../support/postgres.ts";
 import type { OutageReceiver } from "./outage-receiver.ts";
 
@@ -123,6 +126,54 @@ export async function openInfluxdb(): Promise<OutageReceiver> {
     async close() {
       await way.stop();
       await server.close();
+    },
+  };
+}
+
+/** A row that comes again is the same row: as in InfluxDB second copies do not show. */
+export async function openCassandra(): Promise<OutageReceiver> {
+  const { port, client, close } = await startCassandra();
+  const proxy = await startSwitchedProxy(port);
+  const Partitions = Type.Array(Type.Object({ devEui: Type.String(), month: Type.String() }));
+  const Found = Type.Array(Type.Object({ fCnt: Type.Integer(), time: Type.Unsafe<Date>({}) }));
+  const lastOf = new Map<string, Date>();
+  const rowsOf = async (query: string, values: readonly unknown[] = []): Promise<readonly object[]> =>
+    (await client.execute(query, [...values], { prepare: true, fetchSize: 100_000 })).rows.map(row => ({ ...row }));
+  const newOf = async (devEui: string, month: string): Promise<readonly Received[]> => {
+    const query = `select cast(f_cnt as int) as "fCnt", time from iot.upchirp_events
+      where dev_eui = ? and month = ? and time > ? order by time asc`;
+    const found = Value.Parse(Found, await rowsOf(query, [devEui, month, lastOf.get(devEui) ?? new Date(0)]));
+    const last = found.at(-1);
+    if (last !== undefined) lastOf.set(devEui, last.time);
+    return found.map(({ fCnt }) => ({ devEui, fCnt }));
+  };
+  const partitions = async () => {
+    try {
+      const distinct = 'select distinct dev_eui as "devEui", month from iot.upchirp_events';
+      return Value.Parse(Partitions, await rowsOf(distinct));
+    } catch (error) {
+      // The sink is making the table.
+      if (error instanceof errors.ResponseError && lastOf.size === 0) return [];
+      throw error;
+    }
+  };
+  return {
+    settings: {
+      contactPoints: `127.0.0.1:${proxy.port}`,
+      localDataCenter: dataCenter,
+      keyspace: "iot",
+      username: cassandraLogin.username,
+      tls: false,
+    },
+    secrets: { password: cassandraLogin.password },
+    start: proxy.start,
+    stop: proxy.stop,
+    async read() {
+      return (await Promise.all((await partitions()).map(({ devEui, month }) => newOf(devEui, month)))).flat();
+    },
+    async close() {
+      await proxy.stop();
+      await close();
     },
   };
 }

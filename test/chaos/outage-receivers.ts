@@ -6,6 +6,7 @@ import { connect } from "amqplib";
 import { Redis } from "ioredis";
 import { amqpSink } from "../../app-server/integration/sinks/amqp.ts";
 import { amqp1Sink } from "../../app-server/integration/sinks/amqp1.ts";
+import { cassandraSink } from "../../app-server/integration/sinks/cassandra.ts";
 import { httpSink } from "../../app-server/integration/sinks/http.ts";
 import { influxdbSink } from "../../app-server/integration/sinks/influxdb.ts";
 import { kafkaSink } from "../../app-server/integration/sinks/kafka.ts";
@@ -16,6 +17,7 @@ import { natsSink } from "../../app-server/integration/sinks/nats.ts";
 import { postgresSink } from "../../app-server/integration/sinks/postgres.ts";
 import { redisStreamsSink } from "../../app-server/integration/sinks/redis-streams.ts";
 import { thingsboardSink } from "../../app-server/integration/sinks/thingsboard.ts";
+import { whyNoCassandra } from "../app-server/support/cassandra.ts";
 import { whyNoInfluxdb } from "../app-server/support/influxdb.ts";
 import { startKafka, whyNoKafka } from "../app-server/support/kafka.ts";
 import { startLastingMosquitto } from "../app-server/support/lasting-mosquitto.ts";
@@ -28,7 +30,7 @@ import { startSwitchedProxy } from "../app-server/support/switched-proxy.ts";
 import { thingsboardReceived } from "../app-server/support/thingsboard.ts";
 import type { Received } from "../contracts/sink.ts";
 import { startRedis, whyNoRedis } from "../support/redis.ts";
-import { openInfluxdb, openMongodb, openMysql, openPostgres } from "./outage-databases.ts";
+import { openCassandra, openInfluxdb, openMongodb, openMysql, openPostgres } from "./outage-databases.ts";
 import type { OutageReceiver, OutageSink } from "./outage-receiver.ts";
 
 /** Of a message that is ChirpStack's JSON as it is. */
@@ -242,6 +244,7 @@ export const outageSinks: readonly OutageSink[] = [
   { kind: thingsboardSink, open: openThingsboard, whyNot: mosquittoMissing() },
   { kind: mysqlSink, open: openMysql, whyNot: mariadb === undefined ? "not installed" : undefined },
   { kind: mongodbSink, open: openMongodb, whyNot: whyNoMongo },
+  { kind: cassandraSink, open: openCassandra, whyNot: whyNoCassandra },
   { kind: kafkaSink, open: openKafka, whyNot: whyNoKafka },
   { kind: amqpSink, open: openAmqp, whyNot: whyNoRabbit },
   { kind: amqp1Sink, open: openAmqp1, whyNot: whyNoRabbit },
