@@ -148,7 +148,7 @@ export interface DeliveryQueue {
     limit: number,
   ): Promise<readonly QueuedMessage[]>;
   depart(departures: readonly Departure[]): Promise<void>;
-  sizes(): Promise<readonly QueueSize[]>;
+  size(integrationId: IntegrationId): Promise<QueueSize>;
   /** Moves or drops the oldest beyond the limits; how many. */
   trim(integrationId: IntegrationId, limits: IntegrationLimits): Promise<number>;
   /** Drops dead letters beyond so many of each integration or that old, and what belongs to no integration; how many letters. */

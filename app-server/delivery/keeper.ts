@@ -65,25 +65,30 @@ export class Keeper {
 
   async #round(): Promise<void> {
     const { log, isOnDuty } = this.#options;
+    this.#countingMs = 0;
     if (this.#kept.size === 0 || !isOnDuty()) return this.#show([]);
-    try {
-      const sizes = await this.#sizes();
-      this.#show(sizes);
-      for (const size of sizes) await this.#keepWithin(size);
-      if (this.#rounds % trimLettersEvery === 0) await this.#trimLetters();
-      this.#rounds += 1;
-    } catch (error) {
-      log.warn({ err: error }, "looking after the queues of integrations failed; trying again");
+    const sizes: QueueSize[] = [];
+    for (const id of [...this.#kept.keys()]) {
+      try {
+        const size = await this.#size(id);
+        sizes.push(size);
+        await this.#keepWithin(size);
+      } catch (error) {
+        log.warn({ err: error, integrationId: id }, "looking after an integration's queue failed; trying again");
+      }
     }
+    this.#show(sizes);
+    if (this.#rounds % trimLettersEvery === 0) await this.#trimLetters();
+    this.#rounds += 1;
   }
 
-  async #sizes(): Promise<readonly QueueSize[]> {
+  async #size(id: IntegrationId): Promise<QueueSize> {
     const { queue, clock } = this.#options;
     const startUs = clock.monotonicUs();
     try {
-      return await queue.sizes();
+      return await queue.size(id);
     } finally {
-      this.#countingMs = (clock.monotonicUs() - startUs) / 1000;
+      this.#countingMs += (clock.monotonicUs() - startUs) / 1000;
     }
   }
 
@@ -91,7 +96,8 @@ export class Keeper {
     const { integrationQueueMessages, integrationQueueBytes, integrationQueueAge } = this.#options.metrics;
     const gauges = [integrationQueueMessages, integrationQueueBytes, integrationQueueAge];
     for (const gauge of gauges) gauge.reset();
-    const byKind = Map.groupBy(sizes, ({ integrationId }) => this.#kept.get(integrationId)?.kind ?? "unknown");
+    const waiting = sizes.filter(({ messages }) => messages > 0);
+    const byKind = Map.groupBy(waiting, ({ integrationId }) => this.#kept.get(integrationId)?.kind ?? "unknown");
     for (const [kind, ones] of byKind) {
       integrationQueueMessages.set(
         { kind },
@@ -132,9 +138,14 @@ export class Keeper {
   }
 
   async #trimLetters(): Promise<void> {
-    const dropped = await this.#options.queue.trimDeadLetters(maxLetters, maxLetterAgeHours);
-    if (dropped === 0) return;
-    this.#options.metrics.integrationOverflow.inc({ kind: "all", fate: "dead_letter_dropped" }, dropped);
-    this.#options.log.error({ letters: dropped }, "dead letters of integrations were dropped: too many or too old");
+    const { queue, metrics, log } = this.#options;
+    try {
+      const dropped = await queue.trimDeadLetters(maxLetters, maxLetterAgeHours);
+      if (dropped === 0) return;
+      metrics.integrationOverflow.inc({ kind: "all", fate: "dead_letter_dropped" }, dropped);
+      log.error({ letters: dropped }, "dead letters of integrations were dropped: too many or too old");
+    } catch (error) {
+      log.warn({ err: error }, "looking after dead letters failed; trying again");
+    }
   }
 }

@@ -20,7 +20,6 @@ const Row = Type.Object({
   event: Type.String(),
 });
 const Size = Type.Object({
-  integrationId: Type.String(),
   messages: Type.Integer(),
   bytes: Type.Integer(),
   oldestAgeMs: Type.Integer(),
@@ -200,14 +199,15 @@ export function createDeliveryQueue(sql: Sql): DeliveryQueue {
       return rows.map(toMessage);
     },
     depart: departures => depart(sql, departures),
-    async sizes() {
-      const rows = await sql.rows(
+    async size(integrationId) {
+      const [row] = await sql.rows(
         Size,
-        `select integration_id as "integrationId", count(*)::integer as messages, sum(size)::bigint as bytes,
-             (extract(epoch from now() - min(enqueued_at)) * 1000)::bigint as "oldestAgeMs"
-           from integration_queue group by integration_id`,
+        `select count(*)::integer as messages, coalesce(sum(size), 0)::bigint as bytes,
+             coalesce(extract(epoch from now() - min(enqueued_at)) * 1000, 0)::bigint as "oldestAgeMs"
+           from integration_queue where integration_id = $1`,
+        [integrationId],
       );
-      return rows.map(row => ({ ...row, integrationId: parseIntegrationId(row.integrationId) }));
+      return { integrationId, messages: 0, bytes: 0, oldestAgeMs: 0, ...row };
     },
     trim: trim(sql),
     trimDeadLetters: trimDeadLetters(sql),
