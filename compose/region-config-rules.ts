@@ -1,4 +1,4 @@
-import Type from "typebox";
+import Type, { type TSchema } from "typebox";
 import Value from "typebox/value";
 import type { RegionConfigRules, RegionSettings } from "../app-server/region-config-ports.ts";
 import { regionNames } from "../lorawan/region/region.ts";
@@ -6,7 +6,14 @@ import { type RegionConfig, regionConfigSchema } from "../network-server/config.
 import { regionConfigFaults } from "../network-server/region-check.ts";
 import { defaultRegionConfig } from "../network-server/region-config.ts";
 
-const settings = Type.Partial(Type.Omit(regionConfigSchema, ["id", "region"]), { additionalProperties: false });
+/** Nothing of it is filled in: what is left out is as the region has it, and whatever that is later on. */
+const withoutDefault = ({ default: _default, ...schema }: TSchema & { readonly default?: unknown }): TSchema => schema;
+
+const { id: _id, region: _region, ...members } = regionConfigSchema.properties;
+const settings = Type.Object(
+  Object.fromEntries(Object.entries(members).map(([name, schema]) => [name, Type.Optional(withoutDefault(schema))])),
+  { additionalProperties: false },
+);
 
 /** Configurations of regions as the API knows them: one schema and one check for those of the file and those made there. */
 export const regionConfigRules = (ofFile: readonly RegionConfig[]): RegionConfigRules => ({

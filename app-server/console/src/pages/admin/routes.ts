@@ -67,6 +67,15 @@ const transfer = createRoute({
   ),
 });
 
+const regionConfigs = createRoute({
+  getParentRoute: () => inside,
+  path: "/region-configs",
+  component: lazyRouteComponent(
+    fetched(() => import("./region-configs.tsx")),
+    "RegionConfigList",
+  ),
+});
+
 const server = createRoute({
   getParentRoute: () => inside,
   path: "/server",
@@ -76,4 +85,14 @@ const server = createRoute({
   ),
 });
 
-export const adminRoutes = [tenants, tenant, users, apiKeys, account, auditLog, transfer, server] as const;
+export const adminRoutes = [
+  tenants,
+  tenant,
+  users,
+  apiKeys,
+  account,
+  auditLog,
+  transfer,
+  regionConfigs,
+  server,
+] as const;

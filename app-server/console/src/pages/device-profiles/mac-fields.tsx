@@ -9,6 +9,7 @@ export interface MacFieldsProps {
   readonly value?: Mac;
   readonly onChange: (mac: Mac) => void;
   readonly error?: ReactNode;
+  readonly faultOf?: (name: keyof Mac) => ReactNode;
   /** What holds where nothing is said: `the profile's`. */
   readonly otherwise: string;
 }
@@ -100,7 +101,7 @@ const dwellOptions = [
 ];
 
 /** MAC parameters that are asked of a device in place of what its region's configuration says. */
-export function MacFields({ value = {}, onChange, error, otherwise }: MacFieldsProps) {
+export function MacFields({ value = {}, onChange, error, faultOf, otherwise }: MacFieldsProps) {
   const change = (name: keyof Mac, next: number | boolean | undefined): void => {
     const { [name]: _before, ...others } = value;
     onChange(next === undefined ? others : { ...others, [name]: next });
@@ -118,7 +119,7 @@ export function MacFields({ value = {}, onChange, error, otherwise }: MacFieldsP
             {...limits}
             value={value[name]}
             onChange={next => change(name, next)}
-            error={name === "rx2FrequencyHz" ? error : undefined}
+            error={faultOf?.(name) ?? (name === "rx2FrequencyHz" ? error : undefined)}
           />
         );
       })}
@@ -131,6 +132,7 @@ export function MacFields({ value = {}, onChange, error, otherwise }: MacFieldsP
           clearable
           data={dwellOptions}
           value={value[name]?.toString() ?? null}
+          error={faultOf?.(name)}
           onChange={text => change(name, text === null ? undefined : text === "true")}
         />
       ))}
