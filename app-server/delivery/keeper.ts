@@ -24,6 +24,8 @@ const maxLetterAgeHours = 30 * 24;
 const trimLettersEvery = 30;
 /** Counting queues of millions takes seconds: no more than this part of the time goes into it. */
 const maxShare = 1 / 20;
+/** What takes less is no matter. */
+const shortMs = 500;
 
 /** Keeps every queue within its integration's limits, and tells how long they are. */
 export class Keeper {
@@ -54,7 +56,10 @@ export class Keeper {
     if (this.#closed) return;
     const { clock, everyMs } = this.#options;
     this.#cancel = clock.after(delayMs, () => {
-      void this.#round().finally(() => this.#plan(Math.max(everyMs, this.#countingMs / maxShare)));
+      void this.#round().finally(() => {
+        const countingMs = this.#countingMs < shortMs ? 0 : this.#countingMs;
+        this.#plan(Math.max(everyMs, countingMs / maxShare));
+      });
     });
   }
 

@@ -50,7 +50,7 @@ export function createSinks(options: SinkOptions): SinkFactory & SinkTools {
       const sink = kind.open(configured, contextOf(configured));
       return {
         maxBatch: kind.maxBatch,
-        maxInFlight: kind.maxInFlight,
+        maxInFlight: kind.maxInFlight(configured.integration.settings),
         deliver: (messages, signal) => sink.deliver(messages, signal),
         close: () => sink.close(),
       };

@@ -33,6 +33,13 @@ const settingsSchema = Type.Object(
     timeoutSeconds: Type.Optional(
       Type.Integer({ minimum: 1, maximum: 30, description: "Time for the whole answer; 10 unless given." }),
     ),
+    maxRequests: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: 256,
+        description: "Requests under way at once, each of another device; 16 unless given.",
+      }),
+    ),
     caCertificate: Type.Optional(
       Type.String({ maxLength: 100_000, description: "PEM: authorities that the receiver's certificate is of." }),
     ),
@@ -154,6 +161,7 @@ export const httpSink = defineSink({
   title: "HTTP webhook",
   settings: settingsSchema,
   secrets: secretsSchema,
+  maxInFlight: ({ maxRequests = 16 }) => maxRequests,
   faults,
   open: (settings, secrets, context) => new HttpSink(settings, secrets, context),
 });

@@ -39,7 +39,7 @@ export interface SinkDefinition<Settings extends TObject, SinkSecrets extends TO
   /** Messages that are given at once, all or none of which are taken; 1. */
   readonly maxBatch?: number;
   /** Deliveries under way at once, of different devices; 16. */
-  readonly maxInFlight?: number;
+  readonly maxInFlight?: number | ((settings: Static<Settings>) => number);
   /** What the schemas cannot say; paths like `/settings/url`. */
   readonly faults?: (settings: Static<Settings>, secrets: Static<SinkSecrets>) => readonly SettingFault[];
   /** It has something to do when there is nothing to send, like taking commands. */
@@ -51,17 +51,20 @@ export interface SinkDefinition<Settings extends TObject, SinkSecrets extends TO
 /** A kind of sink whose settings are checked where they come in. */
 export interface SinkKind extends SinkDescription {
   readonly maxBatch: number;
-  readonly maxInFlight: number;
+  /** The usual ones for settings that have faults. */
+  maxInFlight(settings: unknown): number;
   faults(settings: unknown, secrets: unknown): readonly SettingFault[];
   staysOpen(settings: unknown): boolean;
   /** Throws Error for settings that have faults. */
   open(configured: ConfiguredIntegration, context: SinkContext): Sink;
 }
 
+const usualInFlight = 16;
+
 export function defineSink<Settings extends TObject, SinkSecrets extends TObject>(
   definition: SinkDefinition<Settings, SinkSecrets>,
 ): SinkKind {
-  const { kind, title, maxBatch = 1, maxInFlight = 16, faults, staysOpen, open } = definition;
+  const { kind, title, maxBatch = 1, maxInFlight = usualInFlight, faults, staysOpen, open } = definition;
   const settingsCheck = Compile(definition.settings);
   const secretsCheck = Compile(definition.secrets);
   const schemaFaults = (settings: unknown, secrets: unknown): readonly SettingFault[] =>
@@ -75,7 +78,10 @@ export function defineSink<Settings extends TObject, SinkSecrets extends TObject
     settings: definition.settings,
     secrets: definition.secrets,
     maxBatch,
-    maxInFlight,
+    maxInFlight(settings) {
+      if (typeof maxInFlight === "number") return maxInFlight;
+      return settingsCheck.Check(settings) ? maxInFlight(settings) : usualInFlight;
+    },
     faults(settings, secrets) {
       if (!settingsCheck.Check(settings) || !secretsCheck.Check(secrets)) return schemaFaults(settings, secrets);
       return faults?.(settings, secrets) ?? [];

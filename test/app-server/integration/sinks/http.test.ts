@@ -1,8 +1,11 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server } from "node:http";
 import { Webhook } from "standardwebhooks";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { httpSink } from "../../../../app-server/integration/sinks/http.ts";
 import { describeSink, type Received, type Receiver } from "../../../contracts/sink.ts";
+import { startDeliveryRig } from "../../support/delivery.ts";
+import { randomDevEui } from "../../support/fixtures.ts";
 import { freePort } from "../../support/mosquitto.ts";
 
 const signingKey = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
@@ -56,3 +59,37 @@ async function openReceiver(): Promise<Receiver> {
 }
 
 describeSink(httpSink, openReceiver);
+
+test.each([
+  [{}, 16],
+  [{ maxRequests: 1 }, 1],
+  [{ maxRequests: 40 }, 40],
+])(
+  "a receiver that takes its time has as many requests at once as the settings %j say, and no more",
+  async (more, atOnce) => {
+    const waiting: (() => void)[] = [];
+    let most = 0;
+    const server = createServer((_request, response) => {
+      waiting.push(() => response.writeHead(204).end());
+      most = Math.max(most, waiting.length);
+    }).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const rig = await startDeliveryRig([httpSink]);
+    onTestFinished(async () => {
+      await rig.end();
+      server.close();
+      server.closeAllConnections();
+    });
+    const address = server.address();
+    const port = typeof address === "object" ? address?.port : 0;
+    const { id } = await rig.add("http", { url: `http://127.0.0.1:${port}/`, ...more });
+    const engine = await rig.startEngine();
+    for (let device = 0; device < 50; device += 1) await engine.sink.deliver(rig.up(randomDevEui(), 0));
+    await vi.waitFor(() => expect(waiting).toHaveLength(atOnce), 10_000);
+    await vi.waitFor(async () => {
+      for (const answer of waiting.splice(0)) answer();
+      expect((await rig.desk.state(id)).queue.messages).toBe(0);
+    }, 10_000);
+    expect(most).toBe(atOnce);
+  },
+);
