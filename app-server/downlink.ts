@@ -29,7 +29,7 @@ import { twinItemPrefix } from "./twin-ports.ts";
 export interface DownlinkQueueOptions {
   readonly store: Pick<StateStore, "queue" | "enqueue" | "removeQueued" | "reorderQueue" | "flushQueue">;
   readonly directory: Pick<DeviceDirectory, "device">;
-  readonly network: Pick<NetworkControl, "session" | "downlinkSession">;
+  readonly network: Pick<NetworkControl, "session" | "downlinkSession" | "mostPayload">;
   readonly vault: AppSKeyVault;
   readonly sandbox: CodecSandbox;
   readonly clock: Clock;
@@ -148,10 +148,23 @@ function bytesOf(data: string): Uint8Array | undefined {
   return Buffer.from(plain, "base64");
 }
 
-async function checkSize(devEui: DevEui, length: number, network: Pick<NetworkControl, "session">) {
+/** A payload that may fit at a faster data rate is refused as well: it would be dropped when its turn comes. */
+async function checkSize(
+  devEui: DevEui,
+  length: number,
+  network: Pick<NetworkControl, "session" | "mostPayload">,
+): Promise<Refusal | undefined> {
   if (length > largestPayload) return refused("too_long", `${length} bytes; no device receives over ${largestPayload}`);
   const session = await network.session(devEui);
-  if (session === undefined || length <= session.maxPayload) return undefined;
+  if (session !== undefined && length <= session.maxPayload) return undefined;
+  const most = await network.mostPayload(devEui);
+  if (most !== undefined && length > most) {
+    return refused(
+      "too_long",
+      `${length} bytes; this device receives ${most} at the fastest data rate that it may use`,
+    );
+  }
+  if (session === undefined) return undefined;
   return refused("too_long", `${length} bytes; this device receives ${session.maxPayload} at its data rate now`);
 }
 

@@ -27,6 +27,11 @@ export interface NetworkControl {
   session(devEui: DevEui): Promise<SessionSummary | undefined>;
   /** For whoever encrypts downlinks: the session that the next ones will be for. */
   downlinkSession(devEui: DevEui): Promise<DownlinkSession | undefined>;
+  /**
+   * Most application bytes that a downlink to the device can ever have, whatever data rate it comes to; undefined for one that
+   * nobody has.
+   */
+  mostPayload(devEui: DevEui): Promise<number | undefined>;
   /** An address of this network for a session to be; no other has it, as far as there is such a one. */
   freeDevAddr(): Promise<DevAddr>;
   /**

@@ -41,6 +41,7 @@ export function networkControl(server: NetworkServerControl, vault: AppSKeyVault
       };
     },
     downlinkSession: devEui => server.downlinkSession(devEui),
+    mostPayload: devEui => server.mostPayload(devEui),
     freeDevAddr: () => server.freeDevAddr(),
     explainFrame: question => server.explainFrame(question, envelope => vault.open(envelope)),
     gateways: () => server.gateways(),

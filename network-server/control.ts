@@ -14,8 +14,15 @@ import { type ForceRejoinRequest, forceRejoin } from "./force-rejoin.ts";
 import { explainFrame, type FrameQuestion } from "./frame-explanation.ts";
 import { freeDevAddr } from "./free-dev-addr.ts";
 import type { GatewayStatus } from "./gateway/types.ts";
+import { mostPayload } from "./payload-bounds.ts";
 import type { DeviceConfig, DeviceProfileConfig } from "./ports.ts";
-import { isDownlinkRate, personalisedMacState, regionConfigFor, regionForProfile } from "./region-config.ts";
+import {
+  isDownlinkRate,
+  personalisedMacState,
+  profileOfSession,
+  regionConfigFor,
+  regionForProfile,
+} from "./region-config.ts";
 import { nextFCntDown, regionOfSession, type Session } from "./session.ts";
 
 /** What people order of the network server and ask it. */
@@ -30,6 +37,8 @@ export interface NetworkServerControl {
   forceRejoin(devEui: DevEui, request: ForceRejoinRequest): Promise<void>;
   session(devEui: DevEui): Promise<SessionView | undefined>;
   downlinkSession(devEui: DevEui): Promise<DownlinkSession | undefined>;
+  /** Most application bytes that a downlink can ever have; undefined for a device that nobody has. */
+  mostPayload(devEui: DevEui): Promise<number | undefined>;
   /** Of the network's NetID; no session has it, as far as there is such a one. */
   freeDevAddr(): Promise<DevAddr>;
   explainFrame(
@@ -69,6 +78,7 @@ export type DeviceControl = Pick<
   | "forceRejoin"
   | "session"
   | "downlinkSession"
+  | "mostPayload"
   | "freeDevAddr"
   | "explainFrame"
 >;
@@ -79,6 +89,13 @@ export const createDeviceControl = (context: ControlContext): DeviceControl => (
     activate(context, devEui, activation, session => session === undefined || !isSessionOf(session, activation)),
   deactivate: devEui => deactivate(context, devEui),
   forceRejoin: (devEui, request) => forceRejoin(context, devEui, request),
+  async mostPayload(devEui) {
+    const device = await context.catalog.device(devEui);
+    if (!device) return undefined;
+    const session = await currentSession(context, devEui);
+    const profile = session ? profileOfSession(device.profile, session) : device.profile;
+    return mostPayload(device, regionConfigFor(context.regionConfigs(), profile, device), session);
+  },
   freeDevAddr: () => freeDevAddr(context.store, context.netId, context.randomBytes),
   explainFrame: (question, openAppSKey) => explainFrame(context, question, openAppSKey),
   async session(devEui) {

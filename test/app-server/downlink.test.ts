@@ -71,6 +71,20 @@ describe("the device queue", () => {
     expect(await queue.enqueue(devEui, { ...downlink, data: "AQI=" })).toMatchObject({ kind: "enqueued" });
   });
 
+  test("C7 tells what can never be sent from what cannot be sent now, also before the device has joined", async () => {
+    const bytes = (count: number) => ({ ...downlink, data: Buffer.alloc(count).toString("base64") });
+    const joined = createDownlinks(clock, sandbox, { maxPayload: 51, mostPayload: 115 });
+    expect(await joined.queue.enqueue(devEui, bytes(52))).toMatchObject({
+      message: expect.stringContaining("51 at its data rate now"),
+    });
+    expect(await joined.queue.enqueue(devEui, bytes(116))).toMatchObject({
+      message: expect.stringContaining("115 at the fastest"),
+    });
+    const waiting = createDownlinks(clock, sandbox, { mostPayload: 115 });
+    expect(await waiting.queue.enqueue(devEui, bytes(115))).toMatchObject({ kind: "enqueued" });
+    expect(await waiting.queue.enqueue(devEui, bytes(116))).toMatchObject({ kind: "refused", reason: "too_long" });
+  });
+
   const session = { devAddr, fCntDown: 5 };
   const encrypted = (fCntDown: number) => ({ ...downlink, encrypted: { fCntDown } });
 

@@ -126,6 +126,7 @@ function createFakeControl(): FakeControl {
       const activation = activations.get(devEui);
       return activation && { devAddr: activation.devAddr, fCntDown: activation.aFCntDown };
     },
+    mostPayload: async () => 242,
     freeDevAddr: async () => parseDevAddr("01abcdef"),
     explainFrame: async ({ devEui, phyPayload }) => control.explanations.get(`${devEui} ${phyPayload.length}`),
     gateways: async () => [...heard.values()],

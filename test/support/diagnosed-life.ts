@@ -56,7 +56,7 @@ export async function startDiagnoses() {
       flushQueue: async () => 0,
     },
     directory: { device: unused },
-    network: { session: unused, downlinkSession: unused },
+    network: { session: unused, downlinkSession: unused, mostPayload: unused },
     vault: createAppSKeyVault({ kekLabel: "x", kek: new Uint8Array(16) }),
     sandbox: noSandbox,
     clock: idle,

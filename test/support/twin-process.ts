@@ -42,7 +42,11 @@ const directory = { device: async (devEui: DevEui) => directoryDevice(codec, { d
 const queue = createDownlinkQueue({
   store: state,
   directory,
-  network: { session: async () => undefined, downlinkSession: async () => undefined },
+  network: {
+    session: async () => undefined,
+    downlinkSession: async () => undefined,
+    mostPayload: async () => undefined,
+  },
   vault: createAppSKeyVault({ kekLabel: "x", kek: new Uint8Array(16) }),
   sandbox: { decode: failed, decodeDownlink: failed, encode: failed, close: async () => undefined },
   clock,

@@ -34,17 +34,19 @@ export function createDownlinks(
   options: {
     device?: DirectoryDevice;
     maxPayload?: number;
+    mostPayload?: number;
     downlinkSession?: DownlinkSession;
     ownKek?: KeyEncryptionKey;
   } = {},
 ) {
-  const { device = directoryDevice(), maxPayload, downlinkSession, ownKek } = options;
+  const { device = directoryDevice(), maxPayload, mostPayload, downlinkSession, ownKek } = options;
   const metrics = createMetrics();
   const store = createQueueStore();
   const directory = { device: async (asked: string) => (asked === devEui ? device : undefined) };
   const network = {
     session: async () => (maxPayload === undefined ? undefined : session(maxPayload)),
     downlinkSession: async () => downlinkSession,
+    mostPayload: async () => mostPayload,
   };
   const vault = createAppSKeyVault({
     kekLabel: "upchirp",
