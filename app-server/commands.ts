@@ -6,6 +6,7 @@ import type { Metrics } from "../platform/metrics.ts";
 import type { LogCode } from "../platform/state/network-event.ts";
 import type {
   ApplicationCommands,
+  ApplicationEvent,
   CommandOutcome,
   DeviceDirectory,
   DeviceInfo,
@@ -18,6 +19,8 @@ import { errorLogEvent } from "./uplink.ts";
 export interface ApplicationCommandsOptions {
   readonly queue: DownlinkQueue;
   readonly directory: Pick<DeviceDirectory, "device">;
+  /** Told of each refusal of a command for a device that exists. */
+  readonly onRefused?: (answer: ApplicationEvent) => void;
   readonly clock: Clock;
   readonly metrics: Metrics;
 }
@@ -53,14 +56,17 @@ type Parsed =
 
 /** Turns `command/down` messages into queued downlinks; see docs/mqtt.md for their JSON. */
 export function createApplicationCommands(options: ApplicationCommandsOptions): ApplicationCommands {
-  const { queue, directory, clock, metrics } = options;
+  const { queue, directory, clock, metrics, onRefused = () => undefined } = options;
 
   const refuse = (message: string, reason: string, info?: DeviceInfo, code: LogCode = "DOWNLINK_CODEC", id = "") => {
     metrics.commandsRefused.inc({ reason });
     const context = { reason, queue_item_id: id };
     const time = new Date(clock.nowMs()).toISOString();
     const outcome: CommandOutcome = { kind: "refused", message };
-    return info === undefined ? outcome : { ...outcome, answer: errorLogEvent(info, time, code, message, context) };
+    if (info === undefined) return outcome;
+    const answer = errorLogEvent(info, time, code, message, context);
+    onRefused(answer);
+    return { ...outcome, answer };
   };
 
   return {

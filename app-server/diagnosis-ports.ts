@@ -44,6 +44,7 @@ export const findingCodes = [
   "replay",
   "payload_too_long",
   "queue_full",
+  "command_refused",
   "gateway_without_time",
   "class_c_not_announced",
   "downlinks_not_acknowledged",

@@ -50,6 +50,7 @@ import type {
   NetworkControl,
   RootKeys,
 } from "./ports.ts";
+import { createRefusedCommands } from "./refused-commands.ts";
 import type { RegionConfigRules } from "./region-config-ports.ts";
 import { createSharedFeed, eventCarriage, newsCarriage } from "./shared-feed.ts";
 import { createAlertDesk } from "./storage/alert-desk.ts";
@@ -151,7 +152,18 @@ async function startParts(
   const { devices } = directory;
   const maxEntries = config.queueLength;
   const queue = createDownlinkQueue({ store, directory: devices, network, vault, sandbox, clock, maxEntries });
-  const commands = createApplicationCommands({ queue, directory: devices, clock, metrics });
+  // Told of the history's transactions, the first of which comes when events are read at the end of this.
+  let tellOfKept: JournalFeed["kept"] = () => undefined;
+  const history = startHistory(options, (kept, settled) => tellOfKept(kept, settled));
+  if (history) {
+    closers.push(() => history.close());
+    const { measurementDays: days } = config.history;
+    closers.push(startPresence({ sql, control: network, peers: options.peers, days, clock, log }));
+  }
+  const refused = history && createRefusedCommands({ keeper: history.keeper, clock, log, metrics });
+  if (refused) closers.push(() => refused.close());
+  const keepRefused = refused && { onRefused: refused.keep };
+  const commands = createApplicationCommands({ queue, directory: devices, ...keepRefused, clock, metrics });
   const twinStore = createTwinStore(sql);
   const twins = createTwins({ store: twinStore, directory: devices, queue, clock });
   const requests: MqttRequests = { commands, twins: createTwinRequests({ twins, directory: devices, metrics }) };
@@ -184,14 +196,6 @@ async function startParts(
   const twinTools = { store: twinStore, directory: devices, queue, sandbox, outlets };
   const keepingTwins = startTwins(config.twin, twinTools, options);
   if (keepingTwins) closers.push(() => keepingTwins.driver.close());
-  // Told of the history's transactions, the first of which comes when events are read at the end of this.
-  let tellOfKept: JournalFeed["kept"] = () => undefined;
-  const history = startHistory(options, (kept, settled) => tellOfKept(kept, settled));
-  if (history) {
-    closers.push(() => history.close());
-    const { measurementDays: days } = config.history;
-    closers.push(startPresence({ sql, control: network, peers: options.peers, days, clock, log }));
-  }
   const { maxBacklog } = config.history;
   const kept = history && { history: { keeper: history.keeper, maxBacklog, busyShare: eventLoopWatch() } };
   const observers = [keepingTwins?.keeper, watch.keeper].filter(keeper => keeper !== undefined);

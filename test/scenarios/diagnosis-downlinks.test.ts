@@ -120,6 +120,21 @@ test("a queue that is full is told with how long its first has waited", async ()
   expect(finding?.evidence.map(({ value }) => value)).toEqual(["64 of at most 64", "10 minutes ago"]);
 });
 
+test("commands that were refused are told with the reason of the last", async () => {
+  const { life, device } = await joined();
+  await send(life, device, 1);
+  expect(await codesOf(life, device)).toEqual([]);
+  await life.command(device.devEui, "no JSON");
+  await life.clock.advance(minuteMs);
+  await life.command(device.devEui, JSON.stringify({ fPort: 1, data: "AQ==", devEui: "ffffffffffffffff" }));
+  const [finding] = await findingsOf(life, device);
+  expect(finding).toMatchObject({ code: "command_refused", severity: "warning" });
+  expect(finding?.evidence.map(({ value }) => value)).toEqual([
+    "malformed: devEui is not the device of the topic",
+    "2",
+  ]);
+});
+
 test("a device that does not listen all the time, though its profile says so, is told by what it leaves unanswered", async () => {
   const { life, device } = await joined({ profile: { supportsClassC: true, confirmedDownlinkRetries: 0 } });
   await send(life, device, 1);

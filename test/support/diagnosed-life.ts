@@ -1,7 +1,9 @@
 import type { NewDevice, NewDeviceProfile } from "../../app-server/catalog-ports.ts";
+import { createApplicationCommands } from "../../app-server/commands.ts";
 import type { Diagnosis } from "../../app-server/diagnosis-ports.ts";
 import { createDownlinkQueue } from "../../app-server/downlink.ts";
 import type { CodecSandbox, DeviceCodec } from "../../app-server/ports.ts";
+import { createRefusedCommands } from "../../app-server/refused-commands.ts";
 import { applicationEvents } from "../../app-server/uplink.ts";
 import { createAppSKeyVault } from "../../app-server/vault.ts";
 import { networkControl } from "../../compose/network-control.ts";
@@ -11,6 +13,7 @@ import { sealJoinRequest } from "../../lorawan/phy/security.ts";
 import type { Activation } from "../../network-server/control.ts";
 import type { DeviceConfig, GatewayConfig } from "../../network-server/ports.ts";
 import type { FrameRecord } from "../../platform/frames/frame-record.ts";
+import { createLog } from "../../platform/log.ts";
 import type { DeviceOptions } from "../../simulators/device.ts";
 import type { UdpGatewayOptions } from "../../simulators/gateway-udp.ts";
 import { startHistory } from "../app-server/history/support.ts";
@@ -186,6 +189,17 @@ export async function startDiagnoses() {
           made.air.transmit({ ...from, ...on, phyPayload, startUs, endUs: startUs + 60_000 });
           await made.clock.advance(everyMs);
         }
+      },
+      /** A `command/down` of the application's. */
+      async command(devEui: DevEui, body: string): Promise<void> {
+        const tools = { clock: made.clock, metrics: made.metrics, log: createLog({ level: "silent" }) };
+        const refused = createRefusedCommands({ ...tools, keeper });
+        const directory = {
+          device: async () => directoryDevice({ kind: "none" }, { tenantId, applicationId, devEui }),
+        };
+        const commands = createApplicationCommands({ ...tools, queue, directory, onRefused: refused.keep });
+        await commands.down(applicationId, devEui, Buffer.from(body));
+        await refused.close();
       },
       /** What was seen so far is written into the history, then the API is asked. */
       async diagnose(devEui: DevEui): Promise<Diagnosis> {

@@ -5,7 +5,7 @@ import { type Check, countOf, evidence, finding, timeSince } from "../words.ts";
 export const queueCheck: Check = {
   name: "queue",
   found: ({ queue }) => `${countOf(queue.waiting.length, "downlink")} of at most ${queue.capacity} waiting`,
-  findings: facts => [...tooLong(facts), ...full(facts)],
+  findings: facts => [...tooLong(facts), ...full(facts), ...refused(facts)],
 };
 
 const dayMs = 24 * 3600 * 1000;
@@ -48,6 +48,30 @@ function full(facts: Facts) {
       [
         "A device of class A takes one downlink with each uplink: send it no more than it fetches, or have it send more often.",
         "Empty the queue of what is out of date, and give downlinks an expiry (expiresAt).",
+      ],
+    ),
+  ];
+}
+
+/** Answers to commands that came over MQTT or another integration; see docs/mqtt.md. What is dropped later has no such context. */
+function refused({ logs, nowMs }: Facts) {
+  const answers = logs.filter(
+    ({ context, atMs }) => context.reason !== undefined && context.queue_item_id !== undefined && nowMs - atMs < dayMs,
+  );
+  const [last] = answers;
+  if (last === undefined) return [];
+  return [
+    finding(
+      "command_refused",
+      "warning",
+      "Downlink commands for the device were refused when they came: they are in no queue.",
+      [
+        evidence("why the last one was", `${last.context.reason}: ${last.description}`, last.atMs),
+        evidence("refusals of the last day, one in ten seconds at most", answers.length),
+      ],
+      [
+        "Correct the command by what is said here; the page about MQTT has its members, and every reason.",
+        "Have the client read the log events of its devices: each refusal is answered there at once.",
       ],
     ),
   ];
