@@ -5,6 +5,7 @@ import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { Client } from "pg";
 import type { Browser } from "playwright-core";
 import { createClient, dataOf } from "../../client/client.ts";
 import { openBrowser } from "../support/browser-process.ts";
@@ -52,6 +53,8 @@ function startServer(): Promise<Server> {
 }
 
 const simulatedS = 75;
+/** One that nobody hears. */
+const silentGateway = "0016c001ff10a235";
 
 /** Names of things for the addresses of pages. */
 type Ids = Readonly<
@@ -80,8 +83,9 @@ async function fill({ apiUrl, udpPort }: Server, token: string): Promise<Ids> {
   }
   dataOf(await client.POST("/api/users", { body: { email: "ada@example.org", password: "correct horse battery" } }));
   dataOf(await client.POST("/api/api-keys", { body: { tenantId, name: "dashboard", role: "viewer" } }));
+  dataOf(await client.POST("/api/gateways", { body: { tenantId, gatewayId: silentGateway, name: "Harbour" } }));
   await pause(10_000);
-  const gateways = dataOf(await client.GET("/api/gateways")).items;
+  const gateways = dataOf(await client.GET("/api/gateways", { params: { query: { search: "Simulated" } } })).items;
   for (const [index, { gatewayId }] of gateways.entries()) {
     const location = {
       latitude: 52.06 + 0.03 * ((index * 7) % 5),
@@ -106,9 +110,26 @@ async function fill({ apiUrl, udpPort }: Server, token: string): Promise<Ids> {
 
 const pause = (ms: number): Promise<void> => new Promise(resolve => setTimeout(resolve, ms));
 
+/** Things that went wrong: two that nobody looks after yet, one that somebody does, and one that is over. */
+async function raiseAlerts(sql: Client, { tenantId, devEui, gatewayId, integrationId }: Ids): Promise<void> {
+  const raise = `insert into alerts (tenant_id, kind, severity, state, subject_type, subject, subject_name, value, threshold,
+      raised_at, partition, acknowledged_at, acknowledged_by, note, cleared_at)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, now() - $10 * interval '1 minute', 0,
+      case when $4 = 'acknowledged' then now() - interval '5 minutes' end,
+      case when $4 = 'acknowledged' then 'ada@example.org' end,
+      case when $4 = 'acknowledged' then 'A new battery is on its way' else '' end,
+      case when $4 = 'cleared' then now() - interval '40 minutes' end)`;
+  for (const alert of [
+    ["sink-trouble", "critical", "raised", "integration", integrationId, "Dashboard", 412, 1, 12],
+    ["gateway-silent", "critical", "raised", "gateway", silentGateway, "Harbour", 2820, 180, 47],
+    ["battery-low", "warning", "acknowledged", "device", devEui, "Door contact 10", 7, 20, 190],
+    ["noise", "warning", "cleared", "gateway", gatewayId, "Simulated gateway 1", 83, 80, 300],
+  ])
+    await sql.query(raise, [tenantId, ...alert]);
+}
+
 /** The hour that was simulated as if it had been a day like that, more by day than by night. */
-async function asIfForDays(): Promise<void> {
-  const sql = await openEmbeddedDatabase(join(folder, "data"));
+async function asIfForDays(sql: Client): Promise<void> {
   // What a gateway did before it was registered is not shown.
   await sql.query("update gateways set created_at = created_at - interval '2 days'");
   for (const [table, owner] of [
@@ -127,7 +148,6 @@ async function asIfForDays(): Promise<void> {
       }
     }
   }
-  await sql.end();
 }
 
 /** Numbers under `counts` and `by` as many times over. */
@@ -201,7 +221,10 @@ try {
   const client = createClient({ url: server.apiUrl, token: "" });
   const { token } = dataOf(await client.POST("/api/login", { body: { ...server.login } }));
   const ids = await fill(server, token);
-  await asIfForDays();
+  const sql = await openEmbeddedDatabase(join(folder, "data"));
+  await asIfForDays(sql);
+  await raiseAlerts(sql, ids);
+  await sql.end();
   rmSync(images, { recursive: true, force: true });
   mkdirSync(images, { recursive: true });
   const browser = await openBrowser();

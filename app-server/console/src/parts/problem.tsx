@@ -19,7 +19,7 @@ export function ProblemNote({
       <Group justify="space-between">
         {textOf(error)}
         {onRetry !== undefined && !isProblem(error, 404) && (
-          <Button size="xs" variant="light" color="red" onClick={onRetry}>
+          <Button size="xs" variant="default" onClick={onRetry}>
             Try again
           </Button>
         )}

@@ -33,12 +33,12 @@ function Frame({ me }: { readonly me: Me }) {
   return (
     <AppShell
       header={{ height: 56 }}
-      navbar={{ width: 220, breakpoint: "sm", collapsed: { mobile: !isOpen } }}
+      navbar={{ width: 220, breakpoint: "md", collapsed: { mobile: !isOpen } }}
       padding={{ base: "sm", sm: "lg" }}
     >
       <AppShell.Header>
         <Group h="100%" px="md" wrap="nowrap">
-          <Burger opened={isOpen} onClick={toggle} hiddenFrom="sm" size="sm" aria-label="Navigation" />
+          <Burger opened={isOpen} onClick={toggle} hiddenFrom="md" size="sm" aria-label="Navigation" />
           <Link to="/" aria-label="Upchirp, overview" style={{ textDecoration: "none", color: "inherit" }}>
             <Group gap={8} wrap="nowrap">
               <img src="/console/icon.svg" alt="" width={28} height={28} />

@@ -12,15 +12,15 @@ const stateColors: Readonly<Record<Alert["state"], string>> = { raised: "red", a
 
 export function AlertTable({ alerts }: { readonly alerts: readonly Alert[] }) {
   return (
-    <Table.ScrollContainer minWidth={920}>
+    <Table.ScrollContainer minWidth={740}>
       <Table aria-label="Alerts" className="stacked" verticalSpacing="sm">
         <Table.Thead>
           <Table.Tr>
-            <Table.Th w={150}>State</Table.Th>
+            <Table.Th w={116}>State</Table.Th>
             <Table.Th>What is wrong, and what to do</Table.Th>
-            <Table.Th w={190}>With</Table.Th>
-            <Table.Th w={130}>Since</Table.Th>
-            <Table.Th w={140} aria-label="Actions" />
+            <Table.Th w={160}>With</Table.Th>
+            <Table.Th w={110}>Since</Table.Th>
+            <Table.Th w={124} aria-label="Actions" />
           </Table.Tr>
         </Table.Thead>
         <Table.Tbody>

@@ -76,14 +76,7 @@ function StateFigures({ state }: { readonly state: State }) {
   return (
     <Stack mb="md" gap="sm">
       <SimpleGrid cols={{ base: 2, sm: 4 }} spacing="sm">
-        <Stat
-          label="State"
-          value={
-            <Badge size="lg" color={color}>
-              {name}
-            </Badge>
-          }
-        />
+        <Stat label="State" value={<Badge color={color}>{name}</Badge>} />
         <Stat label="Delivered" value={shortNumber(delivered)}>
           <TimeAgo time={lastDeliveredAt} />
         </Stat>

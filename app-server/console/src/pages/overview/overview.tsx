@@ -29,12 +29,11 @@ export function OverviewPage() {
       <PageHeader title="Overview" actions={<TimeRangeChoice value={range} onChange={setRange} />} />
       <Stack>
         <RaisedAlerts tenantId={tenantId} />
-        {tenants?.isTooMany === true && (
+        {tenants.error && <ProblemNote error={tenants.error} onRetry={tenants.again} />}
+        {tenants.isTooMany && (
           <Alert color="blue">There are too many tenants to add up. Choose one above to see its sums.</Alert>
         )}
-        {tenants !== undefined && !tenants.isTooMany && tenants.ids.length > 0 && (
-          <Sums ids={tenants.ids} range={range} />
-        )}
+        {!tenants.isTooMany && tenants.ids.length > 0 && <Sums ids={tenants.ids} range={range} />}
         <SimpleGrid cols={{ base: 1, lg: 2 }}>
           <GatewayMap tenantId={tenantId} />
           <LiveEvents key={tenantId} tenantId={tenantId} />

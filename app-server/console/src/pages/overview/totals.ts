@@ -11,7 +11,12 @@ const mostTenants = 20;
 const refreshMs = 15_000;
 
 /** The tenants whose sums are shown: the one that is chosen, or all that one sees as a whole. */
-export function useSummedTenants(): { readonly ids: readonly string[]; readonly isTooMany: boolean } | undefined {
+export function useSummedTenants(): {
+  readonly ids: readonly string[];
+  readonly isTooMany: boolean;
+  readonly error: Error | null;
+  readonly again: () => void;
+} {
   const me = useMe();
   const chosen = useTenantId();
   const every = useQuery({
@@ -22,9 +27,10 @@ export function useSummedTenants(): { readonly ids: readonly string[]; readonly 
   const whole = me.isAdministrator
     ? every.data?.map(({ id }) => id)
     : me.memberships.filter(({ applicationIds }) => applicationIds === null).map(({ tenantId }) => tenantId);
-  if (whole === undefined) return undefined;
+  const again = (): void => void every.refetch();
+  if (whole === undefined) return { ids: [], isTooMany: false, error: every.error, again };
   const ids = chosen !== undefined && whole.includes(chosen) ? [chosen] : whole;
-  return { ids: ids.slice(0, mostTenants), isTooMany: ids.length > mostTenants };
+  return { ids: ids.slice(0, mostTenants), isTooMany: ids.length > mostTenants, error: null, again };
 }
 
 const added = <Names extends string>(all: readonly Readonly<Record<Names, number>>[], names: readonly Names[]) =>
