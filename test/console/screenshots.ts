@@ -61,7 +61,7 @@ type Ids = Readonly<
   Record<"tenantId" | "applicationId" | "deviceProfileId" | "devEui" | "gatewayId" | "integrationId", string>
 >;
 
-async function fill({ apiUrl, udpPort }: Server, token: string): Promise<Ids> {
+async function fill({ apiUrl, udpPort }: Server, token: string): Promise<{ ids: Ids; end(): Promise<void> }> {
   const client = createClient({ url: apiUrl, token });
   const fleet = startFleet({ apiUrl, udpPort, token: () => token }, { devices: 40, gateways: 6, intervalSeconds: 6 });
   const [tenant] = dataOf(await client.GET("/api/tenants")).items;
@@ -95,16 +95,20 @@ async function fill({ apiUrl, udpPort }: Server, token: string): Promise<Ids> {
     dataOf(await client.PATCH("/api/gateways/{gatewayId}", { params: { path: { gatewayId } }, body: { location } }));
   }
   await pause(simulatedS * 1000);
-  await fleet.end();
-  receiver.close();
   const [device] = dataOf(await client.GET("/api/devices")).items;
   return {
-    tenantId,
-    applicationId: device?.applicationId ?? "",
-    deviceProfileId: device?.deviceProfileId ?? "",
-    devEui: device?.devEui ?? "",
-    gatewayId: gateways[0]?.gatewayId ?? "",
-    integrationId: made[0]?.id ?? "",
+    ids: {
+      tenantId,
+      applicationId: device?.applicationId ?? "",
+      deviceProfileId: device?.deviceProfileId ?? "",
+      devEui: device?.devEui ?? "",
+      gatewayId: gateways[0]?.gatewayId ?? "",
+      integrationId: made[0]?.id ?? "",
+    },
+    async end() {
+      await fleet.end();
+      receiver.close();
+    },
   };
 }
 
@@ -113,17 +117,28 @@ const pause = (ms: number): Promise<void> => new Promise(resolve => setTimeout(r
 /** Things that went wrong: two that nobody looks after yet, one that somebody does, and one that is over. */
 async function raiseAlerts(sql: Client, { tenantId, devEui, gatewayId, integrationId }: Ids): Promise<void> {
   const raise = `insert into alerts (tenant_id, kind, severity, state, subject_type, subject, subject_name, value, threshold,
-      raised_at, partition, acknowledged_at, acknowledged_by, note, cleared_at)
-    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, now() - $10 * interval '1 minute', 0,
+      raised_at, partition, details, acknowledged_at, acknowledged_by, note, cleared_at)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, now() - $10 * interval '1 minute', 0, $11,
       case when $4 = 'acknowledged' then now() - interval '5 minutes' end,
       case when $4 = 'acknowledged' then 'ada@example.org' end,
       case when $4 = 'acknowledged' then 'A new battery is on its way' else '' end,
       case when $4 = 'cleared' then now() - interval '40 minutes' end)`;
   for (const alert of [
-    ["sink-trouble", "critical", "raised", "integration", integrationId, "Dashboard", 412, 1, 12],
-    ["gateway-silent", "critical", "raised", "gateway", silentGateway, "Harbour", 2820, 180, 47],
-    ["battery-low", "warning", "acknowledged", "device", devEui, "Door contact 10", 7, 20, 190],
-    ["noise", "warning", "cleared", "gateway", gatewayId, "Simulated gateway 1", 83, 80, 300],
+    [
+      "sink-trouble",
+      "critical",
+      "raised",
+      "integration",
+      integrationId,
+      "Dashboard",
+      1,
+      1,
+      12,
+      { lastError: "the receiver answered 400" },
+    ],
+    ["gateway-silent", "critical", "raised", "gateway", silentGateway, "Harbour", 2820, 180, 47, {}],
+    ["battery-low", "warning", "acknowledged", "device", devEui, "Door contact 10", 7, 20, 190, {}],
+    ["noise", "warning", "cleared", "gateway", gatewayId, "Simulated gateway 1", 83, 80, 300, {}],
   ])
     await sql.query(raise, [tenantId, ...alert]);
 }
@@ -220,7 +235,7 @@ const server = await startServer();
 try {
   const client = createClient({ url: server.apiUrl, token: "" });
   const { token } = dataOf(await client.POST("/api/login", { body: { ...server.login } }));
-  const ids = await fill(server, token);
+  const { ids, end } = await fill(server, token);
   const sql = await openEmbeddedDatabase(join(folder, "data"));
   await asIfForDays(sql);
   await raiseAlerts(sql, ids);
@@ -230,6 +245,7 @@ try {
   const browser = await openBrowser();
   await photograph(browser, server, pagesOf(ids));
   await browser.close();
+  await end();
 } finally {
   await server.end();
   rmSync(folder, { recursive: true, force: true });

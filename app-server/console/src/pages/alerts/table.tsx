@@ -16,7 +16,7 @@ export function AlertTable({ alerts }: { readonly alerts: readonly Alert[] }) {
       <Table aria-label="Alerts" className="stacked" verticalSpacing="sm">
         <Table.Thead>
           <Table.Tr>
-            <Table.Th w={116}>State</Table.Th>
+            <Table.Th w={132}>State</Table.Th>
             <Table.Th>What is wrong, and what to do</Table.Th>
             <Table.Th w={160}>With</Table.Th>
             <Table.Th w={110}>Since</Table.Th>

@@ -13,7 +13,7 @@ import { FormActions, FormButton } from "../../parts/form.tsx";
 import { ProblemNote } from "../../parts/problem.tsx";
 import { TimeAgo } from "../../parts/time-ago.tsx";
 import { type DeviceEvent, useDeviceEvents } from "./events.tsx";
-import { KeyInputs, keyBody, keyFaults, keyFieldsOf, noKeys } from "./key-inputs.tsx";
+import { KeyInputs, keyBody, keyFaults, keyFieldsOf, type Method, noKeys } from "./key-inputs.tsx";
 import { sessionQuery } from "./session-query.ts";
 
 export interface ActivationProps {
@@ -149,28 +149,33 @@ function useIsVersion11(devEui: string): boolean {
   return device.data?.record.macVersion === "1.1.0";
 }
 
-function SessionForm({ devEui, onEnd }: KeyFormProps) {
+interface KeyValuesFormProps extends KeyFormProps {
+  readonly method: Method;
+  /** What the values are for. */
+  readonly about: ReactNode;
+  readonly fault: string;
+  readonly send: (values: ReturnType<typeof keyBody>) => Promise<void>;
+  /** What is old when they are set. */
+  readonly stale: readonly string[];
+}
+
+/** Keys, and with a session its address, that go in and never come out. */
+function KeyValuesForm({ devEui, onEnd, method, about, fault, send, stale }: KeyValuesFormProps) {
   const queries = useQueryClient();
-  const fields = keyFieldsOf("ABP", useIsVersion11(devEui));
+  const fields = keyFieldsOf(method, useIsVersion11(devEui));
   const form = useForm({ initialValues: noKeys, validate: values => keyFaults(fields, values) });
   const save = useMutation({
-    mutationFn: async (values: typeof noKeys) => {
-      const body = { devAddr: "", appSKey: "", ...keyBody(fields, values) };
-      done(await api.PUT("/api/devices/{devEui}/activation", { params: { path: { devEui } }, body }));
-    },
+    mutationFn: (values: typeof noKeys) => send(keyBody(fields, values)),
     onSuccess: async () => {
-      await queries.invalidateQueries({ queryKey: ["devices", devEui] });
+      await queries.invalidateQueries({ queryKey: stale });
       onEnd();
     },
   });
   return (
     <form noValidate onSubmit={form.onSubmit(values => save.mutate(values))}>
       <Stack>
-        <Text size="sm" c="dimmed">
-          For a device that does not join: the values that are set in it. Counters begin at 0. A session that it has
-          ends.
-        </Text>
-        {save.isError && <ProblemNote title="The session was not set" error={save.error} />}
+        {about}
+        {save.isError && <ProblemNote title={fault} error={save.error} />}
         <KeyInputs
           fields={fields}
           values={form.values}
@@ -182,6 +187,41 @@ function SessionForm({ devEui, onEnd }: KeyFormProps) {
     </form>
   );
 }
+
+const SessionForm = ({ devEui, onEnd }: KeyFormProps) => (
+  <KeyValuesForm
+    devEui={devEui}
+    onEnd={onEnd}
+    method="ABP"
+    about={
+      <Text size="sm" c="dimmed">
+        For a device that does not join: the values that are set in it. Counters begin at 0. A session that it has ends.
+      </Text>
+    }
+    fault="The session was not set"
+    send={async values => {
+      const body = { devAddr: "", appSKey: "", ...values };
+      done(await api.PUT("/api/devices/{devEui}/activation", { params: { path: { devEui } }, body }));
+    }}
+    stale={["devices", devEui]}
+  />
+);
+
+const KeysForm = ({ devEui, onEnd }: KeyFormProps) => (
+  <KeyValuesForm
+    devEui={devEui}
+    onEnd={onEnd}
+    method="OTAA"
+    about={
+      <Alert color="cyan" icon={<IconKey size={18} />}>
+        Keys go in and never come out. The next join uses these.
+      </Alert>
+    }
+    fault="The keys were not set"
+    send={async body => done(await api.PUT("/api/devices/{devEui}/keys", { params: { path: { devEui } }, body }))}
+    stale={["devices", devEui, "keys"]}
+  />
+);
 
 function KeysPart({ devEui, isWriter }: ActivationProps) {
   const queries = useQueryClient();
@@ -233,39 +273,6 @@ function KeysPart({ devEui, isWriter }: ActivationProps) {
       )}
       {keys.data === false && <Text c="dimmed">There are none: the device cannot join.</Text>}
     </Part>
-  );
-}
-
-function KeysForm({ devEui, onEnd }: KeyFormProps) {
-  const queries = useQueryClient();
-  const fields = keyFieldsOf("OTAA", useIsVersion11(devEui));
-  const form = useForm({ initialValues: noKeys, validate: values => keyFaults(fields, values) });
-  const save = useMutation({
-    mutationFn: async (values: typeof noKeys) =>
-      done(
-        await api.PUT("/api/devices/{devEui}/keys", { params: { path: { devEui } }, body: keyBody(fields, values) }),
-      ),
-    onSuccess: async () => {
-      await queries.invalidateQueries({ queryKey: ["devices", devEui, "keys"] });
-      onEnd();
-    },
-  });
-  return (
-    <form noValidate onSubmit={form.onSubmit(values => save.mutate(values))}>
-      <Stack>
-        <Alert color="cyan" icon={<IconKey size={18} />}>
-          Keys go in and never come out. The next join uses these.
-        </Alert>
-        {save.isError && <ProblemNote title="The keys were not set" error={save.error} />}
-        <KeyInputs
-          fields={fields}
-          values={form.values}
-          onChange={(name, value) => form.setFieldValue(name, value)}
-          errors={form.errors}
-        />
-        <FormActions submit="Set" isPending={save.isPending} onCancel={onEnd} />
-      </Stack>
-    </form>
   );
 }
 
