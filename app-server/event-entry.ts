@@ -59,7 +59,7 @@ export function createEventDecoder(options: DecoderOptions): DecodeEvent {
     return [];
   };
   return async record => {
-    const event = parseNetworkEvent(record.value);
+    const event = record.source ?? parseNetworkEvent(record.value);
     if (event === undefined || event.devEui !== record.devEui) return skip(record, "malformed");
     const device = await directory.device(event.devEui);
     if (device === undefined) return skip(record, "unknown_device");

@@ -51,7 +51,7 @@ export async function commitDevice(
     value: encodeDeviceState(state),
     devAddrs: devAddrsOf(state),
     ...(wakeAtMs !== undefined && { wakeAtMs }),
-    ...(change.events?.length && { events: change.events.map(encodeEvent) }),
+    ...(change.events?.length && { events: change.events.map(encodeEvent), sources: change.events }),
     ...(change.queue?.length && { queue: change.queue }),
   });
   if (outcome.kind === "conflict") return conflict(known, loaded);

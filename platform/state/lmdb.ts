@@ -35,7 +35,14 @@ import {
   type Tables,
   under,
 } from "./lmdb-tables.ts";
-import { type AppendedEvents, type DeviceDocument, type LoggedEvent, partitionOf, type StateStore } from "./store.ts";
+import {
+  type AppendedEvents,
+  type DeviceCommit,
+  type DeviceDocument,
+  type LoggedEvent,
+  partitionOf,
+  type StateStore,
+} from "./store.ts";
 
 export interface LmdbStoreOptions {
   /** Made if it is not there; belongs to the store alone. */
@@ -147,7 +154,7 @@ function devicePart(
     async commit(change) {
       const { outcome } = await adding.write(operations.commit(change), ({ outcome: { kind }, after }) => {
         if (kind === "conflict") metrics?.storeConflicts.inc();
-        else if (change.events?.length) events.call(appendedBy(change.devEui, change.events, after));
+        else if (change.events?.length) events.call(appendedBy(change, change.events, after));
       });
       return outcome;
     },
@@ -160,10 +167,13 @@ function devicePart(
   };
 }
 
-const appendedBy = (devEui: DevEui, values: readonly Uint8Array[], after: number): Appended => ({
+const appendedBy = ({ devEui, sources }: DeviceCommit, values: readonly Uint8Array[], after: number): Appended => ({
   partition: partitionOf(devEui),
   after: positionOf(after),
-  events: values.map((value, index) => ({ position: positionOf(after + 1 + index), devEui, value })),
+  events: values.map((value, index) => {
+    const source = sources?.[index];
+    return { position: positionOf(after + 1 + index), devEui, value, ...(source && { source }) };
+  }),
 });
 
 function queuePart(

@@ -1,4 +1,5 @@
 import type { DevAddr, DevEui, GatewayId } from "../../lorawan/ids.ts";
+import type { NetworkEvent } from "./network-event.ts";
 
 /**
  * What radio traffic changes, kept durably: device documents with their DevAddr index, device queues, the event log and
@@ -90,6 +91,8 @@ export interface DeviceCommit {
   readonly wakeAtMs?: number;
   /** Appended to the partition's log in this order. They are passed on to listeners: nobody changes their bytes any more. */
   readonly events?: readonly Uint8Array[];
+  /** What those bytes were written from, one for each: for listeners in this process, so that nobody has to parse them. */
+  readonly sources?: readonly NetworkEvent[];
   /** Entries that no longer wait are skipped silently: someone removed them meanwhile. */
   readonly queue?: readonly QueueChange[];
 }
@@ -116,6 +119,8 @@ export interface LoggedEvent {
   readonly position: EventPosition;
   readonly devEui: DevEui;
   readonly value: Uint8Array;
+  /** What `value` was written from; only where it was told, never where it was read. */
+  readonly source?: NetworkEvent;
 }
 
 /** What one commit appended to a partition. */

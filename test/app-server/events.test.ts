@@ -8,6 +8,7 @@ import { createLocalLeases } from "../../platform/leases/local.ts";
 import { createLog } from "../../platform/log.ts";
 import { createMetrics } from "../../platform/metrics.ts";
 import { createVirtualClock } from "../support/virtual-clock.ts";
+import { createSink } from "./support/controlled-sink.ts";
 import { createEventLog } from "./support/event-log.ts";
 import {
   bytesOf,
@@ -26,24 +27,6 @@ const noCodecs: CodecSandbox = {
   encode: async () => ({ kind: "failed", message: "no codecs here" }),
   close: async () => undefined,
 };
-
-/** Takes events unless it is told to be out, and holds those that it is told to hold. */
-function createSink(name: string) {
-  const taken: ApplicationEvent[] = [];
-  const held: (() => void)[] = [];
-  const state = { out: false, holds: (_event: ApplicationEvent): boolean => false };
-  const sink: EventSink = {
-    name,
-    async deliver(event) {
-      if (state.out) throw new Error("out of order");
-      if (state.holds(event)) await new Promise<void>(resolve => held.push(resolve));
-      taken.push(event);
-    },
-  };
-  const counters = (devEui?: DevEui): number[] =>
-    taken.filter(event => devEui === undefined || event.devEui === devEui).map(event => JSON.parse(event.json).fCnt);
-  return { sink, state, taken, counters, release: () => held.splice(0).forEach(go => void go()) };
-}
 
 function createScene(devices: ReadonlyMap<DevEui, DirectoryDevice> | undefined = undefined, realClock?: Clock) {
   const log = createEventLog();
@@ -105,6 +88,21 @@ test("delivers to every sink in order per device, and trims the log behind them"
   }
   expect(scene.waiting()).toBe(0);
   await consumer.close();
+});
+
+test("what is told with its source is neither read nor parsed, and delivered as if it were", async () => {
+  const scene = createScene();
+  const { sink, taken } = createSink("one");
+  await scene.start(sink);
+  const source = uplinkRecord({ devEui: randomDevEui(), fCnt: 7 });
+  scene.setReadable(false);
+  scene.append(source.devEui, bytesOf("nothing that could be parsed"), source);
+  await scene.clock.advance(10);
+  expect(taken).toHaveLength(1);
+  scene.setReadable(true);
+  scene.append(source.devEui, bytesOf(source));
+  await scene.clock.advance(10);
+  expect(taken[1]?.json).toBe(taken[0]?.json);
 });
 
 test("sinks that keep pace share one decoding", async () => {

@@ -1,4 +1,5 @@
 import type { DevEui } from "../../../lorawan/ids.ts";
+import type { NetworkEvent } from "../../../platform/state/network-event.ts";
 import {
   type AppendedEvents,
   type EventPosition,
@@ -41,10 +42,10 @@ export function createEventLog() {
 
   return {
     store,
-    append(devEui: DevEui, value: Uint8Array): void {
+    append(devEui: DevEui, value: Uint8Array, source?: NetworkEvent): void {
       const partition = partitionOf(devEui);
       const event = { position: String(next).padStart(12, "0"), devEui, value };
-      const appended = { after: lastOf.get(partition) ?? "", events: [event] };
+      const appended = { after: lastOf.get(partition) ?? "", events: [{ ...event, ...(source && { source }) }] };
       partitions[partition]?.push(event);
       lastOf.set(partition, event.position);
       next += 1;
