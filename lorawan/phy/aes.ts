@@ -2,7 +2,7 @@ import { unsafe } from "@noble/ciphers/aes.js";
 import { MalformedValue } from "../errors.ts";
 
 // In JavaScript, because calls of node:crypto for the few blocks of a frame cost ten times as much as the blocks do
-// (docs/decisions/0014-aes-in-javascript.md).
+// (docs/decisions/0017-aes-in-javascript.md).
 
 export const blockBytes = 16;
 
