@@ -73,7 +73,13 @@ export interface Imports {
   get(id: string): Promise<Import | undefined>;
   /** The latest first. */
   list(
-    filter: { readonly tenants: TenantScope; readonly applications?: readonly ApplicationId[]; readonly key?: string },
+    filter: {
+      readonly tenants: TenantScope;
+      readonly applications?: readonly ApplicationId[];
+      readonly key?: string;
+      readonly kind?: ImportKind;
+      readonly state?: Import["state"];
+    },
     page: { readonly limit: number; readonly after?: string },
   ): Promise<Page<Import>>;
   /** In the order of the file. `after`: the number of the last one of the page before. */

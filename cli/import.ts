@@ -89,7 +89,8 @@ async function keyOf(client: ApiClient, source: SourceFile, kind: string, query:
 export function summaryOf(done: ApiRecord): string {
   const counts = ["created", "updated", "unchanged", "skipped"].map(name => `${countOf(done, name)} ${name}`);
   const isDryRun = done.isDryRun === true;
-  const what = `${countOf(done, "position")} records: ${counts.join(", ")}, ${countOf(done, "failed")} not taken.`;
+  const records = countOf(done, "position");
+  const what = `${records} ${records === 1 ? "record" : "records"}: ${counts.join(", ")}, ${countOf(done, "failed")} not taken.`;
   return isDryRun ? `Nothing was written. It would be ${what}\n` : `${what}\n`;
 }
 

@@ -18,6 +18,7 @@ import { listFilter } from "./listing.ts";
 import { found, Refusal } from "./refusal.ts";
 import { listOf, NullableTime, pageOf, pageQuery, strict, Time, Uuid } from "./schemas.ts";
 
+const states = ["running", "interrupted", "finished"] as const;
 const NullableCount = Type.Union([Type.Integer(), Type.Null()]);
 const Import = Type.Object({
   id: Uuid,
@@ -28,7 +29,7 @@ const Import = Type.Object({
   onExisting: Type.Enum([...onExistingChoices]),
   isDryRun: Type.Boolean(),
   startedBy: Type.String(),
-  state: Type.Enum(["running", "interrupted", "finished"], {
+  state: Type.Enum([...states], {
     description: "An import that was cut off by a crash is shown as running; changedAt tells.",
   }),
   position: Type.Integer({ description: "Records that are dealt with." }),
@@ -252,19 +253,22 @@ function watchRoutes(api: Api, { imports }: ApiDependencies): void {
       schema: {
         summary: "List imports of the last month, the latest first",
         querystring: Type.Object(
-          { ...pageQuery, tenantId: Type.Optional(Uuid), key: Type.Optional(Type.String({ maxLength: 100 })) },
+          {
+            ...pageQuery,
+            tenantId: Type.Optional(Uuid),
+            key: Type.Optional(Type.String({ maxLength: 100 })),
+            kind: Type.Optional(Type.Enum([...importKinds])),
+            state: Type.Optional(Type.Enum([...states])),
+          },
           strict,
         ),
         response: { 200: pageOf(Import) },
       },
     },
     async request => {
-      const { limit = 100, after, key, tenantId } = request.query;
+      const { limit = 100, after, tenantId, ...wanted } = request.query;
       const filter = listFilter(request, tenantId === undefined ? {} : { tenantId }, { reach: "applications" });
-      return imports.list(
-        { ...filter, ...(key !== undefined && { key }) },
-        { limit, ...(after !== undefined && { after }) },
-      );
+      return imports.list({ ...filter, ...wanted }, { limit, ...(after !== undefined && { after }) });
     },
   );
   const read = { access: inTenant("read", "params.importId") };

@@ -95,12 +95,14 @@ export function createImports(sql: Sql): Imports {
       return begun;
     },
     get: id => only(`select ${selected} from imports where id = $1`, [id]),
-    async list({ tenants, applications, key }, page) {
+    async list({ tenants, applications, key, kind, state }, page) {
       const values: unknown[] = [];
       const value = (given: unknown): string => `$${values.push(given)}`;
       const conditions: readonly Condition[] = [
         withinScope(tenants, "tenant_id", applications, "application_id"),
         equal(key, "key"),
+        equal(kind, "kind"),
+        equal(state, "state"),
       ];
       const text = `select ${selected} from imports where ${conditions.map(condition => condition(value)).join(" and ")}`;
       const order = { by: "createdAt", place: rfc3339("started_at"), key: "id::text", descending: true } as const;

@@ -1,8 +1,16 @@
-import type { Command } from "commander";
-import type { ApiClient, ApiRecord } from "../api-client.ts";
+import { type Command, Option } from "commander";
+import type { ApiClient, ApiRecord, ApiRequest } from "../api-client.ts";
 import { addApiOptions, connect } from "../api-options.ts";
 import { UsageError } from "../errors.ts";
-import { flagOption, integerBetween, numberOption, type OptionValues, textOption } from "../option-values.ts";
+import {
+  collected,
+  flagOption,
+  integerBetween,
+  listOption,
+  numberOption,
+  type OptionValues,
+  textOption,
+} from "../option-values.ts";
 import { cellOf, renderFields, renderTable } from "../table.ts";
 import type { Terminal } from "../terminal.ts";
 import { addFieldOptions, bodyOf, fieldsFor } from "./body.ts";
@@ -70,15 +78,30 @@ function addList(group: Command, resource: Resource, terminal: Terminal): void {
   for (const { flags, reference } of resource.filters ?? [])
     command.option(flags, `only those of this ${reference.noun}`);
   if (resource.hasSearch === true) command.option("--search <text>", "only those whose name or id begins so");
+  if (resource.hasOneOrder !== true) {
+    command.option(
+      "--sort <order>",
+      "name, createdAt or updatedAt; with - before it downwards, as in --sort=-createdAt",
+    );
+  }
+  if (resource.fields.some(({ path }) => path === "tags")) {
+    const tag = new Option("--tag <name=value>", "only those with this tag; may be repeated");
+    command.addOption(tag.argParser(collected));
+  }
   addApiOptions(command.option("--limit <n>", "most to list", integerBetween(1, 1_000_000), listLimit)).action(
     async (values: OptionValues) => {
       const client = connect(values, terminal);
-      let query: Readonly<Record<string, string | undefined>> = await nameQuery(resource, client, values);
+      let query: NonNullable<ApiRequest["query"]> = await nameQuery(resource, client, values);
       for (const { flags, query: name, reference } of resource.filters ?? []) {
         const given = textOption(values, flags.replace(/^--(\w+).*$/, "$1"));
         if (given !== undefined) query = { ...query, [name]: await resolveId(client, reference, given, query) };
       }
-      if (resource.hasSearch === true) query = { ...query, search: textOption(values, "search") };
+      query = {
+        ...query,
+        search: textOption(values, "search"),
+        sort: textOption(values, "sort"),
+        tag: listOption(values, "tag"),
+      };
       const { items, hasMore } = await client.list(resource.path, query, numberOption(values, "limit") ?? listLimit);
       if (hasMore) terminal.writeError(`There are more than these ${items.length}; --limit shows more.\n`);
       if (flagOption(values, "json")) return printJson(terminal, items);

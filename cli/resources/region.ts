@@ -12,6 +12,7 @@ import type { Resource } from "./resource.ts";
 const region: Resource = {
   noun: "region configuration",
   path: "/region-configs",
+  hasOneOrder: true,
   idMember: "id",
   nameMember: "id",
   idOf: text => text,

@@ -58,6 +58,8 @@ export interface Resource extends Named {
   readonly tenant: "owner" | "filter" | "none";
   /** Narrows a list beside the tenant. */
   readonly filters?: readonly { readonly flags: string; readonly query: string; readonly reference: Named }[];
+  /** Its list has an order of its own and no other. */
+  readonly hasOneOrder?: boolean;
   readonly hasUpdate: boolean;
   /** What `--force` is for: then what the server would refuse is stored. */
   readonly force?: string;

@@ -80,7 +80,7 @@ describe("upchirp import", () => {
     for (let round = 0; round < 2; round += 1) {
       const { output } = await upchirp(`import devices - ${into} --dry-run`, input);
       expect(output).toBe(
-        "Nothing was written. It would be 1 records: 1 created, 0 updated, 0 unchanged, 0 skipped, 0 not taken.\n",
+        "Nothing was written. It would be 1 record: 1 created, 0 updated, 0 unchanged, 0 skipped, 0 not taken.\n",
       );
     }
     expect((await upchirp(`import devices - ${into}`, input)).output).toContain("1 created");

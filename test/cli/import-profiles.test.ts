@@ -236,12 +236,12 @@ describe("profiles of The Things Network's device repository", () => {
 
   test("are found by their source when they are imported again, whatever they are called by then", async () => {
     const command = `import-profiles --from ${join(folder, "ttn")} --format ttn --vendor tanks --region EU868`;
-    expect((await upchirp(command)).output).toContain("1 records: 0 created, 0 updated, 1 unchanged");
+    expect((await upchirp(command)).output).toContain("1 record: 0 created, 0 updated, 1 unchanged");
     const [before] = (await profiles("Tanks & Co Level")).filter(({ region }) => region === "EU868");
     expect(before).toBeDefined();
     if (before) await api.repositories.deviceProfiles.update(before.id, { name: "Mine", codecScript: "" });
     expect((await upchirp(`${command} --dry-run`)).output).toContain(
-      "Nothing was written. It would be 1 records: 0 created, 1 updated",
+      "Nothing was written. It would be 1 record: 0 created, 1 updated",
     );
     expect(await profiles("Mine")).toHaveLength(1);
     expect((await upchirp(command)).output).toContain("1 updated");

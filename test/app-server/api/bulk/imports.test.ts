@@ -298,6 +298,11 @@ describe("an import under a key", () => {
     expect((await send("devices", { key: "k1", onExisting: "skip" }, file)).status).toBe(409);
     const listed = await api.call("GET", `/api/imports?tenantId=${ours.tenant.id}&key=k1`);
     expect(listed.json()).toEqual({ items: [first.body] });
+    const narrowed = async (query: string) =>
+      (await api.call("GET", `/api/imports?tenantId=${ours.tenant.id}&${query}`)).json<{ items: object[] }>().items;
+    expect(await narrowed("kind=devices&state=finished")).toEqual([first.body]);
+    expect(await narrowed("kind=gateways")).toEqual([]);
+    expect(await narrowed("state=running")).toEqual([]);
     expect((await api.call("GET", `/api/imports/${first.body.id}`)).json()).toEqual(first.body);
   });
 });
