@@ -43,10 +43,12 @@ export function StartPage() {
         allowNextStepsSelect={false}
         {...(isNarrow && { styles: { separator: { marginInline: 2 } } })}
       >
-        {titles.map(title => (
+        {titles.map((title, index) => (
           <Stepper.Step
             key={title}
-            {...(isNarrow ? { "aria-label": title, styles: { stepBody: { display: "none" } } } : { label: title })}
+            {...(isNarrow
+              ? { "aria-label": `${index + 1}: ${title}`, styles: { stepBody: { display: "none" } } }
+              : { label: title })}
           />
         ))}
       </Stepper>
