@@ -72,6 +72,8 @@ export interface History {
   /** A page may have fewer items than its limit, or none, and a `next` all the same: so much was looked through. */
   events(filter: EventFilter, page: HistoryPage): Promise<Page<HistoryEvent>>;
   frames(filter: FrameFilter, page: HistoryPage): Promise<Page<FrameRecord>>;
+  /** Of frames, those after the one with this id, the oldest first; `next` is the id to go on after. */
+  framesAfter(filter: FrameFilter, id: string, limit: number): Promise<Page<FrameRecord>>;
   /** One frame that the filter lets through. */
   frame(filter: FrameFilter, id: string): Promise<FrameRecord | undefined>;
   /** Join-Requests under these DevEUIs that no device here has, newest first. */

@@ -12,6 +12,7 @@ import { createSocketStream } from "./event-socket.ts";
 import { createEventStream } from "./event-stream.ts";
 import { createJournalFollower, type Followed, type WantedEvents } from "./journal-follow.ts";
 import { createJournalReplay } from "./journal-replay.ts";
+import { lastEventIdQuery, lastIdOf } from "./last-event-id.ts";
 import type { LiveStream } from "./live-stream.ts";
 import type { LiveStreams, StreamOptions } from "./live-streams.ts";
 import { found } from "./refusal.ts";
@@ -26,9 +27,7 @@ const Query = Type.Object(
     applicationId: Type.Optional(Uuid),
     devEui: Type.Optional(Eui64),
     kind: Type.Optional(Type.Array(Type.Enum([...kinds]), { maxItems: kinds.length, description: "May be repeated." })),
-    lastEventId: Type.Optional(
-      Type.String({ maxLength: 100, description: "As the header `Last-Event-ID`, for clients that cannot send it." }),
-    ),
+    ...lastEventIdQuery,
   },
   strict,
 );
@@ -101,11 +100,6 @@ function createEvents({ feed, journal, clock, log, maxStreamBytes }: ApiDependen
     close: () => replay.close(),
   };
 }
-
-const lastIdOf = (request: FastifyRequest, { lastEventId }: Query): string | undefined => {
-  const { "last-event-id": header } = request.headers;
-  return typeof header === "string" ? header : lastEventId;
-};
 
 export function eventRoutes(api: Api, deps: ApiDependencies, streams: LiveStreams): void {
   const events = createEvents(deps);

@@ -1,15 +1,14 @@
-import type { FastifyRequest } from "fastify";
 import Type, { type Static } from "typebox";
 import { FrameError } from "../../lorawan/errors.ts";
 import { explain } from "../../lorawan/explain/explain.ts";
 import type { Explanation } from "../../lorawan/explain/explanation.ts";
-import { type GatewayId, parseDevEui, parseGatewayId } from "../../lorawan/ids.ts";
 import type { FrameRecord } from "../../platform/frames/frame-record.ts";
 import type { FrameFilter } from "../history-ports.ts";
-import { inTenant, listScope, signedIn } from "./access.ts";
+import { inTenant, signedIn } from "./access.ts";
 import { callerOf } from "./authentication.ts";
 import type { Api, ApiDependencies } from "./dependencies.ts";
-import { Frame, type FrameView, frameAnswer } from "./frame-answer.ts";
+import { Frame, frameAnswer } from "./frame-answer.ts";
+import { createFrameLooking } from "./frame-looking.ts";
 import { found, Refusal } from "./refusal.ts";
 import { Eui64, listOf, strict } from "./schemas.ts";
 
@@ -96,6 +95,7 @@ const DecodeBody = Type.Object(
 
 /** Single frames, field by field. */
 export function frameExplanationRoutes(api: Api, { repositories, history, control }: ApiDependencies): void {
+  const lookAt = createFrameLooking(repositories);
   async function frameOf(filter: FrameFilter, id: string): Promise<FrameRecord> {
     return found(await history.frame(filter, id), "frame");
   }
@@ -121,21 +121,12 @@ export function frameExplanationRoutes(api: Api, { repositories, history, contro
       },
     },
     async request => {
-      const { devEui, tenantId } = found(await repositories.devices.get(parseDevEui(request.params.devEui)), "device");
-      const scope = listScope(callerOf(request), "read", tenantId, "applications");
-      const frame = await frameOf({ ...scope, devEui }, request.params.frameId);
-      return { frame: frameAnswer(frame, { kind: "device" }), why: whyOf(frame), breakdown: await opened(frame) };
+      const { filter, view } = await lookAt.device(callerOf(request), request.params.devEui, {});
+      const frame = await frameOf(filter, request.params.frameId);
+      return { frame: frameAnswer(frame, view), why: whyOf(frame), breakdown: await opened(frame) };
     },
   );
 
-  const viewOf = (
-    request: FastifyRequest,
-    gateway: { readonly gatewayId: GatewayId } & Pick<Extract<FrameView, { kind: "gateway" }>, "tenantId">,
-  ): FrameView => ({
-    kind: "gateway",
-    gatewayId: gateway.gatewayId,
-    tenantId: callerOf(request).isAdministrator ? "all" : gateway.tenantId,
-  });
   api.get(
     "/gateways/:gatewayId/frames/:frameId",
     {
@@ -148,10 +139,8 @@ export function frameExplanationRoutes(api: Api, { repositories, history, contro
       },
     },
     async request => {
-      const gateway = found(await repositories.gateways.get(parseGatewayId(request.params.gatewayId)), "gateway");
-      const since = callerOf(request).isAdministrator ? {} : { since: gateway.createdAt };
-      const frame = await frameOf({ tenants: "all", gatewayId: gateway.gatewayId, ...since }, request.params.frameId);
-      const view = viewOf(request, gateway);
+      const { filter, view } = await lookAt.gateway(callerOf(request), request.params.gatewayId, {});
+      const frame = await frameOf(filter, request.params.frameId);
       return { frame: frameAnswer(frame, view), why: whyOf(frame), breakdown: plainBreakdown(frame.phyPayload) };
     },
   );

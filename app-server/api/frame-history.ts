@@ -1,24 +1,18 @@
 import type { FastifyRequest } from "fastify";
 import Type, { type Static } from "typebox";
-import { parseDevAddr, parseDevEui, parseGatewayId } from "../../lorawan/ids.ts";
 import type { Page } from "../catalog-ports.ts";
-import type { FrameFilter } from "../history-ports.ts";
-import { inTenant, listScope } from "./access.ts";
+import { inTenant } from "./access.ts";
 import { callerOf } from "./authentication.ts";
 import type { Api, ApiDependencies } from "./dependencies.ts";
 import { ExportFormat, exportAnswer, exportPageSize, sendExport } from "./export.ts";
-import { Frame, type FrameAnswer, type FrameView, frameAnswer } from "./frame-answer.ts";
+import { Frame, type FrameAnswer, frameAnswer } from "./frame-answer.ts";
+import { createFrameLooking, type Looking, wishesOf, wishQuery } from "./frame-looking.ts";
 import { periodOf, periodQuery } from "./period.ts";
-import { found } from "./refusal.ts";
-import { DevAddrText, Eui64, pageOf, pageQuery, strict } from "./schemas.ts";
+import { Eui64, pageOf, pageQuery, strict } from "./schemas.ts";
 
 const filterQuery = {
   ...periodQuery,
-  direction: Type.Optional(Type.Enum(["up", "down"])),
-  result: Type.Optional(
-    Type.String({ pattern: "^[a-z-]{1,32}$", description: "Verdict of an uplink or outcome of a downlink." }),
-  ),
-  devAddr: Type.Optional(DevAddrText),
+  ...wishQuery,
 };
 const Query = Type.Object({ ...filterQuery, ...pageQuery }, strict);
 const ExportQuery = Type.Object({ ...filterQuery, format: ExportFormat }, strict);
@@ -56,39 +50,15 @@ const columns = {
   ],
 };
 
-const filterOf = ({ direction, result, devAddr, ...period }: Asked): Omit<FrameFilter, "tenants"> => ({
-  ...periodOf(period),
-  ...(direction !== undefined && { direction }),
-  ...(result !== undefined && { result }),
-  ...(devAddr !== undefined && { devAddr: parseDevAddr(devAddr) }),
-});
-
-/** What is looked for, and how what is found is seen. */
-interface Looking {
-  readonly filter: FrameFilter;
-  readonly view: FrameView;
-}
+const filterOf = (query: Asked) => ({ ...periodOf(query), ...wishesOf(query) });
 
 /** Frames that were: of a device, or through a gateway. */
 export function frameHistoryRoutes(api: Api, { repositories, history }: ApiDependencies): void {
-  async function ofDevice(request: FastifyRequest, devEuiText: string, query: Asked): Promise<Looking> {
-    const { devEui, tenantId } = found(await repositories.devices.get(parseDevEui(devEuiText)), "device");
-    const scope = listScope(callerOf(request), "read", tenantId, "applications");
-    return { filter: { ...scope, ...filterOf(query), devEui }, view: { kind: "device" } };
-  }
-
-  /** What the gateway heard before it was this tenant's is not told to this one. */
-  async function ofGateway(request: FastifyRequest, gatewayIdText: string, query: Asked): Promise<Looking> {
-    const gateway = found(await repositories.gateways.get(parseGatewayId(gatewayIdText)), "gateway");
-    const { gatewayId, createdAt } = gateway;
-    const isAdministrator = callerOf(request).isAdministrator;
-    const asked = filterOf(query);
-    const isEarlier = asked.since === undefined || asked.since < createdAt;
-    return {
-      filter: { tenants: "all", ...asked, ...(!isAdministrator && isEarlier && { since: createdAt }), gatewayId },
-      view: { kind: "gateway", gatewayId, tenantId: isAdministrator ? "all" : gateway.tenantId },
-    };
-  }
+  const lookAt = createFrameLooking(repositories);
+  const ofDevice = (request: FastifyRequest, devEui: string, query: Asked) =>
+    lookAt.device(callerOf(request), devEui, filterOf(query));
+  const ofGateway = (request: FastifyRequest, gatewayId: string, query: Asked) =>
+    lookAt.gateway(callerOf(request), gatewayId, filterOf(query));
 
   async function page({ filter, view }: Looking, limit: number, after: string | undefined): Promise<Page<FrameAnswer>> {
     const frames = await history.frames(filter, { limit, ...(after !== undefined && { after }) });

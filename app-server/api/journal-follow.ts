@@ -1,7 +1,7 @@
 import type { Log } from "../../platform/log.ts";
-import { createSerial } from "../../platform/serial.ts";
 import type { EventJournal, JournalEvent, JournalFilter } from "../journal-ports.ts";
 import type { ApplicationEvent } from "../ports.ts";
+import { createHistoryReaders } from "./history-readers.ts";
 import type { JournalReplay, JournalTold } from "./journal-replay.ts";
 import type { LiveStream } from "./live-stream.ts";
 
@@ -30,8 +30,6 @@ export interface JournalFollower {
 const pageSize = 250;
 /** Numbers that one query looks through for what a stream wants of them. */
 const longestLook = 5_000;
-/** Streams that read the history at once, one query each: clients of a server that was away come back together. */
-const readers = 2;
 /** Of events told early, whose number comes later. */
 const maxEarly = 10_000;
 
@@ -41,12 +39,9 @@ const numberOf = (id: string, ofJournal: string): number | undefined => {
 };
 
 export function createJournalFollower(replay: JournalReplay, journal: EventJournal, log: Log): JournalFollower {
-  const reading = createSerial<number>();
-  let turn = 0;
-  const read = (span: { readonly after: number; readonly upTo: number }, filter: JournalFilter) => {
-    turn = (turn + 1) % readers;
-    return reading.run(turn, () => journal.read(span, filter, pageSize));
-  };
+  const inTurn = createHistoryReaders();
+  const read = (span: { readonly after: number; readonly upTo: number }, filter: JournalFilter) =>
+    inTurn(() => journal.read(span, filter, pageSize));
 
   return {
     follow(stream, lastId, wanted) {

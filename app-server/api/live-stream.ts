@@ -13,7 +13,13 @@ export interface Numbered<Item extends LiveItem = LiveItem> {
 export type LiveStreamEnd = "too_slow" | "server_stopping" | "access_ended" | "history_away";
 
 /** Why something is missing before what comes now. */
-export type LiveStreamGap = "events_expired" | "events_unknown" | "frames_not_repeated" | "too_many_frames";
+export type LiveStreamGap =
+  | "events_expired"
+  | "events_unknown"
+  | "frames_incomplete"
+  | "frames_not_repeated"
+  | "frames_unknown"
+  | "too_many_frames";
 
 /**
  * One reader's connection, of whatever kind. What waits for it is bounded: a reader that does not keep up is told and cut

@@ -1,12 +1,12 @@
 import Type, { type Static } from "typebox";
 import { type DevEui, parseApplicationId, parseDevEui, parseTenantId, toFrameOrder } from "../../lorawan/ids.ts";
 import { readFrame } from "../../platform/frames/frame-letter.ts";
-import { type FrameRecord, timeOfFrameId } from "../../platform/frames/frame-record.ts";
+import { type FrameRecord, isFrameId, timeOfFrameId } from "../../platform/frames/frame-record.ts";
 import type { Sql } from "../../platform/sql.ts";
 import type { Page } from "../catalog-ports.ts";
 import type { EventFilter, FrameFilter, History, HistoryEvent, HistoryPage } from "../history-ports.ts";
 import type { DeviceEventKind } from "../ports.ts";
-import { Conditions, encodeCursor, uuidPattern } from "./conditions.ts";
+import { Conditions, encodeCursor } from "./conditions.ts";
 
 /** Rows that are looked through for a text before a page ends, with what was found so far. */
 const longestLook = 5_000;
@@ -68,38 +68,57 @@ const FrameSqlRow = Type.Object({
   details: Type.String(),
 });
 
-export function frameQuery(
-  filter: FrameFilter,
-  { limit, after }: HistoryPage,
-  id?: string,
-): { text: string; values: unknown[] } {
+/** What a search for frames begins with, and the table whose index orders what it finds. */
+function framesWhere({ gatewayId, devEui, devAddr, direction, result, since, until, ...scope }: FrameFilter) {
   const conditions = new Conditions();
-  const { gatewayId, devEui, devAddr, direction, result, since, until } = filter;
   const place = gatewayId === undefined ? "f" : "g";
   conditions.add(gatewayId, value => `g.gateway_id = ${value}`);
   conditions.add(devEui, value => `f.dev_eui = ${value}`);
   conditions.add(devAddr, value => `f.dev_addr = ${value}`);
   conditions.add(direction, value => `f.direction = ${value}`);
   conditions.add(result, value => `f.result = ${value}`);
-  if (id !== undefined) {
-    conditions.add(new Date(timeOfFrameId(id)).toISOString(), value => `${place}.at = ${value}::timestamptz`);
-    conditions.add(id, value => `${place}.id = ${value}::uuid`);
-  }
-  if (gatewayId === undefined) conditions.scope(filter, "f");
+  if (gatewayId === undefined) conditions.scope(scope, "f");
   conditions.add(since, value => `${place}.at >= ${value}::timestamptz`);
   conditions.add(until, value => `${place}.at < ${value}::timestamptz`);
-  conditions.before(after, place, ["at", "id"]);
   const from =
     gatewayId === undefined
       ? "frame_history f"
       : `frame_history_gateways g cross join lateral (
           select * from frame_history h where h.at = g.at and h.id = g.id limit 1) f`;
+  const select = `select f.at, f.id::text as id, encode(f.phy_payload, 'base64') as payload, f.details from ${from}`;
+  return { conditions, place, select };
+}
+
+export function frameQuery(
+  filter: FrameFilter,
+  { limit, after }: HistoryPage,
+  id?: string,
+): { text: string; values: unknown[] } {
+  const { conditions, place, select } = framesWhere(filter);
+  if (id !== undefined) {
+    conditions.add(isoTimeOf(id), value => `${place}.at = ${value}::timestamptz`);
+    conditions.add(id, value => `${place}.id = ${value}::uuid`);
+  }
+  conditions.before(after, place, ["at", "id"]);
   return {
-    text: `select f.at, f.id::text as id, encode(f.phy_payload, 'base64') as payload, f.details
-      from ${from} where ${conditions.text} order by ${place}.at desc, ${place}.id desc limit ${limit + 1}`,
+    text: `${select} where ${conditions.text} order by ${place}.at desc, ${place}.id desc limit ${limit + 1}`,
     values: conditions.values,
   };
 }
+
+function laterFramesQuery(filter: FrameFilter, id: string, limit: number): { text: string; values: unknown[] } {
+  const { conditions, place, select } = framesWhere(filter);
+  const at = `${conditions.value(isoTimeOf(id))}::timestamptz`;
+  // The first comparison leaves out partitions.
+  conditions.raw(`${place}.at >= ${at}`);
+  conditions.raw(`(${place}.at, ${place}.id) > (${at}, ${conditions.value(id)}::uuid)`);
+  return {
+    text: `${select} where ${conditions.text} order by ${place}.at, ${place}.id limit ${limit + 1}`,
+    values: conditions.values,
+  };
+}
+
+const isoTimeOf = (frameId: string): string => new Date(timeOfFrameId(frameId)).toISOString();
 
 const UnknownSqlRow = Type.Object({
   requests: Type.Integer(),
@@ -168,8 +187,17 @@ export function createHistory(sql: Sql): History {
       return isWhole || last === undefined ? { items } : { items, next: encodeCursor([last.at, last.id, last.kind]) };
     },
     frames: (filter, page) => frames(filter, page),
+    async framesAfter(filter, id, limit) {
+      if (!isFrameId(id)) return { items: [] };
+      const { text, values } = laterFramesQuery(filter, id, limit);
+      const rows = await sql.rows(FrameSqlRow, text, values);
+      const shown = rows.slice(0, limit);
+      const items = shown.flatMap(({ details, payload }) => readFrame(details, payload) ?? []);
+      const next = rows.length > limit ? shown.at(-1)?.id : undefined;
+      return next === undefined ? { items } : { items, next };
+    },
     async frame(filter, id) {
-      if (!uuidPattern.test(id)) return undefined;
+      if (!isFrameId(id)) return undefined;
       return (await frames(filter, { limit: 1 }, id)).items[0];
     },
     async unknownDevices({ since, devEui, limit }) {

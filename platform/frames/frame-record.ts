@@ -92,3 +92,9 @@ export function frameIdOf(atMs: number, randomUuid: string): string {
 
 /** Milliseconds, of an id of `frameIdOf`. */
 export const timeOfFrameId = (id: string): number => Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16);
+
+const idPattern = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+const endOfYear9999Ms = Date.UTC(10_000, 0);
+
+/** Whether a text from outside may be the id of a frame, whose time has four digits for its year then. */
+export const isFrameId = (text: string): boolean => idPattern.test(text) && timeOfFrameId(text) < endOfYear9999Ms;
