@@ -119,12 +119,12 @@ describeInBrowser("the console's applications and devices", () => {
     expect(await page.getByRole("combobox", { name: "Device profile" }).inputValue()).toBe("Of the vendor");
     // The server knows which addresses are free, the browser makes keys up.
     await page.getByText("Session (ABP)").click();
-    await page.getByRole("button", { name: "Make up a DevAddr" }).click();
+    await page.getByRole("button", { name: "Random DevAddr" }).click();
     await expect
       .poll(() => page.getByLabel("DevAddr", { exact: false }).first().inputValue())
       .toMatch(/^0[01][0-9a-f]{6}$/);
     await page.getByText("Joins (OTAA)").click();
-    await page.getByRole("button", { name: "Make up a AppKey" }).click();
+    await page.getByRole("button", { name: "Random AppKey" }).click();
     await page.getByRole("button", { name: "Add device" }).click();
     await page.getByText("serialNumber=4711").waitFor();
     expect(complaints).toEqual([]);

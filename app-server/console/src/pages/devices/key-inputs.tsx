@@ -111,7 +111,7 @@ export function KeyInputs({ fields, values, onChange, errors }: KeyInputsProps) 
           <ActionIcon
             variant="subtle"
             color="gray"
-            aria-label={`Make up a ${label}`}
+            aria-label={`Random ${label}`}
             loading={name === "devAddr" && address.isPending}
             onClick={() => (name === "devAddr" ? address.mutate() : onChange(name, madeUpKey(digits)))}
           >
