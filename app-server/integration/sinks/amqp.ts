@@ -1,6 +1,7 @@
 import { type ChannelModel, type ConfirmChannel, connect, type Options } from "amqplib";
 import Type, { type Static } from "typebox";
 import type { Sink, SinkMessage, SinkOutcome } from "../../integration-ports.ts";
+import { Loss } from "../loss.ts";
 import { filled } from "../placeholders.ts";
 import { Connection, placeOf, urlParts } from "./connection.ts";
 import { caCertificate, clientTls, password, placeholderFaults, strict, tlsOptionsOf, username } from "./fields.ts";
@@ -47,7 +48,7 @@ interface Opened {
   /** Messages that came back because no queue took them: told before they are acknowledged. */
   readonly returned: Set<string>;
   /** Tells everybody who waits that no answer will come. */
-  readonly lost: Promise<string>;
+  readonly loss: Loss<string>;
 }
 
 class AmqpSink implements Sink {
@@ -72,7 +73,7 @@ class AmqpSink implements Sink {
     const { exchange = "", routingKey = "{applicationId}.{devEui}.{kind}" } = this.#settings;
     const key = filled(routingKey, message, wordOf);
     const { deduplicationId: messageId } = message;
-    const refused = await Promise.race([this.#publish(opened, exchange, key, message), opened.lost]);
+    const refused = await opened.loss.or(this.#publish(opened, exchange, key, message));
     if (opened.returned.delete(messageId))
       return { kind: "rejected", message: `no queue takes the routing key ${key}` };
     return refused === undefined ? { kind: "delivered" } : { kind: "unavailable", message: refused };
@@ -122,11 +123,11 @@ class AmqpSink implements Sink {
     };
     const tls = { servername: serverName, ...tlsOptionsOf({ ...this.#settings, ...this.#secrets }) };
     const model = await connect(where, { timeout: connectMs, noDelay: true, ...(scheme === "amqps" && tls) });
-    const ended = Promise.withResolvers<string>();
+    const loss = new Loss<string>();
     let reason = "the broker closed the connection";
     const end = (): void => {
       lost();
-      ended.resolve(reason);
+      loss.tell(reason);
     };
     const note = (error: unknown): void => {
       if (error instanceof Error) reason = error.message;
@@ -142,7 +143,7 @@ class AmqpSink implements Sink {
     channel.on("return", ({ properties }: { readonly properties: { readonly messageId?: unknown } }) => {
       if (typeof properties.messageId === "string") returned.add(properties.messageId);
     });
-    return { model, channel, returned, lost: ended.promise };
+    return { model, channel, returned, loss };
   }
 }
 

@@ -3,6 +3,7 @@ import rhea, { type Connection as AmqpConnection, type AmqpError, type Delivery,
 import Type, { type Static } from "typebox";
 import type { Clock } from "../../../platform/clock.ts";
 import type { Sink, SinkMessage, SinkOutcome } from "../../integration-ports.ts";
+import { Loss } from "../loss.ts";
 import { filled } from "../placeholders.ts";
 import { Connection, urlParts } from "./connection.ts";
 import { caCertificate, clientTls, password, placeholderFaults, strict, tlsOptionsOf, username } from "./fields.ts";
@@ -49,7 +50,7 @@ interface Opened {
   /** Resolves when the broker will take another message, or when it never will. */
   credit(): Promise<void>;
   /** Why no answer will come any more. */
-  readonly lost: Promise<string>;
+  readonly loss: Loss<string>;
   readonly connection: AmqpConnection;
   readonly socket: Socket;
 }
@@ -66,10 +67,10 @@ class Amqp1Sink implements Sink {
     this.#context = context;
     this.#connection = new Connection(
       lost => this.#open(lost),
-      async ({ connection, socket, lost }) => {
+      async ({ connection, socket, loss }) => {
         connection.close();
         const cancel = context.clock.after(closeMs, () => socket.destroy(new Error("it did not answer")));
-        await lost;
+        await new Promise(resolve => loss.when(resolve));
         cancel();
       },
     );
@@ -78,9 +79,10 @@ class Amqp1Sink implements Sink {
   async deliver([message]: readonly SinkMessage[], signal: AbortSignal): Promise<SinkOutcome> {
     if (message === undefined) return { kind: "delivered" };
     const opened = await this.#connection.get();
-    const lost = opened.lost.then(reason => ({ kind: "unavailable", message: reason }) as const);
     while (!opened.sender.sendable()) {
-      if (opened.socket.destroyed || signal.aborted) return lost;
+      if (opened.socket.destroyed || signal.aborted) {
+        return { kind: "unavailable", message: await new Promise<string>(resolve => opened.loss.when(resolve)) };
+      }
       await opened.credit();
     }
     // What nobody waits for any more must not be sent after what another process sends.
@@ -88,7 +90,9 @@ class Amqp1Sink implements Sink {
     const { subject = "{applicationId}.{devEui}.{kind}" } = this.#settings;
     const delivery = opened.sender.send(messageOf(message, filled(subject, message, wordOf)));
     const answered = new Promise<SinkOutcome>(resolve => opened.waiting.set(delivery, resolve));
-    return Promise.race([answered, lost]).finally(() => opened.waiting.delete(delivery));
+    const outcome = await opened.loss.or(answered);
+    opened.waiting.delete(delivery);
+    return typeof outcome === "string" ? { kind: "unavailable", message: outcome } : outcome;
   }
 
   close(): Promise<void> {
@@ -133,7 +137,7 @@ function attached(
   lost: () => void,
 ): Promise<Opened> {
   const waiting: Opened["waiting"] = new Map();
-  const ended = Promise.withResolvers<string>();
+  const loss = new Loss<string>();
   let flow = Promise.withResolvers<void>();
   let reason = "";
   const flows = (): void => {
@@ -161,7 +165,7 @@ function attached(
   socket.on("close", () => {
     cancel();
     lost();
-    ended.resolve(reason || "the broker closed the connection");
+    loss.tell(reason || "the broker closed the connection");
     flows();
   });
   connection.connect();
@@ -172,9 +176,9 @@ function attached(
       // A broker that refuses opens a link without a target, and says then why.
       if (!sender.target) return;
       cancel();
-      resolve({ sender, waiting, connection, socket, lost: ended.promise, credit: () => flow.promise });
+      resolve({ sender, waiting, connection, socket, loss, credit: () => flow.promise });
     });
-    void ended.promise.then(text => reject(new Error(text)));
+    loss.when(text => reject(new Error(text)));
   });
 }
 

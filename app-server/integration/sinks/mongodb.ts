@@ -1,6 +1,7 @@
 import type { Document, MongoClient } from "mongodb";
 import Type, { type Static } from "typebox";
 import type { Sink, SinkMessage, SinkOutcome } from "../../integration-ports.ts";
+import { Loss } from "../loss.ts";
 import { filled } from "../placeholders.ts";
 import { Connection, hostsOf } from "./connection.ts";
 import {
@@ -55,7 +56,7 @@ interface Opened {
   readonly mongo: Mongo;
   readonly client: MongoClient;
   /** Why the server does not answer any more. */
-  readonly lost: Promise<Error>;
+  readonly loss: Loss<Error>;
   readonly drop: (reason: Error) => void;
 }
 
@@ -92,12 +93,12 @@ class MongoSink implements Sink {
 
   /** In order; what is there already was stored by an earlier try whose answer was lost. */
   async #insert(opened: Opened, collection: string, documents: readonly Document[]): Promise<SinkOutcome> {
-    const { mongo, client, lost } = opened;
+    const { mongo, client, loss } = opened;
     const target = client.db(this.#settings.database).collection(collection);
     for (let rest = documents; rest.length > 0; ) {
       try {
         const options = { ordered: true, writeConcern: { w: "majority", wtimeoutMS: answerMs } } as const;
-        const answer = await Promise.race([target.insertMany([...rest], options), lost]);
+        const answer = await loss.or(target.insertMany([...rest], options));
         if (answer instanceof Error) throw answer;
         break;
       } catch (error) {
@@ -127,7 +128,7 @@ class MongoSink implements Sink {
       try {
         const opened = await this.#ask(mongo, host, port);
         if (opened === undefined) continue;
-        void opened.lost.then(lost);
+        opened.loss.when(lost);
         return opened;
       } catch (error) {
         if (error instanceof Error) reason = error;
@@ -141,10 +142,10 @@ class MongoSink implements Sink {
     const { tls = true, username: user, authSource = "admin" } = this.#settings;
     const { outbound } = this.#context;
     const certificates = tlsOptionsOf({ ...this.#settings, ...this.#secrets });
-    const lost = Promise.withResolvers<Error>();
+    const loss = new Loss<Error>();
     const relay = await startRelay(
       () => outbound.connect({ host, port, ...(tls && { tls: certificates }) }),
-      lost.resolve,
+      loss.tell,
     );
     const client = new mongo.MongoClient(`mongodb://${relay.place}/`, {
       directConnection: true,
@@ -161,15 +162,14 @@ class MongoSink implements Sink {
       await relay.close();
     };
     // The client itself would wait for the server to come back; the queue does that.
-    client.on("serverHeartbeatFailed", ({ failure }) => lost.resolve(failure));
-    void lost.promise.then(end);
+    client.on("serverHeartbeatFailed", ({ failure }) => loss.tell(failure));
+    loss.when(() => void end());
     let type = "";
     client.on("serverDescriptionChanged", ({ newDescription }) => {
       type = newDescription.type;
     });
-    const answer = await Promise.race([client.connect().catch(toError), lost.promise]);
-    if (!(answer instanceof Error) && writable.includes(type))
-      return { mongo, client, lost: lost.promise, drop: lost.resolve };
+    const answer = await loss.or(client.connect().catch(toError));
+    if (!(answer instanceof Error) && writable.includes(type)) return { mongo, client, loss, drop: loss.tell };
     await end();
     if (answer instanceof Error) throw answer;
     return undefined;

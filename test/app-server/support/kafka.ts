@@ -63,6 +63,8 @@ export async function startKafka({ advertisedPort, login }: KafkaOptions): Promi
     "num.io.threads": 2,
     "background.threads": 1,
     "log.cleaner.enable": false,
+    // Records bear the time of their event, which is of any age here.
+    "log.retention.ms": -1,
     "auto.create.topics.enable": false,
     "offsets.topic.replication.factor": 1,
     "offsets.topic.num.partitions": 1,
