@@ -130,6 +130,8 @@ describeInBrowser("the console's forms", () => {
     await dialog.getByLabel("AppKey", { exact: false }).first().fill("0c".repeat(16));
     await dialog.getByRole("button", { name: "Set" }).click();
     await page.getByText("They are set.").waitFor();
+    // A dialog that fades away is still there for a moment.
+    await dialog.waitFor({ state: "hidden" });
     await page.getByRole("button", { name: "Set a session (ABP)" }).click();
     for (const [label, value] of [
       ["DevAddr", "01fedcba"],
@@ -139,6 +141,7 @@ describeInBrowser("the console's forms", () => {
       await dialog.getByRole("textbox", { name: label }).fill(value);
     await dialog.getByRole("button", { name: "Set" }).click();
     await page.getByRole("table", { name: "Session" }).getByText("01fedcba").waitFor();
+    await dialog.waitFor({ state: "hidden" });
     await page.getByRole("button", { name: "Delete the keys" }).click();
     await dialog.getByRole("button", { name: "Delete" }).click();
     await page.getByText("There are none: the device cannot join.").waitFor();

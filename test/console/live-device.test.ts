@@ -190,7 +190,8 @@ describeInBrowser("the console's page of a device", () => {
     await text.fill('{ "interval": 30, "led": { "on": true, "level": 2 } }');
     await dialog.getByRole("button", { name: "Save" }).click();
     await page.getByText("The device is told as soon as it listens.").waitFor();
-    await page.getByText('"interval": 30').first().waitFor();
+    await dialog.waitFor({ state: "hidden" });
+    await page.getByText('"level": 2').first().waitFor();
     const params = { path: { devEui: eui } };
     const desired = async () => (await catalog.client.GET("/api/devices/{devEui}/twin", { params })).data?.desired;
     expect(await desired()).toEqual({ interval: 30, led: { on: true, level: 2 } });

@@ -22,6 +22,8 @@ describeInBrowser("the console's region configurations", () => {
     await form.getByRole("textbox", { name: "Channel 1" }).fill("867.1");
     await form.getByRole("button", { name: "Save" }).click();
     await page.getByRole("row", { name: /eu868-harbour EU868 here/ }).waitFor();
+    // A dialog that fades away is still there for a moment.
+    await form.waitFor({ state: "hidden" });
 
     await page.getByRole("button", { name: "eu868-harbour" }).click();
     await form.getByText("Named by device profiles: 0, gateways: 0").waitFor();
@@ -30,6 +32,7 @@ describeInBrowser("the console's region configurations", () => {
     await form.getByRole("switch", { name: "Default of its region" }).check();
     await form.getByRole("button", { name: "Save" }).click();
     await page.getByRole("row", { name: /eu868-harbour EU868 here.*default/ }).waitFor();
+    await form.waitFor({ state: "hidden" });
     await page.getByRole("button", { name: "eu868-harbour" }).click();
     await form.getByRole("button", { name: "Delete" }).click();
     const sure = page.getByRole("dialog", { name: "Delete eu868-harbour?" });
