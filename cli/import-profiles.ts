@@ -1,15 +1,16 @@
 import { randomUUID } from "node:crypto";
 import { type Command, Option } from "commander";
 import { regionNames } from "../lorawan/region/region.ts";
+import { chirpStackProfiles } from "../profile-sources/chirpstack.ts";
+import { type Finding, type ProfileSource, UnusableFile } from "../profile-sources/source.ts";
+import { ttnProfiles } from "../profile-sources/ttn.ts";
 import type { ApiClient, ApiRecord } from "./api-client.ts";
 import { addApiOptions, connect } from "./api-options.ts";
+import { checkoutIn } from "./checkout.ts";
 import { CommandFailed } from "./errors.ts";
 import { summaryOf } from "./import.ts";
 import { countOf } from "./import-progress.ts";
 import { collected, flagOption, listOption, type OptionValues, textOption } from "./option-values.ts";
-import { chirpStackProfiles } from "./profile-sources/chirpstack.ts";
-import { type Finding, type ProfileSource, UnusableFile } from "./profile-sources/source.ts";
-import { ttnProfiles } from "./profile-sources/ttn.ts";
 import { examplesText, printJson } from "./resources/commands.ts";
 import { tenantOrDefault, textMember } from "./resources/lookup.ts";
 import { cellOf } from "./table.ts";
@@ -63,7 +64,7 @@ async function importProfiles(values: OptionValues, terminal: Terminal): Promise
   const source = sources[textOption(values, "format") ?? ""] ?? ttnProfiles;
   const filter = { vendors: listOption(values, "vendor"), regions: listOption(values, "region") };
   const report: Report = { skipped: [], notes: [], lines: [] };
-  const findings = source(textOption(values, "from") ?? ".", filter);
+  const findings = source(checkoutIn(textOption(values, "from") ?? "."), filter);
   const first = await findings.next().catch((error: unknown) => {
     if (!(error instanceof UnusableFile)) throw error;
     throw new CommandFailed("unreadable_file", `this is no checkout of such a repository: ${error.message}`);

@@ -12,6 +12,7 @@ const sourceFolders = [
   "simulators",
   "cli",
   "client",
+  "profile-sources",
   "compose",
   "migration",
   "benchmark",
@@ -117,6 +118,7 @@ const rules: readonly Rule[] = [
     allowed: [
       /^app-server\/console\//,
       /^client\//,
+      /^profile-sources\//,
       /^[a-z@][^.]*$/,
       /^@[\w/-]+\.css$/,
       /^(maplibre-gl|uplot)\/dist\//,
@@ -126,13 +128,28 @@ const rules: readonly Rule[] = [
   {
     zone: "cli",
     members: inside("cli/"),
-    allowed: [/^cli\//, /^client\//, /^platform\//, /^lorawan\//, /^simulators\//, /^node:/, /^[a-z@][^.]*$/],
+    allowed: [
+      /^cli\//,
+      /^client\//,
+      /^profile-sources\//,
+      /^platform\//,
+      /^lorawan\//,
+      /^simulators\//,
+      /^node:/,
+      /^[a-z@][^.]*$/,
+    ],
   },
   {
     // Made for other people's programs, in a browser too: nothing of Node, nothing of the server.
     zone: "client",
     members: inside("client/"),
     allowed: [/^client\//, /^openapi-fetch$/],
+  },
+  {
+    // Of the command line and of the console: in a browser too.
+    zone: "profile-sources",
+    members: inside("profile-sources/"),
+    allowed: [/^profile-sources\//, /^typebox/, /^yaml$/, /^smol-toml$/],
   },
   {
     zone: "simulators",

@@ -1,8 +1,12 @@
-import { expect, test } from "vitest";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
 import { dataOf } from "../../client/client.ts";
-import { describeInBrowser } from "../support/browser.ts";
+import { describeInBrowser, seriousFaults } from "../support/browser.ts";
 import { consoleUnderTest } from "../support/console.ts";
 import { catalogOf } from "../support/console-catalog.ts";
+import { profileScript, writeProfileRepositories } from "../support/profile-repositories.ts";
 
 const devEui = "0000000000000f01";
 const profiles = `${JSON.stringify({ name: "Of a file", region: "EU868" })}\n`;
@@ -100,6 +104,56 @@ describeInBrowser("the console's forms", () => {
     const params = { path: { deviceProfileId } };
     const { items } = dataOf(await client.GET("/api/device-profiles/{deviceProfileId}/measurements", { params }));
     expect(items).toMatchObject([{ key: "temperature", name: "Temperature", unit: "°C", kind: "gauge" }]);
+    expect(complaints).toEqual([]);
+  });
+
+  test("profiles come out of a folder with a device repository: looked at, chosen, tried and taken", async () => {
+    const { client } = catalogOf(console.server());
+    const folder = mkdtempSync(join(tmpdir(), "upchirp-repository-"));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    await writeProfileRepositories(folder);
+    const { page, complaints } = await console.openLoggedIn();
+    await page.goto("/console/device-profiles");
+    await page.getByRole("button", { name: "Import" }).first().click();
+    await page.getByRole("link", { name: "repositories of The Things Network and ChirpStack" }).click();
+    const choose = async (path: string): Promise<void> => {
+      const chooser = page.waitForEvent("filechooser");
+      await page.getByRole("button", { name: "Choose a folder" }).click();
+      await (await chooser).setFiles(join(folder, path));
+    };
+    // One vendor's folder alone.
+    await choose("ttn/vendor/tanks");
+    await page.getByRole("alert", { name: "tanks is no such repository" }).waitFor();
+
+    await choose("chirpstack");
+    const table = page.getByRole("table", { name: "Profiles of the repository" });
+    await table.getByRole("row", { name: /Pumps Pump 1 AU915.* AU915 1.0.4 yes/ }).waitFor();
+    await table.getByRole("row", { name: /Fans Fan 1 EU868.* EU868 1.0.1 no/ }).waitFor();
+    await page.getByText("vendors/pumps/devices/gone.toml: there is no gone.toml").waitFor();
+    await page.getByRole("checkbox", { name: "Choose all that are listed" }).check();
+    await page.getByRole("button", { name: "Try it" }).click();
+    await page.getByText("3 created").waitFor();
+    // The server's word about a profile comes with its file.
+    await page.getByText(/^vendors\/pumps\/devices\/pump.toml, pumps\/pump.toml 1 odd.toml: /).waitFor();
+
+    await choose("ttn");
+    await page.getByText("vendor/tanks/lost.yaml: there is no lost.yaml").waitFor();
+    await page.getByText("vendor/broken/index.yaml: index.yaml is not of its format").waitFor();
+    await page.getByRole("combobox", { name: "Region" }).click();
+    await page.getByRole("option", { name: "EU868" }).click();
+    await table.getByRole("row", { name: /US915/ }).waitFor({ state: "detached" });
+    await page.getByRole("checkbox", { name: "Choose Tanks & Co Level 1.0 EU868" }).check();
+    expect(await seriousFaults(page)).toEqual([]);
+    await page.getByRole("button", { name: "Import" }).click();
+    await page.getByText("1 created").waitFor();
+    const search = { limit: 10, search: "Tanks & Co" };
+    const { items } = dataOf(await client.GET("/api/device-profiles", { params: { query: search } }));
+    expect(items).toMatchObject([
+      { name: "Tanks & Co Level 1.0 EU868", sourceId: "ttn:tanks/level/1.0/EU863-870", codecScript: profileScript },
+    ]);
+    // A second time there is nothing to change.
+    await page.getByRole("button", { name: "Import" }).click();
+    await page.getByText("1 unchanged").waitFor();
     expect(complaints).toEqual([]);
   });
 

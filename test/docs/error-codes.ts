@@ -10,6 +10,7 @@ const programFolders = [
   "app-server",
   "simulators",
   "cli",
+  "profile-sources",
   "compose",
 ];
 

@@ -2,8 +2,8 @@ import { Alert, Button, FileInput, Group, Select, Stack, Text } from "@mantine/c
 import { IconUpload } from "@tabler/icons-react";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
-import { ApiProblem, type Problem, type Schemas } from "../../../../../client/client.ts";
-import { membersOf, textOfMember } from "../../api/members.ts";
+import type { Schemas } from "../../../../../client/client.ts";
+import { type ImportOrder, sendImport } from "../../api/imports.ts";
 import { wholeNumber } from "../../parts/numbers.ts";
 import { ProblemNote } from "../../parts/problem.tsx";
 import { TenantSelect, useUsualTenant } from "../../parts/record-select.tsx";
@@ -21,38 +21,6 @@ const onExisting = [
   { value: "update", label: "is changed" },
 ];
 
-interface Order {
-  readonly file: File;
-  readonly kind: TransferKind;
-  readonly query: Readonly<Record<string, string>>;
-}
-
-/** The file goes out as it is read from the disk, so it may be of any size. */
-async function send({ file, kind, query }: Order): Promise<Schemas["Import"]> {
-  const answer = await fetch(`/api/imports/${kind}?${new URLSearchParams(query)}`, {
-    method: "POST",
-    headers: { "X-Requested-With": "console", "content-type": "application/octet-stream" },
-    body: file,
-  });
-  const body: unknown = await answer.json();
-  if (!answer.ok) throw new ApiProblem(problemOf(body, answer.status));
-  if (isImport(body)) return body;
-  throw new TypeError("the answer is no import");
-}
-
-const isImport = (body: unknown): body is Schemas["Import"] => typeof membersOf(body).id === "string";
-
-function problemOf(body: unknown, status: number): Problem {
-  const { code, detail, title } = membersOf(body);
-  return {
-    type: "about:blank",
-    title: textOfMember(title) ?? "",
-    status,
-    code: textOfMember(code) ?? "internal",
-    detail: textOfMember(detail) ?? "The server did not take the file.",
-  };
-}
-
 /** A file that is tried first, and then taken. */
 export function ImportForm({ tenantId }: { readonly tenantId: string | undefined }) {
   const queries = useQueryClient();
@@ -64,7 +32,7 @@ export function ImportForm({ tenantId }: { readonly tenantId: string | undefined
   const [existing, setExisting] = useState("fail");
   const [file, setFile] = useState<File | null>(null);
   const run = useMutation({
-    mutationFn: (order: Order) => send(order),
+    mutationFn: (order: ImportOrder) => sendImport(order),
     onMutate: () => setTimeout(() => void queries.invalidateQueries({ queryKey: ["imports"] }), 300),
     onSettled: () => queries.invalidateQueries({ queryKey: ["imports"] }),
     onSuccess: ({ isDryRun }) => (isDryRun ? undefined : queries.invalidateQueries()),

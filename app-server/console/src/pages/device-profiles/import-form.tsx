@@ -1,9 +1,10 @@
-import { Alert, Code, FileInput, Group, List, Select, Stack, Text } from "@mantine/core";
+import { Alert, FileInput, Group, List, Select, Stack, Text } from "@mantine/core";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { dataOf } from "../../../../../client/client.ts";
 import { api } from "../../api/queries.ts";
 import { FormActions } from "../../parts/form.tsx";
+import { PageLink } from "../../parts/links.tsx";
 import { ProblemNote } from "../../parts/problem.tsx";
 import { TenantSelect, useUsualTenant } from "../../parts/record-select.tsx";
 import { useTenantId } from "../../shell/tenant.ts";
@@ -64,8 +65,11 @@ export function ImportProfiles({ onEnd }: { readonly onEnd: () => void }) {
     >
       <Stack>
         <Text size="sm">
-          A CSV or JSON file with profiles, as an export has them. A whole library, of The Things Network or ChirpStack,
-          goes in with the command line: <Code>upchirp import-profiles --from lorawan-devices --format ttn</Code>
+          A CSV or JSON file with profiles, as an export has them. Profiles of known devices are in the{" "}
+          <PageLink to="/device-profiles/repository" size="sm">
+            repositories of The Things Network and ChirpStack
+          </PageLink>
+          .
         </Text>
         <TenantSelect value={tenantId || usualTenant} onChange={setTenantId} />
         <FileInput

@@ -55,6 +55,12 @@ const profiles = createRoute({
   component: lazyRouteComponent(() => import("../device-profiles/list.tsx"), "ProfileList"),
 });
 
+const profileRepository = createRoute({
+  getParentRoute: () => inside,
+  path: "/device-profiles/repository",
+  component: lazyRouteComponent(() => import("../device-profiles/repository/page.tsx"), "RepositoryPage"),
+});
+
 const profile = createRoute({
   getParentRoute: () => inside,
   path: "/device-profiles/$deviceProfileId",
@@ -71,4 +77,14 @@ const start = createRoute({
   component: lazyRouteComponent(() => import("../start/start.tsx"), "StartPage"),
 });
 
-export const deviceRoutes = [start, applications, application, devices, addDevice, device, profiles, profile] as const;
+export const deviceRoutes = [
+  start,
+  applications,
+  application,
+  devices,
+  addDevice,
+  device,
+  profiles,
+  profileRepository,
+  profile,
+] as const;

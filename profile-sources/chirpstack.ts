@@ -1,8 +1,7 @@
-import { readdir } from "node:fs/promises";
-import { join } from "node:path";
 import { parse } from "smol-toml";
 import Type, { type Static } from "typebox";
 import {
+  type Checkout,
   documentIn,
   type Finding,
   given,
@@ -65,6 +64,7 @@ const Profile = Type.Object({
 });
 
 interface Place {
+  readonly checkout: Checkout;
   readonly id: string;
   readonly name: string;
   readonly vendorId: number | undefined;
@@ -72,42 +72,41 @@ interface Place {
 }
 
 /** Checkouts of ChirpStack's device profiles. A 0 stands for what is not known. */
-export const chirpStackProfiles: ProfileSource = async function* (folder, filter) {
-  const root = join(folder, "vendors");
-  const ids = await readdir(root).catch(() => {
-    throw new UnusableFile("there is no folder vendors");
-  });
+export const chirpStackProfiles: ProfileSource = async function* (checkout, filter) {
+  const ids = await checkout.namesIn("vendors");
+  if (ids === undefined) throw new UnusableFile("there is no folder vendors");
   for (const id of ids.toSorted()) {
     const isWanted = filter.vendors.length === 0 ? id !== "example-vendor" : filter.vendors.includes(id);
-    if (isWanted) yield* skipping(id, () => vendorFindings(join(root, id), id, filter));
+    if (isWanted) yield* skipping(id, () => vendorFindings(checkout, id, filter));
   }
 };
 
-async function* vendorFindings(folder: string, id: string, filter: SourceFilter): AsyncGenerator<Finding> {
-  const { vendor } = await documentIn(folder, "vendor.toml", Vendor, parse);
-  const place = { id, name: vendor.name, vendorId: vendor.vendor_id || undefined, folder };
-  for (const file of vendor.devices ?? (await devicesIn(folder)))
+async function* vendorFindings(checkout: Checkout, id: string, filter: SourceFilter): AsyncGenerator<Finding> {
+  const folder = `vendors/${id}`;
+  const { vendor } = await documentIn(checkout, folder, "vendor.toml", Vendor, parse);
+  const place = { checkout, id, name: vendor.name, vendorId: vendor.vendor_id || undefined, folder };
+  for (const file of vendor.devices ?? (await devicesIn(checkout, folder)))
     yield* skipping(`${id}/${file}`, () => deviceFindings(place, file, filter));
 }
 
 /** Of a vendor that does not list them. */
-async function devicesIn(folder: string): Promise<readonly string[]> {
-  const files = await readdir(join(folder, "devices")).catch(() => {
-    throw new UnusableFile("there is no folder devices");
-  });
+async function devicesIn(checkout: Checkout, folder: string): Promise<readonly string[]> {
+  const files = await checkout.namesIn(`${folder}/devices`);
+  if (files === undefined) throw new UnusableFile("there is no folder devices", `${folder}/devices`);
   return files.filter(file => file.endsWith(".toml")).toSorted();
 }
 
 async function* deviceFindings(vendor: Place, file: string, filter: SourceFilter): AsyncGenerator<Finding> {
-  const { device } = await documentIn(join(vendor.folder, "devices"), file, Device, parse);
+  const { checkout, folder } = vendor;
+  const { device } = await documentIn(checkout, `${folder}/devices`, file, Device, parse);
   for (const { version, profiles, codec } of device.firmware) {
     for (const name of profiles) {
       const what = `${vendor.id}/${file} ${version} ${name}`;
       yield* skipping(what, async function* () {
-        const { profile } = await documentIn(join(vendor.folder, "profiles"), name, Profile, parse);
+        const { profile } = await documentIn(checkout, `${folder}/profiles`, name, Profile, parse);
         if (filter.regions.length > 0 && !filter.regions.includes(profile.region)) return;
         const notes: string[] = [];
-        const script = await codecOf(join(vendor.folder, "codecs"), codec, notes);
+        const script = await codecOf(vendor, codec, notes);
         const radio = radioOf(profile, notes);
         const classes = profile.supports_class_c ? " class C" : "";
         const record = {
@@ -119,16 +118,16 @@ async function* deviceFindings(vendor: Place, file: string, filter: SourceFilter
           ...script,
           tags: { vendor: vendor.id, device: file.replace(/\.toml$/, ""), firmware: shortened(version, 1000) },
         };
-        yield { kind: "profile", what, record, notes };
+        yield { kind: "profile", what, record, path: `${folder}/devices/${file}`, notes };
       });
     }
   }
 }
 
-async function codecOf(folder: string, name: string | undefined, notes: string[]): Promise<Script> {
+async function codecOf({ checkout, folder }: Place, name: string | undefined, notes: string[]): Promise<Script> {
   if (name === undefined || name === "") return noScript;
   try {
-    return await scriptIn(folder, name);
+    return await scriptIn(checkout, `${folder}/codecs`, name);
   } catch (error) {
     if (!(error instanceof UnusableFile)) throw error;
     notes.push(`without its codec: ${error.message}`);

@@ -1,5 +1,3 @@
-import { readFile } from "node:fs/promises";
-import { join } from "node:path";
 import type { Static, TSchema } from "typebox";
 import Value from "typebox/value";
 
@@ -13,10 +11,18 @@ export type Finding =
       /** As in `acme/meter 1.0 EU868`. */
       readonly what: string;
       readonly record: ProfileRecord;
+      /** Of the device's own file. */
+      readonly path: string;
       /** What of it has no counterpart here. */
       readonly notes: readonly string[];
     }
-  | { readonly kind: "skipped"; readonly what: string; readonly why: string };
+  | {
+      readonly kind: "skipped";
+      readonly what: string;
+      readonly why: string;
+      /** Of the file that is to blame, where it is one. */
+      readonly path?: string;
+    };
 
 export interface SourceFilter {
   /** None: all but the repository's own example. */
@@ -25,44 +31,61 @@ export interface SourceFilter {
   readonly regions: readonly string[];
 }
 
-export type ProfileSource = (folder: string, filter: SourceFilter) => AsyncGenerator<Finding>;
+/** The files of a checkout, on a disk or in a browser. Paths have slashes and begin below its top. */
+export interface Checkout {
+  /** What is in a folder, in any order; undefined where there is no such folder. */
+  namesIn(folder: string): Promise<readonly string[] | undefined>;
+  /** Undefined where there is no such file. Throws UnusableFile. */
+  textOf(path: string): Promise<string | undefined>;
+}
+
+export type ProfileSource = (checkout: Checkout, filter: SourceFilter) => AsyncGenerator<Finding>;
 
 /** Something about a file that makes it useless, as a sentence's end. */
-export class UnusableFile extends Error {}
+export class UnusableFile extends Error {
+  /** Of the file, where one is known. */
+  readonly path: string | undefined;
+
+  constructor(message: string, path?: string) {
+    super(message);
+    this.path = path;
+  }
+}
 
 /** Of the server's limit for a script. */
 const longestScript = 200_000;
 const plainName = /^[A-Za-z0-9_][A-Za-z0-9_.-]*$/;
 
 /** The text of a file in the folder itself: what names it is somebody else's text. Throws UnusableFile. */
-export async function textIn(folder: string, name: string): Promise<string> {
+async function textIn(checkout: Checkout, folder: string, name: string): Promise<string> {
   if (!plainName.test(name)) throw new UnusableFile(`${JSON.stringify(name)} is no name of a file`);
-  try {
-    return await readFile(join(folder, name), "utf8");
-  } catch (error) {
-    const code = error instanceof Error && "code" in error ? String(error.code) : "error";
-    throw new UnusableFile(code === "ENOENT" ? `there is no ${name}` : `${name} cannot be read (${code})`);
-  }
+  const path = `${folder}/${name}`;
+  const text = await checkout.textOf(path);
+  if (text === undefined) throw new UnusableFile(`there is no ${name}`, path);
+  return text;
 }
 
 /** The document in a file, as the schema has it; what it has besides is passed over. Throws UnusableFile. */
 export async function documentIn<Schema extends TSchema>(
+  checkout: Checkout,
   folder: string,
   name: string,
   schema: Schema,
   parse: (text: string) => unknown,
 ): Promise<Static<Schema>> {
-  const text = await textIn(folder, name);
+  const text = await textIn(checkout, folder, name);
+  const path = `${folder}/${name}`;
   let document: unknown;
   try {
     document = parse(text);
   } catch {
-    throw new UnusableFile(`${name} is not of its format`);
+    throw new UnusableFile(`${name} is not of its format`, path);
   }
   if (Value.Check(schema, document)) return document;
   const [fault] = Value.Errors(schema, document);
   const where = fault?.instancePath.slice(1).replaceAll("/", ".") ?? "";
-  throw new UnusableFile(`${name} is not as expected${where === "" ? "" : ` at ${where}`}: ${fault?.message ?? ""}`);
+  const place = where === "" ? "" : ` at ${where}`;
+  throw new UnusableFile(`${name} is not as expected${place}: ${fault?.message ?? ""}`, path);
 }
 
 export interface Script {
@@ -71,9 +94,10 @@ export interface Script {
 }
 
 /** Throws UnusableFile. */
-export async function scriptIn(folder: string, name: string): Promise<Script> {
-  const codecScript = await textIn(folder, name);
-  if (codecScript.length > longestScript) throw new UnusableFile(`${name} is longer than ${longestScript} characters`);
+export async function scriptIn(checkout: Checkout, folder: string, name: string): Promise<Script> {
+  const codecScript = await textIn(checkout, folder, name);
+  if (codecScript.length > longestScript)
+    throw new UnusableFile(`${name} is longer than ${longestScript} characters`, `${folder}/${name}`);
   return { codec: "javascript", codecScript };
 }
 
@@ -90,7 +114,7 @@ export async function* skipping(
     else yield* done;
   } catch (error) {
     if (!(error instanceof UnusableFile)) throw error;
-    yield { kind: "skipped", what, why: error.message };
+    yield { kind: "skipped", what, why: error.message, ...(error.path !== undefined && { path: error.path }) };
   }
 }
 

@@ -1,8 +1,7 @@
-import { existsSync } from "node:fs";
-import { join } from "node:path";
 import Type, { type Static } from "typebox";
 import { parse } from "yaml";
 import {
+  type Checkout,
   documentIn,
   type Finding,
   given,
@@ -104,11 +103,11 @@ const revisions: Readonly<Record<string, string>> = {
 };
 
 interface Vendor {
+  readonly checkout: Checkout;
   readonly id: string;
   readonly name: string;
   readonly vendorId: number | undefined;
   readonly folder: string;
-  readonly root: string;
   readonly profileIds: NonNullable<Static<typeof VendorIndex>["profileIDs"]>;
 }
 
@@ -122,9 +121,8 @@ interface Place {
 }
 
 /** Checkouts of the device repository of The Things Network. */
-export const ttnProfiles: ProfileSource = async function* (folder, filter) {
-  const root = join(folder, "vendor");
-  const { vendors } = await documentIn(root, "index.yaml", Vendors, parse);
+export const ttnProfiles: ProfileSource = async function* (checkout, filter) {
+  const { vendors } = await documentIn(checkout, "vendor", "index.yaml", Vendors, parse);
   for (const { id, name = id, vendorID: vendorId } of vendors) {
     const isWanted = filter.vendors.length === 0 ? id !== "example" : filter.vendors.includes(id);
     if (!isWanted) continue;
@@ -132,22 +130,29 @@ export const ttnProfiles: ProfileSource = async function* (folder, filter) {
       yield { kind: "skipped", what: JSON.stringify(id), why: "this is no id of a vendor" };
       continue;
     }
-    const place = { id, name, vendorId, folder: join(root, id), root };
+    const place = { checkout, id, name, vendorId, folder: `vendor/${id}` };
     // Most vendors are listed for their number alone.
-    if (!existsSync(place.folder)) continue;
+    if ((await checkout.namesIn(place.folder)) === undefined) continue;
     yield* skipping(id, () => vendorFindings(place, filter));
   }
 };
 
 async function* vendorFindings(vendor: Omit<Vendor, "profileIds">, filter: SourceFilter): AsyncGenerator<Finding> {
-  const { endDevices, profileIDs: profileIds = {} } = await documentIn(vendor.folder, "index.yaml", VendorIndex, parse);
+  const { checkout, folder } = vendor;
+  const { endDevices, profileIDs: profileIds = {} } = await documentIn(
+    checkout,
+    folder,
+    "index.yaml",
+    VendorIndex,
+    parse,
+  );
   for (const deviceId of endDevices) {
     yield* skipping(`${vendor.id}/${deviceId}`, () => deviceFindings({ ...vendor, profileIds }, deviceId, filter));
   }
 }
 
 async function* deviceFindings(vendor: Vendor, deviceId: string, filter: SourceFilter): AsyncGenerator<Finding> {
-  const device = await documentIn(vendor.folder, `${deviceId}.yaml`, EndDevice, parse);
+  const device = await documentIn(vendor.checkout, vendor.folder, `${deviceId}.yaml`, EndDevice, parse);
   for (const { version, profiles } of device.firmwareVersions) {
     for (const [regionKey, reference] of Object.entries(profiles)) {
       const region = regions[regionKey];
@@ -167,9 +172,9 @@ async function finding(what: string, place: Place, region: string, device: Stati
   const { vendor, deviceId, firmware, regionKey, reference } = place;
   const { vendorID: owner = vendor.id } = reference;
   if (!/^[a-z0-9-]+$/.test(owner)) throw new UnusableFile(`${JSON.stringify(owner)} is no id of a vendor`);
-  const profile = await documentIn(join(vendor.root, owner), `${reference.id}.yaml`, Profile, parse);
+  const profile = await documentIn(vendor.checkout, `vendor/${owner}`, `${reference.id}.yaml`, Profile, parse);
   const notes: string[] = [];
-  const script = await codecOf(vendor.folder, reference.codec, notes);
+  const script = await codecOf(vendor, reference.codec, notes);
   const record = {
     name: shortened(`${vendor.name} ${device.name} ${firmware} ${region}`, 200),
     description: shortened(device.description ?? "", 10_000),
@@ -180,7 +185,7 @@ async function finding(what: string, place: Place, region: string, device: Stati
     ...script,
     tags: { vendor: vendor.id, device: deviceId, firmware: shortened(firmware, 1000) },
   };
-  return { kind: "profile", what, record, notes };
+  return { kind: "profile", what, record, path: `${vendor.folder}/${deviceId}.yaml`, notes };
 }
 
 /** Which number of a label means this device, firmware and region; or this profile, and once its file said so itself. */
@@ -197,17 +202,17 @@ function vendorProfileIdOf(
   return Number.isInteger(number) && number >= 0 && number <= 0xffff ? number : undefined;
 }
 
-async function codecOf(folder: string, name: string | undefined, notes: string[]): Promise<Script> {
+async function codecOf({ checkout, folder }: Vendor, name: string | undefined, notes: string[]): Promise<Script> {
   if (name === undefined) return noScript;
   try {
-    const codec = await documentIn(folder, `${name}.yaml`, Codec, parse);
+    const codec = await documentIn(checkout, folder, `${name}.yaml`, Codec, parse);
     const files = [codec.uplinkDecoder, codec.downlinkEncoder, codec.downlinkDecoder].flatMap(
       file => file?.fileName ?? [],
     );
     const [first] = files;
     if (first === undefined) return noScript;
     if (files.some(file => file !== first)) notes.push(`of the codec ${name} only ${first} is taken`);
-    return await scriptIn(folder, first);
+    return await scriptIn(checkout, folder, first);
   } catch (error) {
     if (!(error instanceof UnusableFile)) throw error;
     notes.push(`without its codec: ${error.message}`);
