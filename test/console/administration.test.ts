@@ -100,16 +100,22 @@ describeInBrowser("the console's administration", () => {
     await page.goto("/console/account");
     await page.getByRole("table", { name: "Logins" }).getByText("this one").waitFor();
     expect(await seriousFaults(page)).toEqual([]);
-    await page.getByRole("button", { name: "Turn on" }).click();
-    await page.getByRole("dialog").getByLabel("Current password").first().fill(viewer.password);
-    await page.getByRole("button", { name: "Go on" }).click();
-    const uri = await page.getByRole("link", { name: "this link" }).getAttribute("href");
-    await page.getByRole("textbox", { name: "Code that it shows" }).fill("000000");
-    await page.getByRole("dialog").getByRole("button", { name: "Turn on" }).click();
+    const begin = async (): Promise<string> => {
+      await page.getByRole("button", { name: "Turn on" }).click();
+      await page.getByRole("dialog").getByLabel("Current password").first().fill(viewer.password);
+      await page.getByRole("button", { name: "Go on" }).click();
+      const uri = await page.getByRole("link", { name: "this link" }).getAttribute("href");
+      return new URL(uri ?? "").searchParams.get("secret") ?? "";
+    };
+    const enter = async (code: string): Promise<void> => {
+      await page.getByRole("textbox", { name: "Code that it shows" }).fill(code);
+      await page.getByRole("dialog").getByRole("button", { name: "Turn on" }).click();
+    };
+    const secret = await begin();
+    expect(await seriousFaults(page)).toEqual([]);
+    await enter("000000");
     await page.getByText(/The code is wrong/).waitFor();
-    const secret = new URL(uri ?? "").searchParams.get("secret") ?? "";
-    await page.getByRole("textbox", { name: "Code that it shows" }).fill(codeOf(secret, Date.now()));
-    await page.getByRole("dialog").getByRole("button", { name: "Turn on" }).click();
+    await enter(codeOf(secret, Date.now()));
     const codes = (await page.getByRole("region", { name: "Recovery codes" }).textContent())?.trim().split("\n") ?? [];
     expect(codes).toHaveLength(10);
     await page.getByRole("button", { name: "I have them" }).click();
@@ -119,6 +125,20 @@ describeInBrowser("the console's administration", () => {
     await page.getByRole("dialog").getByLabel("Current password").first().fill(viewer.password);
     await page.getByRole("textbox", { name: "Code, or a recovery code" }).fill(codes[0] ?? "");
     await page.getByRole("dialog").getByRole("button", { name: "Turn off" }).click();
+    await page.getByText(/^Off\./).waitFor();
+    await page.getByRole("dialog").waitFor({ state: "hidden" });
+
+    // Who has lost it asks an administrator.
+    await enter(codeOf(await begin(), Date.now()));
+    await page.getByRole("button", { name: "I have them" }).click();
+    const administrator = await console.openLoggedIn();
+    await administrator.page.goto("/console/users");
+    await administrator.page.getByRole("button", { name: viewer.email }).click();
+    await administrator.page.getByRole("button", { name: "Remove second factor" }).click();
+    const sure = administrator.page.getByRole("dialog", { name: "Remove the second factor?" });
+    await sure.getByRole("button", { name: "Remove" }).click();
+    await administrator.page.getByText("The password alone lets them in.").waitFor();
+    await page.reload();
     await page.getByText(/^Off\./).waitFor();
     expect(complaints).toEqual([]);
   });

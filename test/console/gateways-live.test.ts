@@ -102,7 +102,7 @@ describeInBrowser("the console with radio traffic behind it", () => {
     await page.keyboard.press("Enter");
     expect(await seriousFaults(page)).toEqual([]);
     await page.getByRole("button", { name: "Save" }).click();
-    await page.getByText("Saved").waitFor();
+    await page.getByText("Saved", { exact: true }).waitFor();
     await page.goto("/console/gateways?view=map");
     await page.getByRole("link", { name: /^Cellar, / }).click();
     await page.getByRole("heading", { name: "Cellar" }).waitFor();

@@ -73,13 +73,59 @@ describeInBrowser("the console's integrations", () => {
     await page.getByRole("combobox", { name: "Mode" }).click();
     await page.getByRole("option", { name: "off" }).click();
     await page.getByRole("button", { name: "Save" }).click();
-    await page.getByText("Saved").waitFor();
+    await page.getByText("Saved", { exact: true }).waitFor();
     await page.getByText("off", { exact: true }).first().waitFor();
     expect(await seriousFaults(page)).toEqual([]);
 
     await page.getByRole("button", { name: "Delete integration" }).click();
     await page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
     await page.getByText("No integrations yet").waitFor();
+    expect(complaints).toEqual([]);
+  });
+
+  test("what died is sent again one by one or dropped, and so is what waits", async () => {
+    const client = createClient({ url: console.server().apiUrl, token: console.server().token() });
+    const [tenant] = dataOf(await client.GET("/api/tenants")).items;
+    answer = 400;
+    const body = { tenantId: tenant?.id ?? "", kind: "http", name: "Stubborn", settings: { url: url() } };
+    const { id: integrationId } = dataOf(await client.POST("/api/integrations", { body }));
+    const params = { path: { integrationId } };
+    const state = async () => dataOf(await client.GET("/api/integrations/{integrationId}/state", { params }));
+    await expect.poll(async () => (await state()).deadLetters, { timeout: 20_000 }).toBeGreaterThan(2);
+    answer = 200;
+    const { delivered } = await state();
+    // From then on nothing dies.
+    await expect.poll(async () => (await state()).delivered, { timeout: 20_000 }).toBeGreaterThan(delivered);
+    dataOf(await client.PATCH("/api/integrations/{integrationId}", { params, body: { mode: "paused" } }));
+    await expect.poll(async () => (await state()).queue.messages, { timeout: 20_000 }).toBeGreaterThan(0);
+    dataOf(await client.PATCH("/api/integrations/{integrationId}", { params, body: { mode: "off" } }));
+
+    const { page, complaints } = await console.openLoggedIn();
+    const dialog = page.getByRole("dialog");
+    await page.goto(`/console/integrations/${integrationId}`);
+    const letters = page.getByRole("button", { name: /^Show letter/ });
+    await letters.first().waitFor();
+    const count = await letters.count();
+    const first = (await letters.first().getAttribute("aria-label")) ?? "";
+    await page.getByRole("button", { name: "Send again" }).first().click();
+    await page.getByText("1 queued again").waitFor();
+    await page.getByRole("button", { name: first, exact: true }).waitFor({ state: "hidden" });
+    expect(await letters.count()).toBe(count - 1);
+    await page.getByRole("button", { name: "Drop all" }).click();
+    await dialog.getByText("All of them, also those that are not listed yet.").waitFor();
+    expect(await seriousFaults(page)).toEqual([]);
+    await dialog.getByRole("button", { name: "Drop" }).click();
+    await page.getByText("No dead letters").waitFor();
+    await dialog.waitFor({ state: "hidden" });
+    const dropped = await state();
+    expect(dropped.deadLetters).toBe(0);
+    expect(dropped.queue.messages).toBeGreaterThan(0);
+
+    await page.getByRole("tab", { name: "Settings" }).click();
+    await page.getByRole("button", { name: "Drop what waits" }).click();
+    await dialog.getByRole("button", { name: "Drop" }).click();
+    await expect.poll(() => page.getByRole("button", { name: "Drop what waits" }).isDisabled()).toBe(true);
+    expect((await state()).queue.messages).toBe(0);
     expect(complaints).toEqual([]);
   });
 

@@ -67,7 +67,7 @@ const groups: readonly PlaceGroup[] = [
       { label: "API keys", to: "/api-keys", icon: IconKey, isFor: governors },
       { label: "Audit log", to: "/audit-log", icon: IconHistory, isFor: governors },
       { label: "Import and export", to: "/transfer", icon: IconTransfer },
-      { label: "Region configurations", to: "/region-configs", icon: IconWaveSine, isFor: administrators },
+      { label: "Regions", to: "/region-configs", icon: IconWaveSine, isFor: administrators },
       { label: "Server", to: "/server", icon: IconServer, isFor: administrators },
     ],
   },

@@ -1,5 +1,6 @@
 import { Badge, Group, PasswordInput, Stack, Switch, Textarea, TextInput } from "@mantine/core";
 import { useForm } from "@mantine/form";
+import { notifications } from "@mantine/notifications";
 import { IconPlus, IconUsers } from "@tabler/icons-react";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { dataOf, type Schemas } from "../../../../../client/client.ts";
@@ -162,6 +163,7 @@ function UserPanel({ user, onEnd }: { readonly user: User; readonly onEnd: () =>
           yes="Remove"
           button={{ size: "xs" }}
           action={async () => done(await api.DELETE("/api/users/{userId}/second-factor", { params }))}
+          onDone={() => notifications.show({ message: "The password alone lets them in.", color: "teal" })}
         >
           For who has lost telephone and recovery codes: the password alone lets them in then.
         </ConfirmButton>

@@ -1,5 +1,6 @@
 import { Alert, Group, Skeleton, Stack, Table, Text, Timeline, Title } from "@mantine/core";
 import { useForm } from "@mantine/form";
+import { notifications } from "@mantine/notifications";
 import { IconKey } from "@tabler/icons-react";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import type { ReactNode } from "react";
@@ -254,6 +255,7 @@ function KeysPart({ devEui, isWriter }: ActivationProps) {
         title="Forget used DevNonces?"
         yes="Forget them"
         action={async () => done(await api.DELETE("/api/devices/{devEui}/nonces", { params: { path } }))}
+        onDone={() => notifications.show({ message: "They are forgotten.", color: "teal" })}
       >
         For a device that begins to count its joins anew, as after a change of its firmware. Until its next join,
         whoever has recorded an old Join-Request can play it again.

@@ -54,7 +54,12 @@ export function BulkBar({ chosen, tenantId, onDone }: BulkBarProps) {
   const close = (): void => setTask(undefined);
   const devices = [...chosen.values()];
   if (devices.length === 0) return null;
-  const dialog = { devices, onClose: close, onDone };
+  const end = (): void => {
+    // Otherwise it would be open again as soon as another device is chosen.
+    close();
+    onDone();
+  };
+  const dialog = { devices, onClose: close, onDone: end };
   return (
     <Paper withBorder p="xs" mb="sm" role="region" aria-label="Chosen devices">
       <Group gap="xs">

@@ -204,6 +204,10 @@ export function GatewaySettings({ gateway, pinnedAddress, isWriter }: GatewaySet
                     action={async () =>
                       done(await api.POST("/api/gateways/{gatewayId}/release-address", { params: { path } }))
                     }
+                    onDone={() => {
+                      notifications.show({ message: "The next address may be a new one.", color: "teal" });
+                      void queries.invalidateQueries({ queryKey: ["gateways", gateway.gatewayId, "status"] });
+                    }}
                   >
                     The next address that it is heard from is the one that it may come from.
                   </ConfirmButton>
