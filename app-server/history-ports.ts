@@ -178,6 +178,12 @@ export interface TenantOverview {
     readonly inactive: number;
     readonly neverSeen: number;
   };
+  readonly gateways: {
+    readonly total: number;
+    readonly online: number;
+    readonly offline: number;
+    readonly neverSeen: number;
+  };
 }
 
 /** Sums of what devices measured, and of what devices, gateways and tenants did. */
@@ -214,9 +220,18 @@ export interface Measurements {
   gatewayMetrics(gatewayId: GatewayId, every: "hour" | "day", span: Span): Promise<readonly MetricsPoint[]>;
   /** How it was then, where that is known, and each change since, oldest first. */
   gatewayPresence(gatewayId: GatewayId, since: string): Promise<readonly PresenceChange[]>;
-  tenantMetrics(tenantId: TenantId, every: "hour" | "day", span: Span): Promise<readonly MetricsPoint[]>;
-  /** Inactive: not heard for more than twice the interval that the profile says, at that time. */
-  overview(tenantId: TenantId, nowMs: number): Promise<TenantOverview>;
+  /** Of these tenants together. What is over may be some minutes old, where it is of all. */
+  tenantMetrics(
+    tenants: TenantScope,
+    every: "hour" | "day",
+    span: Span,
+    nowMs: number,
+  ): Promise<readonly MetricsPoint[]>;
+  /**
+   * Inactive: not heard for more than twice the interval that the profile says, at that time. `heard` has the gateways that
+   * were, and whether they are online.
+   */
+  overview(tenants: TenantScope, heard: ReadonlyMap<GatewayId, boolean>, nowMs: number): Promise<TenantOverview>;
   names(deviceProfileId: DeviceProfileId): Promise<readonly MeasurementName[]>;
   /** In place of those that there were. */
   putNames(deviceProfileId: DeviceProfileId, names: readonly MeasurementName[]): Promise<void>;

@@ -281,6 +281,8 @@ const others: Readonly<Record<string, Operation>> = {
   "GET /api/gateways/{gatewayId}/metrics": { operationId: "getGatewayMetrics" },
   "GET /api/tenants/{tenantId}/metrics": { operationId: "getTenantMetrics" },
   "GET /api/tenants/{tenantId}/overview": { operationId: "getTenantOverview" },
+  "GET /api/metrics": { operationId: "getMetrics" },
+  "GET /api/overview": { operationId: "getOverview" },
   "GET /api/tenants/{tenantId}/history": { operationId: "getHistorySettings" },
   "PATCH /api/tenants/{tenantId}/history": { operationId: "updateHistorySettings", example: { eventDays: 90 } },
   "GET /api/devices/{devEui}/frames/stream": { operationId: "streamDeviceFrames" },

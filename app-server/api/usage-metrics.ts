@@ -1,6 +1,7 @@
+import type { FastifyRequest } from "fastify";
 import Type, { type Static } from "typebox";
 import { parseDevEui, parseGatewayId, parseTenantId } from "../../lorawan/ids.ts";
-import { inTenant, listScope } from "./access.ts";
+import { acrossTenants, inTenant, type ListScope, listScope } from "./access.ts";
 import { callerOf } from "./authentication.ts";
 import type { Api, ApiDependencies } from "./dependencies.ts";
 import { spanOf, startOf, wholeSpan } from "./measurements.ts";
@@ -36,6 +37,7 @@ const Gateways = Type.Object({
   offline: Type.Integer(),
   neverSeen: Type.Integer(),
 });
+const Overview = Type.Object({ devices: Devices, gateways: Gateways });
 const DeviceParams = Type.Object({ devEui: Eui64 });
 const GatewayParams = Type.Object({ gatewayId: Eui64 });
 const TenantParams = Type.Object({ tenantId: Uuid });
@@ -43,6 +45,14 @@ const TenantParams = Type.Object({ tenantId: Uuid });
 /** How much devices, gateways and tenants had to do, and how well it went. */
 export function usageMetricRoutes(api: Api, deps: ApiDependencies): void {
   const { repositories, measurements, control, clock } = deps;
+  const metricsOf = async ({ tenants }: ListScope, query: Static<typeof Query>) => {
+    const { every, span } = asked(query);
+    return { every, items: await measurements.tenantMetrics(tenants, every, span, clock.nowMs()) };
+  };
+  const overviewOf = async ({ tenants }: ListScope) => {
+    const heard = new Map((await control.gateways()).map(({ gatewayId, online }) => [gatewayId, online]));
+    return measurements.overview(tenants, heard, clock.nowMs());
+  };
   const asked = (query: Static<typeof Query>) => {
     const { every = "hour" } = query;
     return { every, span: wholeSpan(spanOf(query, clock), every) };
@@ -96,12 +106,7 @@ export function usageMetricRoutes(api: Api, deps: ApiDependencies): void {
         response: { 200: Answer },
       },
     },
-    async request => {
-      const { every, span } = asked(request.query);
-      const tenantId = parseTenantId(request.params.tenantId);
-      requireWhole(listScope(callerOf(request), "read", tenantId));
-      return { every, items: await measurements.tenantMetrics(tenantId, every, span) };
-    },
+    async request => metricsOf(wholeScope(request, request.params.tenantId), request.query),
   );
   api.get(
     "/tenants/:tenantId/overview",
@@ -110,31 +115,41 @@ export function usageMetricRoutes(api: Api, deps: ApiDependencies): void {
       schema: {
         summary: "How many devices and gateways of a tenant are well",
         params: TenantParams,
-        response: { 200: Type.Object({ devices: Devices, gateways: Gateways }) },
+        response: { 200: Overview },
       },
     },
-    async request => {
-      const tenantId = parseTenantId(request.params.tenantId);
-      const scope = listScope(callerOf(request), "read", tenantId);
-      requireWhole(scope);
-      const { devices } = await measurements.overview(tenantId, clock.nowMs());
-      const heard = new Map((await control.gateways()).map(({ gatewayId, online }) => [gatewayId, online]));
-      const gateways = { total: 0, online: 0, offline: 0, neverSeen: 0 };
-      for (let after: string | undefined; ; ) {
-        const page = await repositories.gateways.list(scope, { limit: 1000, ...(after !== undefined && { after }) });
-        for (const { gatewayId } of page.items) {
-          const online = heard.get(gatewayId);
-          gateways.total += 1;
-          gateways[online === undefined ? "neverSeen" : online ? "online" : "offline"] += 1;
-        }
-        if (page.next === undefined) return { devices, gateways };
-        after = page.next;
-      }
+    async request => overviewOf(wholeScope(request, request.params.tenantId)),
+  );
+  api.get(
+    "/metrics",
+    {
+      config: { access: acrossTenants("read") },
+      schema: {
+        summary: "What the devices of all tenants that you see, or of one, did over time",
+        querystring: Type.Object({ ...Query.properties, tenantId: Type.Optional(Uuid) }, strict),
+        response: { 200: Answer },
+      },
     },
+    async request => metricsOf(wholeScope(request, request.query.tenantId), request.query),
+  );
+  api.get(
+    "/overview",
+    {
+      config: { access: acrossTenants("read") },
+      schema: {
+        summary: "How many devices and gateways of all tenants that you see, or of one, are well",
+        querystring: Type.Object({ tenantId: Type.Optional(Uuid) }, strict),
+        response: { 200: Overview },
+      },
+    },
+    async request => overviewOf(wholeScope(request, request.query.tenantId)),
   );
 }
 
 /** Sums of a tenant tell of all its applications: not to whoever is limited to some. */
-function requireWhole({ tenants }: ReturnType<typeof listScope>): void {
-  if (tenants !== "all" && tenants.length === 0) throw new Refusal("forbidden", "Your role does not allow this.");
+function wholeScope(request: FastifyRequest, tenantId: string | undefined): ListScope {
+  const scope = listScope(callerOf(request), "read", tenantId === undefined ? undefined : parseTenantId(tenantId));
+  if (scope.tenants !== "all" && scope.tenants.length === 0)
+    throw new Refusal("forbidden", "Sums are of whole tenants, and you see none as a whole.");
+  return scope;
 }

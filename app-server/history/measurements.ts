@@ -1,22 +1,23 @@
 import Type, { type Static } from "typebox";
 import { Compile } from "typebox/compile";
 import type { Sql } from "../../platform/sql.ts";
-import type { MeasurementName, MeasurementPoint, Measurements, MetricsPoint, Span } from "../history-ports.ts";
+import type { MeasurementName, MeasurementPoint, Measurements } from "../history-ports.ts";
 import { latestOf, type MeasuredSum, measurementsOf } from "./measured.ts";
 import { presenceSince } from "./presence.ts";
-import { MeasuredColumn, MeasuredSumColumn, TallyColumn } from "./sum-columns.ts";
+import { MeasuredColumn, MeasuredSumColumn } from "./sum-columns.ts";
+import { createTenantSums, sumsOfOne } from "./tenant-sums.ts";
 
 const LatestRow = Type.Object({ measured: MeasuredColumn });
 const SumRow = Type.Object({ start: Type.String(), sum: Type.Object({ sum: MeasuredSumColumn }) });
 const BodyRow = Type.Object({ at: Type.String(), body: Type.String() });
 const decoded = Compile(Type.Object({ object: Type.Record(Type.String(), Type.Unknown()) }));
-const MetricsRow = Type.Object({ start: Type.String(), tally: TallyColumn });
 const NameRow = Type.Object({
   key: Type.String(),
   name: Type.String(),
   unit: Type.String(),
   kind: Type.Unsafe<MeasurementName["kind"]>(Type.String()),
 });
+const GatewaysRow = Type.Object({ total: Type.Integer(), online: Type.Integer(), offline: Type.Integer() });
 const OverviewRow = Type.Object({ total: Type.Integer(), active: Type.Integer(), seen: Type.Integer() });
 
 /** What a measurement is called that nobody has named. */
@@ -28,23 +29,6 @@ export const unnamed = (key: string, value: number | string | undefined): Measur
 });
 
 export function createMeasurements(sql: Sql): Measurements {
-  async function metrics(
-    table: "device_sums" | "gateway_sums" | "tenant_sums",
-    owner: string,
-    ids: readonly string[],
-    every: "hour" | "day",
-    { since, until }: Span,
-  ): Promise<readonly MetricsPoint[]> {
-    const [everyAt, sinceAt, untilAt] = [1, 2, 3].map(place => `$${ids.length + place}`);
-    const rows = await sql.rows(
-      MetricsRow,
-      `select start, tally from ${table} where ${owner} and every = ${everyAt}
-         and start >= ${sinceAt}::timestamptz and start < ${untilAt}::timestamptz order by start`,
-      [...ids, every, since, until],
-    );
-    return rows.map(metricsPoint);
-  }
-
   return {
     async latest(devEui, tenantId, names) {
       const [row] = await sql.rows(
@@ -81,22 +65,36 @@ export function createMeasurements(sql: Sql): Measurements {
       return rows.flatMap(({ start, sum: { sum } }) => sumPoint(start, sum));
     },
     deviceMetrics: (devEui, tenantId, every, span) =>
-      metrics("device_sums", "dev_eui = $1 and tenant_id = $2", [devEui, tenantId], every, span),
-    gatewayMetrics: (gatewayId, every, span) => metrics("gateway_sums", "gateway_id = $1", [gatewayId], every, span),
+      sumsOfOne(sql, "device_sums", "dev_eui = $1 and tenant_id = $2", [devEui, tenantId], every, span),
+    gatewayMetrics: (gatewayId, every, span) =>
+      sumsOfOne(sql, "gateway_sums", "gateway_id = $1", [gatewayId], every, span),
     gatewayPresence: (gatewayId, since) => presenceSince(sql, gatewayId, since),
-    tenantMetrics: (tenantId, every, span) => metrics("tenant_sums", "tenant_id = $1", [tenantId], every, span),
-    async overview(tenantId, nowMs) {
+    tenantMetrics: createTenantSums(sql),
+    async overview(tenants, heard, nowMs) {
+      const isAll = tenants === "all";
+      const scope = isAll ? [] : [tenants];
       const [row] = await sql.rows(
         OverviewRow,
         `select count(*) as total, count(l.heard_at) as seen, count(*) filter (
-             where l.heard_at > $2::timestamptz - 2 * p.expected_uplink_interval_s * interval '1 second') as active
+             where l.heard_at > $1::timestamptz - 2 * p.expected_uplink_interval_s * interval '1 second') as active
            from devices d join applications a on a.id = d.application_id join device_profiles p on p.id = d.device_profile_id
              left join device_latest l on l.dev_eui = d.dev_eui and l.tenant_id = a.tenant_id
-           where a.tenant_id = $1`,
-        [tenantId, new Date(nowMs).toISOString()],
+           ${isAll ? "" : "where a.tenant_id = any($2::uuid[])"}`,
+        [new Date(nowMs).toISOString(), ...scope],
       );
       const { total, active, seen } = row ?? { total: 0, active: 0, seen: 0 };
-      return { devices: { total, active, inactive: seen - active, neverSeen: total - seen } };
+      const [online, offline] = [true, false].map(is => [...heard].filter(([, on]) => on === is).map(([id]) => id));
+      const [gateways = { total: 0, online: 0, offline: 0 }] = await sql.rows(
+        GatewaysRow,
+        `select count(*) as total, count(*) filter (where gateway_id = any($1::text[])) as online,
+             count(*) filter (where gateway_id = any($2::text[])) as offline
+           from gateways ${isAll ? "" : "where tenant_id = any($3::uuid[])"}`,
+        [online, offline, ...scope],
+      );
+      return {
+        devices: { total, active, inactive: seen - active, neverSeen: total - seen },
+        gateways: { ...gateways, neverSeen: gateways.total - gateways.online - gateways.offline },
+      };
     },
     names: deviceProfileId =>
       sql.rows(
@@ -138,18 +136,3 @@ function sumPoint(start: string, { number, state }: MeasuredSum): readonly Measu
   const states = state.states.map(([name, count]) => ({ state: name, count }));
   return [{ time: start, value: state.last, count: state.count, states }];
 }
-
-const metricsPoint = ({
-  start,
-  tally: { counts = {}, by = {}, figures = {} },
-}: Static<typeof MetricsRow>): MetricsPoint => ({
-  time: start,
-  counts,
-  by,
-  figures: Object.fromEntries(
-    Object.entries(figures).map(([name, { count, sum, min, max }]) => [
-      name,
-      { count, average: sum / count, min, max },
-    ]),
-  ),
-});

@@ -44,10 +44,8 @@ describeInBrowser("the console with radio traffic behind it", () => {
   /** Resolves when the history has added something up. */
   async function summed(): Promise<void> {
     const client = createClient({ url: console.server().apiUrl, token: console.server().token() });
-    const [tenant] = dataOf(await client.GET("/api/tenants")).items;
-    const params = { path: { tenantId: tenant?.id ?? "" } };
     const uplinks = async () => {
-      const { items } = dataOf(await client.GET("/api/tenants/{tenantId}/metrics", { params }));
+      const { items } = dataOf(await client.GET("/api/metrics"));
       return items.at(-1)?.counts.uplinks ?? 0;
     };
     await expect.poll(uplinks, { timeout: 60_000, interval: 200 }).toBeGreaterThan(0);
@@ -124,5 +122,20 @@ describeInBrowser("the console with radio traffic behind it", () => {
       const overflow = "document.documentElement.scrollWidth - document.documentElement.clientWidth";
       expect(await page.evaluate<number>(overflow), path).toBeLessThanOrEqual(0);
     }
+  });
+
+  test("shows what is of many tenants, added up, and of the one that is chosen", async () => {
+    const client = createClient({ url: console.server().apiUrl, token: console.server().token() });
+    for (const n of Array.from({ length: 30 }).keys())
+      dataOf(await client.POST("/api/tenants", { body: { name: `Customer ${n}` } }));
+    const { page, complaints } = await console.openLoggedIn();
+    await page.goto("/console/");
+    await page.getByText("2 online").waitFor();
+    await page.getByText(/uplinks: [1-9]\d* in total/).waitFor({ state: "attached" });
+    await page.getByRole("combobox", { name: "Tenant" }).click();
+    await page.getByRole("option", { name: "Customer 29" }).click();
+    await page.getByText("2 online").waitFor({ state: "detached" });
+    await page.getByText("There is no device here yet").waitFor();
+    expect(complaints).toEqual([]);
   });
 });

@@ -149,7 +149,7 @@ const isRead = (route: string): boolean => route.startsWith("GET ") || readsByPo
 function expectedElsewhere(route: string, allowed: readonly ApiKeyRole[]): readonly (number | "reached")[] {
   if (/\{(applicationId|devEui|gatewayId|integrationId|alertId)\}/.test(route)) return [404];
   // Files and sums are of the whole tenant.
-  if (/ \/api\/(exports|imports\/)|\{tenantId\}\/(metrics|overview)$/.test(route)) return [403, 404];
+  if (/ \/api\/(exports|imports\/)|(api|\{tenantId\})\/(metrics|overview)$/.test(route)) return [403, 404];
   if (!allowed.includes("device-manager")) return route.includes("{apiKeyId}") ? [404] : [403];
   // Profiles are for all applications; what is new would be in the tenant or in an application that is not theirs.
   if (

@@ -102,6 +102,23 @@ test("the overview of a tenant counts its devices and gateways by how they are",
   });
   await api.clock.advance(3 * 3_600_000);
   expect((await get(path)).json).toMatchObject({ devices: { active: 0, inactive: 1 } });
+  const all = { devices: { total: 3, active: 0, inactive: 1, neverSeen: 2 }, gateways: { total: 4, neverSeen: 2 } };
+  const theirs = await addTenantWithDevice(api.repositories, "theirs", "00000000000000c1");
+  const theirGateway = { gatewayId: "00000000000000b4", tenantId: theirs.tenant.id, name: "b4" };
+  await api.call("POST", "/api/gateways", theirGateway);
+  // An administrator's sums are of every tenant, unless one is named; everybody else's of their own.
+  expect((await api.call("GET", "/api/overview")).json()).toMatchObject(all);
+  const named = `?tenantId=${theirs.tenant.id}`;
+  expect((await api.call("GET", `/api/overview${named}`)).json()).toMatchObject({ devices: { total: 1 } });
+  expect((await get("/api/overview")).json).toEqual((await get(path)).json);
+  expect((await get(`/api/overview${named}`)).status).toBe(404);
+  const days = `${range(4)}&every=day`;
+  const uplinks = async (keyPath: string) =>
+    (await get(keyPath)).json.items.map(({ counts }: { counts: object }) => counts);
+  expect(await uplinks(`/api/metrics?${days}`)).toEqual(upTo(4).map(() => ({ uplinks: 24 })));
+  const { items } = (await api.call("GET", `/api/metrics?${days}`)).json();
+  expect(items).toHaveLength(4);
+  expect((await api.call("GET", `/api/metrics${named}&${days}`)).json().items).toEqual([]);
   const limited = await api.repositories.apiKeys.create({
     tenantId: ours.tenant.id,
     name: "limited",
@@ -111,7 +128,8 @@ test("the overview of a tenant counts its devices and gateways by how they are",
   });
   const headers = { authorization: `Bearer ${limited.token}` };
   for (const what of ["overview", "metrics"]) {
-    expect((await api.call("GET", `/api/tenants/${ours.tenant.id}/${what}`, undefined, headers)).statusCode).toBe(403);
+    for (const under of [`/api/tenants/${ours.tenant.id}`, "/api"])
+      expect((await api.call("GET", `${under}/${what}`, undefined, headers)).statusCode).toBe(403);
   }
   expect((await api.call("GET", `${url}/metrics`, undefined, headers)).statusCode).toBe(200);
   expect(profile.expectedUplinkIntervalSeconds).toBe(3600);

@@ -155,6 +155,8 @@ export const routeRights: readonly (readonly [string, readonly ApiKeyRole[], 404
   ["GET /api/gateways/{gatewayId}/metrics", everyone, 404],
   ["GET /api/tenants/{tenantId}/metrics", everyone, 404],
   ["GET /api/tenants/{tenantId}/overview", everyone, 404],
+  ["GET /api/metrics", everyone, "own"],
+  ["GET /api/overview", everyone, "own"],
   ["GET /api/tenants/{tenantId}/history", everyone, 404],
   ["GET /api/tenants/{tenantId}/limits", everyone, 404],
   ["PATCH /api/tenants/{tenantId}/limits", administrator, 403],

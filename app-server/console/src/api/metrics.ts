@@ -34,32 +34,3 @@ export function totalsBy(points: readonly Point[], group: string): ReadonlyMap<s
   }
   return new Map([...totals].sort(([one], [other]) => one.localeCompare(other, undefined, { numeric: true })));
 }
-
-/** Of several tenants what happened to all of them; figures are left out, since nobody asks for them together. */
-export function addedUp(lists: readonly (readonly Point[])[]): readonly Point[] {
-  const times = new Map<string, Point>();
-  for (const point of lists.flat()) {
-    const known = times.get(point.time);
-    times.set(point.time, known === undefined ? point : { ...known, ...sumOf(known, point) });
-  }
-  return [...times.values()].sort((one, other) => (one.time < other.time ? -1 : 1));
-}
-
-const sumOf = (one: Point, other: Point) => ({
-  counts: sumOfCounts(one.counts, other.counts),
-  by: Object.fromEntries(
-    [...new Set([...Object.keys(one.by), ...Object.keys(other.by)])].map(group => [
-      group,
-      sumOfCounts(one.by[group] ?? {}, other.by[group] ?? {}),
-    ]),
-  ),
-  figures: {},
-});
-
-type Counts = Readonly<Record<string, number>>;
-
-function sumOfCounts(one: Counts, other: Counts): Record<string, number> {
-  const sum = { ...one };
-  for (const [name, count] of Object.entries(other)) sum[name] = (sum[name] ?? 0) + count;
-  return sum;
-}

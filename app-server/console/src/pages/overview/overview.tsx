@@ -1,4 +1,4 @@
-import { Alert, Badge, Group, Progress, SimpleGrid, Skeleton, Stack, Text } from "@mantine/core";
+import { Badge, Group, Progress, SimpleGrid, Skeleton, Stack, Text } from "@mantine/core";
 import { IconMap2 } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { useMemo } from "react";
@@ -17,23 +17,19 @@ import { useTenantId } from "../../shell/tenant.ts";
 import { LiveEvents } from "./live-events.tsx";
 import { RaisedAlerts } from "./raised-alerts.tsx";
 import { SinksInTrouble } from "./sinks.tsx";
-import { useHappenings, useStates, useSummedTenants } from "./totals.ts";
+import { type Summed, useHappenings, useStates, useSummed } from "./totals.ts";
 import { Welcome } from "./welcome.tsx";
 
 export function OverviewPage() {
   const tenantId = useTenantId();
-  const tenants = useSummedTenants();
+  const summed = useSummed();
   const [range, setRange] = useTimeRange();
   return (
     <>
       <PageHeader title="Overview" actions={<TimeRangeChoice value={range} onChange={setRange} />} />
       <Stack>
         <RaisedAlerts tenantId={tenantId} />
-        {tenants.error && <ProblemNote error={tenants.error} onRetry={tenants.again} />}
-        {tenants.isTooMany && (
-          <Alert color="blue">There are too many tenants to add up. Choose one above to see its sums.</Alert>
-        )}
-        {!tenants.isTooMany && tenants.ids.length > 0 && <Sums ids={tenants.ids} range={range} />}
+        {summed && <Sums summed={summed} range={range} />}
         <SimpleGrid cols={{ base: 1, lg: 2 }}>
           <GatewayMap tenantId={tenantId} />
           <LiveEvents key={tenantId} tenantId={tenantId} />
@@ -45,13 +41,13 @@ export function OverviewPage() {
 }
 
 interface SumsProps {
-  readonly ids: readonly string[];
+  readonly summed: Summed;
   readonly range: TimeRange;
 }
 
-function Sums({ ids, range }: SumsProps) {
-  const states = useStates(ids);
-  const happenings = useHappenings(ids, range);
+function Sums({ summed, range }: SumsProps) {
+  const states = useStates(summed);
+  const happenings = useHappenings(summed, range);
   if (states.isError) return <ProblemNote error={states.error} onRetry={() => void states.refetch()} />;
   if (happenings.isError) return <ProblemNote error={happenings.error} onRetry={() => void happenings.refetch()} />;
   const points = happenings.data;
@@ -59,12 +55,12 @@ function Sums({ ids, range }: SumsProps) {
   const { devices, gateways } = states.data;
   return (
     <>
-      {(devices.get("total") ?? 0) === 0 && <Welcome />}
+      {devices.total === 0 && <Welcome />}
       <SimpleGrid cols={{ base: 2, sm: 3, lg: 6 }} spacing="sm">
-        <Stat label="Devices" value={wholeNumber(devices.get("total") ?? 0)}>
+        <Stat label="Devices" value={wholeNumber(devices.total)}>
           <States states={devices} colors={{ active: "teal", inactive: "red", neverSeen: "gray" }} />
         </Stat>
-        <Stat label="Gateways" value={wholeNumber(gateways.get("total") ?? 0)}>
+        <Stat label="Gateways" value={wholeNumber(gateways.total)}>
           <States states={gateways} colors={{ online: "teal", offline: "red", neverSeen: "gray" }} />
         </Stat>
         <Stat label="Uplinks" value={shortNumber(totalOf(points, "uplinks"))} />
@@ -83,11 +79,11 @@ function States({
   states,
   colors,
 }: {
-  readonly states: ReadonlyMap<string, number>;
+  readonly states: Readonly<Record<string, number>>;
   readonly colors: Record<string, string>;
 }) {
   return Object.entries(colors).map(([state, color]) => {
-    const count = states.get(state) ?? 0;
+    const count = states[state] ?? 0;
     return count === 0 ? null : (
       <Badge key={state} color={color} size="sm">
         {wholeNumber(count)} {stateLabels[state] ?? state}
