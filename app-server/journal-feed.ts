@@ -70,7 +70,8 @@ export function createJournalFeed({ feed, keyOf, clock, patienceMs = 2000 }: Jou
           if (listeners.size > 0) return;
           cancel?.();
           cancel = undefined;
-          stop = stop?.() ?? undefined;
+          stop?.();
+          stop = undefined;
           waiting.clear();
           settledKeys.clear();
         };

@@ -78,7 +78,10 @@ export function createSharedFeed<Item>(
     for (const [instance, untilUs] of wantedUntilUs) if (untilUs < clock.monotonicUs()) wantedUntilUs.delete(instance);
     const isWanted = listeners.size + wantedUntilUs.size > 0;
     if (isWanted) unsubscribe ??= local.subscribe(carry);
-    else unsubscribe = unsubscribe?.() ?? undefined;
+    else {
+      unsubscribe?.();
+      unsubscribe = undefined;
+    }
   };
   const carry = (item: Item): void => {
     tellHere(item);

@@ -59,7 +59,9 @@ export function createSharedFrameStream(local: FrameStream | undefined, peers: P
         void peers.tell(instance, topics.frames, writeFrames({ frames: theirs, leftOut }));
       }
     }
-    if (wanted.size === 0) stopCarrying = stopCarrying?.() ?? undefined;
+    if (wanted.size > 0) return;
+    stopCarrying?.();
+    stopCarrying = undefined;
   };
   const ask = (): void => {
     cancel();

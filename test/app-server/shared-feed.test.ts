@@ -56,3 +56,21 @@ test("nobody works for listeners that are gone", async () => {
   await clock.advance(10);
   expect(other.listeners.size).toBe(0);
 });
+
+test("who listens again after everybody was gone hears it, as often as that happens", async () => {
+  const { clock, one, other } = bench();
+  for (const round of [1, 2, 3]) {
+    const heard: string[] = [];
+    const stop = one.feed.subscribe(event => heard.push(event.json));
+    await clock.advance(10);
+    one.emit(eventOf(round));
+    other.emit(eventOf(round));
+    await clock.advance(10);
+    expect(heard).toHaveLength(2);
+    stop();
+    expect(one.listeners.size).toBe(0);
+    await clock.advance(60_000);
+    other.emit(eventOf(0));
+    expect(other.listeners.size).toBe(0);
+  }
+});

@@ -109,6 +109,23 @@ describe("frames between processes", () => {
     expect(feed.isWanted).toBe(false);
   });
 
+  test("travel again when somebody listens after everybody was gone, as often as that happens", async () => {
+    const { clock, feed, looking } = twoProcesses();
+    for (const round of [1, 2, 3]) {
+      const batches: FrameBatch[] = [];
+      const unsubscribe = looking.subscribe({ kind: "device", devEui: deviceOf(1) }, batch => batches.push(batch));
+      await clock.advance(10);
+      feed.add(uplinkFrame(1, { fCnt: round }));
+      await clock.advance(200);
+      expect(idsOf(batches)).toHaveLength(1);
+      unsubscribe();
+      await clock.advance(30_000);
+      feed.add(uplinkFrame(1));
+      await clock.advance(200);
+      expect(feed.isWanted).toBe(false);
+    }
+  });
+
   test("come once to a listener in the process that hears them", async () => {
     const { clock, feed, hearing } = twoProcesses();
     const batches: FrameBatch[] = [];
