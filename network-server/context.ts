@@ -10,6 +10,7 @@ import type { ImmediateTransmitter } from "./downlink/immediate.ts";
 import type { PingTransmitter } from "./downlink/ping-slots.ts";
 import type { Transmitter } from "./downlink/transmit.ts";
 import type { FrameTrace } from "./frame-trace.ts";
+import type { Neighbours } from "./neighbours.ts";
 import type { AdrScripts, AppSKeyVault, Catalog, JoinServerClient, RegionConfigs } from "./ports.ts";
 import type { SharedFrames } from "./uplink/shared-frames.ts";
 
@@ -27,6 +28,7 @@ export interface NetworkContext extends DeviceDocuments {
   readonly alarms: Alarms;
   /** The other network servers of the installation. */
   readonly peers: Peers;
+  readonly neighbours: Neighbours;
   readonly frames: SharedFrames;
   readonly trace: FrameTrace;
   readonly clock: Clock;

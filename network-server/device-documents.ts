@@ -17,6 +17,8 @@ export interface DeviceChange {
   readonly state: DeviceState;
   readonly events?: readonly NetworkEvent[];
   readonly queue?: readonly QueueChange[];
+  /** The change was decided for a device that nothing was known to wait for. */
+  readonly expectsNoQueue?: boolean;
 }
 
 /** An uplink that is accepted and not completed by then is completed from what the store has: its process died. */
@@ -53,6 +55,7 @@ export async function commitDevice(
     ...(wakeAtMs !== undefined && { wakeAtMs }),
     ...(change.events?.length && { events: change.events.map(encodeEvent), sources: change.events }),
     ...(change.queue?.length && { queue: change.queue }),
+    ...(change.expectsNoQueue && { expectsNoQueue: true }),
   });
   if (outcome.kind === "conflict") return conflict(known, loaded);
   const committed = { devEui: loaded.devEui, version: outcome.version, losses, state };

@@ -25,6 +25,7 @@ import { createStoredGateways, releaseTopic } from "./gateway/stored-gateways.ts
 import type { DatagramPort } from "./gateway/udp/datagram-port.ts";
 import { createUdpTransport } from "./gateway/udp/server.ts";
 import { createGatewayPlaces } from "./gateway-places.ts";
+import { createNeighbours, type Neighbours } from "./neighbours.ts";
 import { createNetwork } from "./network.ts";
 import type { AdrScripts, AppSKeyVault, Catalog, JoinServerClient, RegionConfigs } from "./ports.ts";
 import { createSharedFrames } from "./uplink/shared-frames.ts";
@@ -65,6 +66,8 @@ const closingMs = 2_000;
 export async function startNetworkServer(options: NetworkServerOptions): Promise<NetworkServer> {
   const { catalog, store, clock, log, metrics, socket } = options;
   const { peers } = options;
+  // Before any frame is taken: a server that was alone until now has to know.
+  const neighbours = createNeighbours(peers, clock);
   const gateways = createGatewayRegistry({ catalog, store, clock, log, metrics, isShared: peers.isShared });
   await gateways.start();
   const work = createBackground(options);
@@ -84,7 +87,7 @@ export async function startNetworkServer(options: NetworkServerOptions): Promise
   const schedule = createSchedule({ metrics, dutyCycle: options.config.enforceDutyCycle ?? true });
   const local = createLocalSender({ transport, clock, metrics, schedule });
   const sender = createPeerSender({ local, places, peers, clock });
-  const context = contextOf(options, work, {
+  const context = contextOf(options, work, neighbours, {
     transmitter: createTransmitter({ sender }),
     immediate: createImmediateTransmitter({ sender, clock }),
     pings: createPingTransmitter({ sender, clock }),
@@ -105,6 +108,7 @@ export async function startNetworkServer(options: NetworkServerOptions): Promise
       sender.close();
       await transport.close();
       await gateways.stop();
+      await neighbours.close();
     },
   };
 }
@@ -112,6 +116,7 @@ export async function startNetworkServer(options: NetworkServerOptions): Promise
 function contextOf(
   options: NetworkServerOptions,
   work: Background,
+  neighbours: Neighbours,
   towardsGateways: Pick<NetworkContext, "transmitter" | "immediate" | "pings" | "usualWayMs">,
 ): NetworkContext {
   const { config, catalog, store, joinServer, vault, adrScripts, peers, clock, log, metrics } = options;
@@ -125,6 +130,7 @@ function contextOf(
     ...towardsGateways,
     alarms: createAlarms(clock),
     peers,
+    neighbours,
     frames: createSharedFrames(peers, clock),
     trace: createFrameTrace({ source: options.frames, newUuid: randomUUID, nowMs: () => clock.nowMs() }),
     clock,

@@ -48,6 +48,7 @@ export async function completeUplink(
       state: { active: completed.session, ...(joined && { joined }) },
       events: completed.events,
       queue: completed.changes,
+      expectsNoQueue: completed.expectsNoQueue,
     });
     if (committed) {
       countCommands(context, completed);
@@ -69,6 +70,7 @@ interface Completed {
   readonly session: Session;
   readonly events: readonly NetworkEvent[];
   readonly changes: readonly QueueChange[];
+  readonly expectsNoQueue: boolean;
 }
 
 /** Undefined when the document holds no uplink to complete. */
@@ -95,10 +97,11 @@ async function complete(
     deduplicationId: open.deduplicationId,
     deviceClass: deviceClassOf(applied.session, device.profile),
   };
+  const expectsNoQueue = !context.store.mayHaveQueue(device.devEui);
   const acknowledged = judgeAck(
     applied.session,
     frame,
-    await context.store.queue(device.devEui),
+    expectsNoQueue ? [] : await context.store.queue(device.devEui),
     device.profile.confirmedDownlinkRetries,
     () => ({ ...origin, deduplicationId: context.newUuid() }),
     startedAtMs,
@@ -118,6 +121,7 @@ async function complete(
     }),
     events: eventsOf(context, origin, { active, frame, heard, applied, acknowledged, plan }),
     changes: [...acknowledged.changes, ...plan.changes, ...sentItem(plan.downlink, context.clock.nowMs())],
+    expectsNoQueue,
   };
 }
 

@@ -207,7 +207,8 @@ function channelOf(session: Session, reception: Reception): number | undefined {
 
 /**
  * Up to this long, an uplink waits for its copies in memory and is committed once, with its event; a process that dies
- * meanwhile has not accepted it. Longer ones are committed first, and completed when their copies are here.
+ * meanwhile has not accepted it. Longer ones are committed first, and completed when their copies are here; and so is every
+ * one while other network servers may have copies, since they have to know who collects them.
  */
 const longestUncommittedMs = 20;
 
@@ -246,7 +247,7 @@ async function accept(
     ...(verdict.slot === "active" && loaded.state.joined && { joined: loaded.state.joined }),
     open,
   };
-  const isBrief = collection.windowMs <= longestUncommittedMs && !context.peers.isShared && !verdict.reset;
+  const isBrief = collection.windowMs <= longestUncommittedMs && context.neighbours.isAlone() && !verdict.reset;
   const accepted = isBrief
     ? { ...loaded, state }
     : await commitDevice(context, loaded, {

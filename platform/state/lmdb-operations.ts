@@ -50,7 +50,8 @@ const nothing = Buffer.alloc(0);
 /** Events that one transaction drops, so that a long log does not hold up everyone else's commits. */
 const trimAtOnce = 1000;
 
-export function createOperations(tables: Tables): Operations {
+/** @param awaited the devices that something waits for, and perhaps some more. */
+export function createOperations(tables: Tables, awaited: ReadonlySet<DevEui>): Operations {
   /** Last sequence given out, by partition. */
   const heads = new Map<number, number>();
 
@@ -89,6 +90,7 @@ export function createOperations(tables: Tables): Operations {
         const stored = tables.devices.getBinaryFast(key);
         const old = stored === undefined ? undefined : decodeHeader(stored);
         if ((old?.version ?? 0) !== expectedVersion) return conflict;
+        if (change.expectsNoQueue && awaited.has(devEui)) return conflict;
         if (next !== undefined) tables.devices.putSync(key, next.record);
         else if (old !== undefined) tables.devices.removeSync(key);
         reindex(tables, devEui, old, next?.header);

@@ -69,7 +69,9 @@ export async function openLmdbStore(options: LmdbStoreOptions): Promise<StateSto
   };
   const { lock, tables } = await openFolder(folder, fault);
   const assertRoom = watchDiskRoom(options);
-  const operations = createOperations(tables);
+  /** Every device that something waits for, and some more: each uplink asks, and nothing waits for most devices. */
+  const awaited = new Set(devicesWithQueue(tables));
+  const operations = createOperations(tables, awaited);
   const commits = createGroupCommit({
     async transact(work) {
       // A child transaction, because lmdb-js keeps what a plain one wrote before its callback threw.
@@ -108,7 +110,7 @@ export async function openLmdbStore(options: LmdbStoreOptions): Promise<StateSto
 
   return {
     ...devicePart(tables, operations, adding, read, events, metrics),
-    ...queuePart(tables, operations, { commits, adding }, read, enqueued),
+    ...queuePart(tables, operations, { commits, adding }, read, awaited, enqueued),
     ...eventPart(tables, operations, commits, read),
     ...gatewayPart(tables, { commits, adding }, read),
     onEvents: listener => events.add(({ partition, ...appended }) => listener(partition, appended)),
@@ -181,11 +183,11 @@ function queuePart(
   operations: Operations,
   { commits, adding }: Writers,
   read: Read,
+  awaited: Set<DevEui>,
   enqueued: Listeners<DevEui>,
-): Pick<StateStore, "queue" | "enqueue" | "removeQueued" | "reorderQueue" | "flushQueue"> {
-  /** Every device that something waits for, and some more: each uplink asks, and nothing waits for most devices. */
-  const awaited = new Set(devicesWithQueue(tables));
+): Pick<StateStore, "queue" | "mayHaveQueue" | "enqueue" | "removeQueued" | "reorderQueue" | "flushQueue"> {
   return {
+    mayHaveQueue: devEui => awaited.has(devEui),
     queue: devEui =>
       read(() => {
         if (!awaited.has(devEui)) return [];

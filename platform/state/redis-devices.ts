@@ -2,8 +2,23 @@ import { Cluster } from "ioredis";
 import type { DevEui } from "../../lorawan/ids.ts";
 import { parseDevEui } from "../../lorawan/ids.ts";
 import type { RedisContext } from "./redis-context.ts";
-import { addressedBy, corrupt, decodeDocument, splitAddress, splitMember, textsOf } from "./redis-records.ts";
-import { type CommitOutcome, type DeviceCommit, type DeviceDocument, partitionOf, type StateStore } from "./store.ts";
+import {
+  addressedBy,
+  corrupt,
+  decodeDocument,
+  positionOf,
+  splitAddress,
+  splitMember,
+  textsOf,
+} from "./redis-records.ts";
+import {
+  type AppendedEvents,
+  type CommitOutcome,
+  type DeviceCommit,
+  type DeviceDocument,
+  partitionOf,
+  type StateStore,
+} from "./store.ts";
 
 /**
  * Devices with their index of addresses. An address has a slot of its own, so the index cannot change in one step with
@@ -45,9 +60,9 @@ export function createDevices(
       );
     },
     async commit(change) {
-      const outcome = await commit(context, change);
+      const { outcome, before, ids } = await commit(context, change);
       if (outcome.kind === "conflict") metrics?.storeConflicts.inc();
-      else if ((change.events?.length ?? 0) > 0) notices.appended(partitionOf(change.devEui));
+      else if (change.events?.length) notices.appended(partitionOf(change.devEui), appendedBy(change, before, ids));
       return outcome;
     },
     async dueDevices(nowMs, limit) {
@@ -85,8 +100,15 @@ async function dueIn(
     : textsOf(await retry(() => client.upchirpDue(names.length, ...names, nowMs, limit)));
 }
 
-async function commit(context: RedisContext, change: DeviceCommit): Promise<CommitOutcome> {
-  const { client, keys, retry, losses } = context;
+interface Committed {
+  readonly outcome: CommitOutcome;
+  /** Ids in the log of what was appended, and of what was there before; none where the answer does not tell. */
+  readonly before: string;
+  readonly ids: readonly string[];
+}
+
+async function commit(context: RedisContext, change: DeviceCommit): Promise<Committed> {
+  const { client, keys, retry, losses, notices } = context;
   const { devEui, expectedVersion } = change;
   const token = context.newToken();
   const { document, order, values, intents, recent } = keys.device(devEui);
@@ -107,14 +129,17 @@ async function commit(context: RedisContext, change: DeviceCommit): Promise<Comm
     const [kind, ...rest] = textsOf(await retry(send));
     switch (kind) {
       case "committed": {
-        const [version = "", dropped = ""] = rest;
-        context.behind(() => removeEntries(context, devEui, dropped === "" ? [] : dropped.split(",")));
-        return { kind, version: versionSince(losses.count(), Number(version)) };
+        const [version = "", dropped = "", before = "", appended = ""] = rest;
+        if (dropped !== "") context.behind(() => removeEntries(context, devEui, dropped.split(",")));
+        const outcome = { kind, version: versionSince(losses.count(), Number(version)) };
+        return { outcome, before, ids: appended === "" ? [] : appended.split(",") };
       }
+      case "queued":
       case "conflict": {
+        if (kind === "queued") notices.awaited.add(devEui);
         const { devAddrs, token: unused } = added;
         context.behind(() => Promise.all(devAddrs.map(devAddr => removeIfStale(context, devEui, devAddr, unused))));
-        return { kind };
+        return { outcome: { kind: "conflict" }, before: "", ids: [] };
       }
       case "index":
         added = { token: next, devAddrs: (rest[0] ?? "").split(","), losses: losses.count() };
@@ -143,7 +168,7 @@ async function addEntries(
 }
 
 function commitArguments({ notices }: RedisContext, change: DeviceCommit): readonly (string | Buffer)[] {
-  const { value, devAddrs, wakeAtMs, events = [], queue = [] } = change;
+  const { value, devAddrs, wakeAtMs, expectsNoQueue = false, events = [], queue = [] } = change;
   return [
     value === null ? "" : [...new Set(devAddrs)].join(","),
     value === null || wakeAtMs === undefined ? "" : String(wakeAtMs),
@@ -151,10 +176,27 @@ function commitArguments({ notices }: RedisContext, change: DeviceCommit): reado
     Buffer.from(value ?? []),
     notices.publish,
     notices.instance,
+    expectsNoQueue ? "1" : "0",
     String(events.length),
     ...events.map(event => Buffer.from(event)),
     ...queue.flatMap(each => [each.kind, each.id, each.kind === "replace" ? Buffer.from(each.value) : ""]),
   ];
+}
+
+/** Undefined when the answer did not tell where they are. */
+function appendedBy(
+  { devEui, events = [], sources }: DeviceCommit,
+  before: string,
+  ids: readonly string[],
+): AppendedEvents | undefined {
+  if (ids.length !== events.length) return undefined;
+  return {
+    after: before === "" ? "" : positionOf(before),
+    events: events.map((value, index) => {
+      const source = sources?.[index];
+      return { position: positionOf(ids[index] ?? ""), devEui, value, ...(source && { source }) };
+    }),
+  };
 }
 
 /** Entries that no document holds any more and no commit under way can bring back. */

@@ -7,17 +7,19 @@ import type { Retry } from "./redis-client.ts";
 import { type Keys, textsOf } from "./redis-records.ts";
 import type { RedisClient } from "./redis-scripts.ts";
 import { subscribe } from "./redis-subscription.ts";
-import { partitionOf, type StateStore } from "./store.ts";
+import { type AppendedEvents, partitionOf, type StateStore } from "./store.ts";
 
 /**
  * Who listens hears at once of changes made here and, by publish and subscribe, of those made elsewhere. Messages can be
  * lost; a slow look at every partition finds what they did not tell.
  */
 export interface Notices extends Pick<StateStore, "onEvents" | "onEnqueued"> {
+  /** Devices that something waits for, as far as is known, and some more. */
+  readonly awaited: Set<DevEui>;
   /** Told with each message, so that what was done here is not heard twice. */
   readonly instance: string;
   readonly publish: "PUBLISH" | "SPUBLISH";
-  appended(partition: number): void;
+  appended(partition: number, events: AppendedEvents | undefined): void;
   enqueued(devEui: DevEui, number: number): void;
   close(): Promise<void>;
 }
@@ -41,13 +43,15 @@ export interface NoticesOptions {
 
 export async function openNotices(options: NoticesOptions): Promise<Notices> {
   const { client, keys, clock, instance, log } = options;
-  const events = createListeners<number>(log);
+  const events = createListeners<Appended>(log);
+  const awaited = new Set<DevEui>();
   const enqueues = createListeners<DevEui>(log);
   const seen = keys.partitions.map((): Seen => ({ lastEvent: "", enqueues: "", told: new Set() }));
   const tell = (devEui: DevEui, number: number): void => {
     const known = seen[partitionOf(devEui)];
     if (known === undefined || known.told.has(number) || number <= Number(known.enqueues)) return;
     known.told.add(number);
+    awaited.add(devEui);
     enqueues.call(devEui);
   };
   const partitions = new Map(keys.partitions.map(({ channel }, partition) => [channel, partition]));
@@ -55,10 +59,10 @@ export async function openNotices(options: NoticesOptions): Promise<Notices> {
     const [from, number, devEui] = message.split(" ");
     const partition = partitions.get(channel);
     if (from === instance || partition === undefined) return;
-    if (number === undefined || devEui === undefined) events.call(partition);
+    if (number === undefined || devEui === undefined) events.call({ partition });
     else tell(parseDevEui(devEui), Number(number));
   };
-  const look = createLook(options, seen, events.call, tell);
+  const look = createLook(options, seen, partition => events.call({ partition }), tell, awaited);
   // First the state that later looks compare with, then the messages: nothing falls between.
   await look();
   const missing = "messages of other instances do not arrive, news is found by looking";
@@ -86,9 +90,10 @@ export async function openNotices(options: NoticesOptions): Promise<Notices> {
   return {
     instance,
     publish: client instanceof Cluster ? "SPUBLISH" : "PUBLISH",
-    onEvents: events.add,
+    awaited,
+    onEvents: listener => events.add(({ partition, appended }) => listener(partition, appended)),
     onEnqueued: enqueues.add,
-    appended: events.call,
+    appended: (partition, appended) => events.call({ partition, ...(appended && { appended }) }),
     enqueued: tell,
     async close() {
       closed = true;
@@ -99,12 +104,18 @@ export async function openNotices(options: NoticesOptions): Promise<Notices> {
   };
 }
 
+interface Appended {
+  readonly partition: number;
+  readonly appended?: AppendedEvents;
+}
+
 /** One look at each partition; the first only takes down how things stand. */
 function createLook(
   { client, keys, retry }: NoticesOptions,
   seen: readonly Seen[],
   appended: (partition: number) => void,
   tell: (devEui: DevEui, number: number) => void,
+  awaited: Set<DevEui>,
 ): () => Promise<void> {
   const lookAt = async (known: Seen, partition: number): Promise<void> => {
     const { log, enqueues, waiting } = keys.partition(partition);
@@ -116,7 +127,9 @@ function createLook(
     if (!first && lastEvent !== "" && lastEvent !== known.lastEvent) appended(partition);
     known.lastEvent = lastEvent;
     for (let index = 0; index + 1 < found.length; index += 2) {
-      tell(parseDevEui(found[index] ?? ""), Number(found[index + 1]));
+      const devEui = parseDevEui(found[index] ?? "");
+      awaited.add(devEui);
+      if (!first) tell(devEui, Number(found[index + 1]));
     }
     // A long list is told in parts: the next look goes on where this one stopped.
     const upTo = found.length >= 4000 ? Number(found.at(-1)) : Number(count);

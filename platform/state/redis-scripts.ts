@@ -39,15 +39,26 @@ local function forgetIfEmpty(order, waiting, devEui)
   if redis.call('EXISTS', order) == 0 then redis.call('ZREM', waiting, devEui) end
 end`;
 
+/** The id that a stream gave out last, whether or not its entry is still there; empty for a stream that never was. */
+const lastOfStream = `
+local function lastOf(log)
+  local info = redis.pcall('XINFO', 'STREAM', log)
+  for at = 1, #info, 2 do
+    if info[at] == 'last-generated-id' then return info[at + 1] end
+  end
+  return ''
+end`;
+
 /**
- * Answers `committed version dropped`, `conflict`, or, with nothing changed but `next` written down as under way,
+ * Answers `committed version dropped before appended`, the last two being ids of the log where events were given; without them
+ * for a change that was done before; `conflict`; `queued` where the change relies on an empty queue and it is not; or, with nothing changed but `next` written down as under way,
  * `index addresses`: those have to be in the index under `next` before the call is made again with it as `added`. That an
  * intent is there does not say that its entries are, since the answer that asked for them may have been lost; and entries
  * whose intent has gone may be about to be removed by a reader. So a commit needs both, and starts anew without.
  */
-const commit = `${remembering}
+const commit = `${remembering}${lastOfStream}
 local doc, wake, log, order, values, waiting, intents, recent, channel = unpack(KEYS)
-local token, added, next, devEui, expected, addresses, wakeAt, keep, value, publish, notice, events = unpack(ARGV, 1, 12)
+local token, added, next, devEui, expected, addresses, wakeAt, keep, value, publish, notice, noQueue, events = unpack(ARGV, 1, 13)
 local done, past = outcomeOf(recent, token)
 if done then return {'committed', done, ''} end
 local stored = redis.call('GET', doc)
@@ -55,6 +66,7 @@ local version, listed = '0', ''
 if stored then version, listed = string.match(stored, '^(%d+);([^;]*);') end
 if not version then return {'corrupt'} end
 if version ~= expected then return {'conflict'} end
+if noQueue == '1' and redis.call('EXISTS', order) == 1 then return {'queued'} end
 
 local held, wanted, fresh, dropped = {}, {}, {}, {}
 for entry in string.gmatch(listed, '[^,]+') do held[string.sub(entry, 1, 8)] = entry end
@@ -79,10 +91,12 @@ elseif stored then
 end
 redis.call('DEL', intents)
 if wakeAt == '' then redis.call('ZREM', wake, devEui) else redis.call('ZADD', wake, wakeAt, devEui) end
-local at = 12
+local at = 13
+local before, appended = '', {}
+if events ~= '0' then before = lastOf(log) end
 for _ = 1, tonumber(events) do
   at = at + 1
-  redis.call('XADD', log, '*', 'd', devEui, 'v', ARGV[at])
+  appended[#appended + 1] = redis.call('XADD', log, '*', 'd', devEui, 'v', ARGV[at])
 end
 local changesQueue = at < #ARGV
 while at < #ARGV do
@@ -98,7 +112,7 @@ end
 if changesQueue then forgetIfEmpty(order, waiting, devEui) end
 remember(recent, past, token, after)
 if events ~= '0' then redis.pcall(publish, channel, notice) end
-return {'committed', after, table.concat(dropped, ',')}`;
+return {'committed', after, table.concat(dropped, ','), before, table.concat(appended, ',')}`;
 
 /** Addresses with their tokens as in the document; empty where there is none. */
 const listed = `
@@ -193,7 +207,7 @@ for _, wake in ipairs(KEYS) do
 end
 return found`;
 
-/** The last event's id, how many enqueues there were, then number and device of those after the given number. */
+/** The last event's id, how many enqueues there were, then device and number of those after the given number, or of all. */
 const news = `
 local log, count, waiting = unpack(KEYS)
 local last = ''
@@ -203,8 +217,8 @@ if redis.call('EXISTS', log) == 1 then
 end
 local number = redis.call('GET', count) or '0'
 local found = {}
-if ARGV[1] ~= '' and number ~= ARGV[1] then
-  found = redis.call('ZRANGEBYSCORE', waiting, '(' .. ARGV[1], '+inf', 'WITHSCORES')
+if number ~= ARGV[1] then
+  found = redis.call('ZRANGEBYSCORE', waiting, '(' .. (ARGV[1] == '' and '0' or ARGV[1]), '+inf', 'WITHSCORES')
 end
 return {last, number, unpack(found, 1, math.min(#found, 4000))}`;
 

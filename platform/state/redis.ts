@@ -123,6 +123,7 @@ function createStore(parts: Omit<RedisContext, "newToken" | "behind">, letGo: ()
     commit: guarded(devices.commit),
     dueDevices: guarded(devices.dueDevices),
     queue: guarded(rest.queue),
+    mayHaveQueue: rest.mayHaveQueue,
     enqueue: guarded(rest.enqueue),
     removeQueued: guarded(rest.removeQueued),
     reorderQueue: guarded(rest.reorderQueue),
@@ -155,7 +156,10 @@ function queuePart({
   retry,
   notices,
   newToken,
-}: RedisContext): Pick<StateStore, "queue" | "enqueue" | "removeQueued" | "reorderQueue" | "flushQueue"> {
+}: RedisContext): Pick<
+  StateStore,
+  "queue" | "mayHaveQueue" | "enqueue" | "removeQueued" | "reorderQueue" | "flushQueue"
+> {
   const remove = async (devEui: DevEui, ...id: readonly string[]): Promise<number> => {
     const { order, values, recent } = keys.device(devEui);
     const { waiting } = keys.ofDevice(devEui);
@@ -166,11 +170,14 @@ function queuePart({
     async queue(devEui) {
       const { order, values } = keys.device(devEui);
       const found = buffersOf(await retry(() => client.upchirpQueueBuffer(order, values)));
+      // What is told of meanwhile may be forgotten here; a commit that relies on it finds out.
+      if (found.length === 0) notices.awaited.delete(devEui);
       return found.flatMap((id, index) => {
         const value = index % 2 === 0 ? found[index + 1] : undefined;
         return value === undefined ? [] : [{ id: id.toString(), value: new Uint8Array(value) }];
       });
     },
+    mayHaveQueue: devEui => notices.awaited.has(devEui),
     async enqueue(devEui, entry, maxEntries) {
       const { order, values, recent } = keys.device(devEui);
       const { waiting, enqueues, channel } = keys.ofDevice(devEui);

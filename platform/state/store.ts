@@ -18,6 +18,11 @@ export interface StateStore {
 
   /** First in, first out. */
   queue(devEui: DevEui): Promise<readonly QueueEntry[]>;
+  /**
+   * False: nothing is known to wait for the device, and nobody need read its queue for a commit that says so
+   * (`expectsNoQueue`).
+   */
+  mayHaveQueue(devEui: DevEui): boolean;
   /** Refuses (false) when an entry with this id waits already or `maxEntries` are waiting. */
   enqueue(devEui: DevEui, entry: QueueEntry, maxEntries: number): Promise<boolean>;
   /** True if the entry was there. */
@@ -95,6 +100,8 @@ export interface DeviceCommit {
   readonly sources?: readonly NetworkEvent[];
   /** Entries that no longer wait are skipped silently: someone removed them meanwhile. */
   readonly queue?: readonly QueueChange[];
+  /** The change relies on `mayHaveQueue` having been false: it conflicts where something waits after all. */
+  readonly expectsNoQueue?: boolean;
 }
 
 export type CommitOutcome =

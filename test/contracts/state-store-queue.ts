@@ -120,6 +120,20 @@ export function describeStateStoreQueue(store: () => StateStore): void {
       expect(await waiting()).toEqual([]);
     });
 
+    test("a commit that relies on an empty queue conflicts where something waits", async () => {
+      const change = { devEui, expectedVersion: 0, value: bytes("x"), devAddrs: [], expectsNoQueue: true };
+      await put("a");
+      expect(store().mayHaveQueue(devEui)).toBe(true);
+      expect(await store().commit({ ...change, events: [bytes("event")] })).toEqual({ kind: "conflict" });
+      expect(await store().device(devEui)).toBeUndefined();
+      expect(await waiting()).toEqual(["a=a"]);
+      await store().removeQueued(devEui, "a");
+      expect(await waiting()).toEqual([]);
+      expect(store().mayHaveQueue(devEui)).toBe(false);
+      expect(await store().commit(change)).toEqual({ kind: "committed", version: 1 });
+      expect(store().mayHaveQueue(devEuiOf(2))).toBe(false);
+    });
+
     test("ids of one beginning and of any length are told apart", async () => {
       const ids = [
         "x".repeat(63),

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import type { Peers } from "../../platform/peers/peers.ts";
 import type { DatagramPort } from "../../simulators/datagram.ts";
 import { createScenario, type ScenarioDevice, type ScenarioOptions } from "../support/scenario.ts";
 
@@ -113,6 +114,48 @@ describe("gateways of two network servers", () => {
       Array.from({ length: 10 }, (_, fCnt) => fCnt),
     );
     expect((await life.eventsOf("txack")).length).toBe(10);
+    life.expectHealthy();
+  });
+});
+
+describe("a network server that others may join", () => {
+  const short = { network: { deduplicationWindowMs: 10 } };
+
+  /** How often the device's document changes with one uplink. */
+  async function commitsOf({ store, device, send }: Awaited<ReturnType<typeof twoServers>>): Promise<number> {
+    const version = async () => (await store.device(device.devEui))?.version ?? 0;
+    const before = await version();
+    await send();
+    return (await version()) - before;
+  }
+
+  test("C15 commits an uplink with a short window once while it is alone, and before its copies are here with neighbours", async () => {
+    const life = await twoServers(short);
+    await life.join();
+    await life.send();
+    expect(await commitsOf(life)).toBe(2);
+    await life.second.server.close();
+    expect(await commitsOf(life)).toBe(1);
+    expect(await life.eventsOf("up")).toHaveLength(3);
+    life.expectHealthy();
+  });
+
+  test("C14 shares with one that it does not know of yet: one event, one answer", async () => {
+    const deaf = (peers: Peers): Peers => ({
+      ...peers,
+      tellAll: async (topic, message) => {
+        if (!topic.startsWith("network-server-")) await peers.tellAll(topic, message);
+      },
+    });
+    const life = await twoServers({ ...short, peers: deaf });
+    await life.join();
+    await life.send();
+    await life.clock.advance(10_000);
+    const before = life.one.statistics().downlinks + life.other.statistics().downlinks;
+    for (let count = 0; count < 5; count += 1) await life.send({ confirmed: true });
+    expect((await life.eventsOf("up")).map(event => event.kind === "up" && event.fCnt)).toEqual([0, 1, 2, 3, 4, 5]);
+    expect(life.one.statistics().downlinks + life.other.statistics().downlinks - before).toBe(5);
+    expect(await life.eventsOf("log")).toEqual([]);
     life.expectHealthy();
   });
 });

@@ -101,6 +101,7 @@ function documentOf(device: StoredDevice | undefined): DeviceDocument | undefine
 function commit({ devices, queues, logs }: Memory, change: DeviceCommit): CommitOutcome {
   const { devEui, expectedVersion, value, wakeAtMs } = change;
   if ((devices.get(devEui)?.version ?? 0) !== expectedVersion) return { kind: "conflict" };
+  if (change.expectsNoQueue && (queues.get(devEui)?.size ?? 0) > 0) return { kind: "conflict" };
   const version = value === null ? 0 : expectedVersion + 1;
   if (value === null) devices.delete(devEui);
   else {
@@ -125,7 +126,7 @@ function queuePart(
   { queues }: Memory,
   answer: Answer,
   enqueued: (devEui: DevEui) => void,
-): Pick<StateStore, "queue" | "enqueue" | "removeQueued" | "reorderQueue" | "flushQueue"> {
+): Pick<StateStore, "queue" | "mayHaveQueue" | "enqueue" | "removeQueued" | "reorderQueue" | "flushQueue"> {
   const entriesOf = (devEui: DevEui): Map<string, Uint8Array> => {
     const found = queues.get(devEui) ?? new Map<string, Uint8Array>();
     queues.set(devEui, found);
@@ -134,6 +135,7 @@ function queuePart(
   return {
     queue: devEui =>
       answer(() => [...entriesOf(devEui)].map(([id, value]): QueueEntry => ({ id, value: Uint8Array.from(value) }))),
+    mayHaveQueue: devEui => (queues.get(devEui)?.size ?? 0) > 0,
     enqueue: (devEui, entry, maxEntries) =>
       answer(() => {
         const entries = entriesOf(devEui);

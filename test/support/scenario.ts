@@ -33,6 +33,7 @@ import type { FrameSource } from "../../platform/frames/frame-feed.ts";
 import { createLog } from "../../platform/log.ts";
 import { createMetrics } from "../../platform/metrics.ts";
 import { createLocalPeers } from "../../platform/peers/local.ts";
+import type { Peers } from "../../platform/peers/peers.ts";
 import type { NetworkEvent } from "../../platform/state/network-event.ts";
 import type { QueueItem } from "../../platform/state/queue-item.ts";
 import { partitionCount, type StateStore } from "../../platform/state/store.ts";
@@ -57,6 +58,8 @@ export interface ScenarioOptions {
   readonly fadingDb?: number;
   /** True for several network servers, see `addServer`. */
   readonly isShared?: boolean;
+  /** What stands between each of them and the others. */
+  readonly peers?: (peers: Peers) => Peers;
   /** What stands between the network server and the Join Server. */
   readonly joinServer?: (client: JoinServerClient) => JoinServerClient;
   /** Who looks into the radio traffic. */
@@ -125,7 +128,7 @@ export async function createScenario(options: ScenarioOptions = {}) {
       joinServer: options.joinServer?.(joinClient) ?? joinClient,
       vault,
       adrScripts: options.adrScripts ?? { decide: async () => ({ kind: "failed", message: "no scripts here" }) },
-      peers: peers.join({ isShared: options.isShared ?? false }),
+      peers: (options.peers ?? (each => each))(peers.join({ isShared: options.isShared ?? false })),
       frames: options.frames,
       socket: place.server,
       address: `server ${servers}`,
