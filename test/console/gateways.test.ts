@@ -6,7 +6,7 @@ describeInBrowser("the console's gateways", () => {
   const console = consoleUnderTest();
 
   test("are added by a form that says what is wrong with what was typed", async () => {
-    const { page, complaints } = await console.openLoggedIn();
+    const { page, complaints } = await console.openLoggedIn({ colorScheme: "dark" });
     await page.goto("/console/gateways");
     await page.getByRole("button", { name: "Add gateway" }).first().click();
     const form = page.getByRole("dialog");
@@ -14,6 +14,7 @@ describeInBrowser("the console's gateways", () => {
     await form.getByRole("textbox", { name: "Name" }).fill("Roof");
     await form.getByRole("button", { name: "Add" }).click();
     await form.getByText("16 hexadecimal digits, as on the gateway's label.").waitFor();
+    expect(await seriousFaults(page)).toEqual([]);
     await form.getByRole("textbox", { name: "EUI" }).fill("00-16-C0-01-F1-00-00-01");
     await form.getByRole("combobox", { name: "Tenant" }).click();
     await page.getByRole("option", { name: "Default" }).click();

@@ -41,14 +41,13 @@ export async function visit(
   return { page, context, complaints };
 }
 
-/** What axe finds that would keep somebody from using the page; the rule's name with the element. All rules unless some are named. */
-export async function seriousFaults(page: Page, rules: readonly string[] = []): Promise<readonly string[]> {
+/** What axe finds that would keep somebody from using the page, or what is within one element of it; the rule's name with the element. */
+export async function seriousFaults(page: Page, within = "html"): Promise<readonly string[]> {
   // What is still coming into sight has not its own colours yet.
   await page.evaluate(settle);
   // Evaluated by the debugger, since the page's own policy lets nobody add a script.
   await page.evaluate(axe.source);
-  const options = rules.length === 0 ? {} : { runOnly: { type: "rule", values: rules } };
-  const { violations } = await page.evaluate<axe.AxeResults>(`axe.run(${JSON.stringify(options)})`);
+  const { violations } = await page.evaluate<axe.AxeResults>(`axe.run(${JSON.stringify(within)})`);
   return violations
     .filter(({ impact }) => impact === "serious" || impact === "critical")
     .flatMap(({ id, nodes }) => nodes.map(({ html, failureSummary = "" }) => `${id}: ${html} ${failureSummary}`));

@@ -13,8 +13,9 @@ export function catalogOf(server: UpchirpProcess) {
   return {
     client,
     tenantId,
-    async application(name: string): Promise<string> {
-      return dataOf(await client.POST("/api/applications", { body: { tenantId: await tenantId(), name } })).id;
+    async application(name: string, description = ""): Promise<string> {
+      const body = { tenantId: await tenantId(), name, description };
+      return dataOf(await client.POST("/api/applications", { body })).id;
     },
     async profile(name: string, more: Partial<Schemas["DeviceProfile"]> = {}): Promise<string> {
       const body = { region: "EU868" as const, ...more, tenantId: await tenantId(), name };

@@ -1,4 +1,4 @@
-import { Badge, createTheme, Input, Modal, Notification } from "@mantine/core";
+import { Badge, createTheme, Input, Menu, Modal, Notification } from "@mantine/core";
 
 export const theme = createTheme({
   primaryColor: "cyan",
@@ -17,6 +17,8 @@ export const theme = createTheme({
   components: {
     Badge: Badge.extend({ defaultProps: { variant: "light", tt: "none", fw: 600 } }),
     Modal: Modal.extend({ defaultProps: { closeButtonProps: { "aria-label": "Close" } } }),
+    // An element of it that is no item of the menu would be read as one.
+    Menu: Menu.extend({ defaultProps: { withInitialFocusPlaceholder: false } }),
     // Inputs side by side are in one line, whether something is explained or not.
     InputWrapper: Input.Wrapper.extend({
       defaultProps: { inputWrapperOrder: ["label", "input", "description", "error"] },

@@ -4,7 +4,7 @@ import { useEffect, useRef, useState } from "react";
 import UPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import type { ChartLine, ChartProps } from "./chart-shape.ts";
-import { shortNumber } from "./numbers.ts";
+import { scaleNumber, valueNumber } from "./numbers.ts";
 
 const dayS = 86_400;
 const hourS = 3_600;
@@ -80,7 +80,7 @@ const Swatch = ({ color }: { readonly color: string }) => (
 );
 
 const valueText = (value: number | null | undefined, unit = ""): string =>
-  value === null || value === undefined ? "–" : `${shortNumber(value)} ${unit}`.trim();
+  value === null || value === undefined ? "–" : `${valueNumber(value)} ${unit}`.trim();
 
 const dataOf = ({ times, lines }: Pick<ChartProps, "times" | "lines">): UPlot.AlignedData => [
   times.map(time => time / 1000),
@@ -123,7 +123,7 @@ function optionsOf(
       {
         ...axis,
         size: 52,
-        values: (_plot, splits) => splits.map(split => shortNumber(split)),
+        values: (_plot, splits, _axis, _space, step) => splits.map(split => scaleNumber(split, step)),
         ...(isWhole && { incrs: wholeSteps }),
       },
     ],

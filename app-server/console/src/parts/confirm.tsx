@@ -1,7 +1,8 @@
-import { Button, type ButtonProps, Group, Modal, Stack, Text } from "@mantine/core";
+import { Button, type ButtonProps, Group, Stack, Text } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import { useMutation } from "@tanstack/react-query";
 import type { ReactNode } from "react";
+import { Dialog } from "./dialog.tsx";
 import { ProblemNote } from "./problem.tsx";
 
 export interface ConfirmProps {
@@ -35,7 +36,7 @@ export function ConfirmDialog(props: ConfirmDialogProps) {
     onClose();
   };
   return (
-    <Modal opened={isOpen} onClose={close} title={title}>
+    <Dialog opened={isOpen} onClose={close} title={title}>
       <Stack>
         <Text component="div" size="sm">
           {children}
@@ -50,7 +51,7 @@ export function ConfirmDialog(props: ConfirmDialogProps) {
           </Button>
         </Group>
       </Stack>
-    </Modal>
+    </Dialog>
   );
 }
 
@@ -68,7 +69,7 @@ export function ConfirmButton({ label, button, ...confirm }: ConfirmButtonProps)
   const [isOpen, { open, close }] = useDisclosure(false);
   return (
     <>
-      <Button {...(confirm.isHarmless === true ? calm : danger)} {...button} onClick={open}>
+      <Button {...(confirm.isHarmless === true ? calm : danger)} {...button} aria-haspopup="dialog" onClick={open}>
         {label}
       </Button>
       <ConfirmDialog {...confirm} isOpen={isOpen} onClose={close} />

@@ -1,6 +1,7 @@
-import { Anchor, Box, Button, type ButtonProps, Group, Modal, SimpleGrid, Text, Title } from "@mantine/core";
+import { Anchor, Box, Button, type ButtonProps, Group, SimpleGrid, Text, Title } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import type { ReactNode } from "react";
+import { Dialog } from "./dialog.tsx";
 
 /** For inputs whose text is for machines. */
 export const monoInput = { input: "mono" } as const;
@@ -19,12 +20,12 @@ export function FormButton({ label, title = label, wide = false, children, ...bu
   const [isOpen, { open, close }] = useDisclosure(false);
   return (
     <>
-      <Button {...button} onClick={open}>
+      <Button {...button} aria-haspopup="dialog" onClick={open}>
         {label}
       </Button>
-      <Modal opened={isOpen} onClose={close} title={title} size={wide ? "lg" : "md"}>
+      <Dialog opened={isOpen} onClose={close} title={title} size={wide ? "lg" : "md"}>
         {children(close)}
-      </Modal>
+      </Dialog>
     </>
   );
 }
@@ -39,12 +40,12 @@ export function FormLink({
   const [isOpen, { open, close }] = useDisclosure(false);
   return (
     <>
-      <Anchor component="button" type="button" onClick={open} maw="100%" className="one-line">
+      <Anchor component="button" type="button" aria-haspopup="dialog" onClick={open} maw="100%" className="one-line">
         {label}
       </Anchor>
-      <Modal opened={isOpen} onClose={close} title={title} size={wide ? "lg" : "md"}>
+      <Dialog opened={isOpen} onClose={close} title={title} size={wide ? "lg" : "md"}>
         {children(close)}
-      </Modal>
+      </Dialog>
     </>
   );
 }

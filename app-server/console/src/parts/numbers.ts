@@ -1,5 +1,6 @@
 const whole = new Intl.NumberFormat(undefined, { maximumFractionDigits: 0 });
 const short = new Intl.NumberFormat(undefined, { notation: "compact", maximumFractionDigits: 1 });
+const precise = new Intl.NumberFormat(undefined, { maximumSignificantDigits: 4 });
 const fine = new Intl.NumberFormat(undefined, { maximumFractionDigits: 1 });
 
 /** `12,345`. */
@@ -9,8 +10,26 @@ export const wholeNumber = (value: number): string => whole.format(value);
 export const shortNumber = (value: number): string =>
   Math.abs(value) < 10_000 ? fine.format(value) : short.format(value);
 
+/** `1 device`, `1,234 devices`. */
+export const counted = (count: number, noun: string): string =>
+  `${wholeNumber(count)} ${noun}${count === 1 ? "" : "s"}`;
+
 /** `1.5`. */
 export const fineNumber = (value: number): string => fine.format(value);
+
+/** A value of any size to four digits: `0.1235`, `-110.4`, `12.3K`. */
+export const valueNumber = (value: number): string =>
+  Math.abs(value) < 10_000 ? precise.format(value) : short.format(value);
+
+/** On a scale that goes up by `step`: with as many digits as tell neighbours apart. */
+export function scaleNumber(value: number, step: number): string {
+  if (step >= 10) return shortNumber(value);
+  let digits = 0;
+  while (digits < 12 && Math.abs(step * 10 ** digits - Math.round(step * 10 ** digits)) > 1e-6) digits += 1;
+  return new Intl.NumberFormat(undefined, { minimumFractionDigits: digits, maximumFractionDigits: digits }).format(
+    value,
+  );
+}
 
 /** `12 kB`, in steps of a thousand. */
 export function byteSize(bytes: number): string {

@@ -34,7 +34,7 @@ export function PageHeader({ title, above = [], actions, children }: PageHeaderP
             {title}
           </Title>
           {children !== undefined && (
-            <Text component="div" c="dimmed" size="sm">
+            <Text component="div" c="dimmed" size="sm" style={{ overflowWrap: "anywhere" }}>
               {children}
             </Text>
           )}

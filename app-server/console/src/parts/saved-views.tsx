@@ -1,10 +1,11 @@
-import { Button, Menu, Modal, Stack, Text, TextInput } from "@mantine/core";
+import { Button, Menu, Stack, Text, TextInput } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import { IconBookmark, IconBookmarkPlus, IconTrash } from "@tabler/icons-react";
 import { type FormEvent, useState } from "react";
 import { membersOf } from "../api/members.ts";
 import { type SavedView, useSavedViews } from "../api/saved-views.ts";
 import { useMe } from "../api/session.ts";
+import { Dialog } from "./dialog.tsx";
 import { FormActions } from "./form.tsx";
 
 export interface SavedViewsProps<View extends object> {
@@ -58,13 +59,13 @@ export function SavedViews<View extends object>({ of, view, parse, onChoose }: S
           )}
         </Menu.Dropdown>
       </Menu>
-      <Modal opened={isNaming} onClose={close} title="Save this filter">
+      <Dialog opened={isNaming} onClose={close} title="Save this filter">
         <NameForm
           onEnd={close}
           onName={name => keep([...saved.filter(known => known.name !== name), { name, view }])}
           known={saved}
         />
-      </Modal>
+      </Dialog>
     </>
   );
 }

@@ -6,8 +6,8 @@ const dayMs = 24 * hourMs;
 
 /** Lengths of time that charts look back over, with the step that the server adds up. */
 const ranges = {
-  "6h": { label: "6 hours", lengthMs: 6 * hourMs, every: "hour" },
-  "24h": { label: "24 hours", lengthMs: dayMs, every: "hour" },
+  "6h": { label: "6 h", lengthMs: 6 * hourMs, every: "hour" },
+  "24h": { label: "24 h", lengthMs: dayMs, every: "hour" },
   "7d": { label: "7 days", lengthMs: 7 * dayMs, every: "hour" },
   "30d": { label: "30 days", lengthMs: 30 * dayMs, every: "day" },
   "1y": { label: "1 year", lengthMs: 365 * dayMs, every: "day" },

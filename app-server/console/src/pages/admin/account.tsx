@@ -6,6 +6,7 @@ import { dataOf } from "../../../../../client/client.ts";
 import { api, done, faultsOf, textOf } from "../../api/queries.ts";
 import { useMe } from "../../api/session.ts";
 import { FormActions } from "../../parts/form.tsx";
+import { counted } from "../../parts/numbers.ts";
 import { PageHeader } from "../../parts/page-header.tsx";
 import { Panel } from "../../parts/panel.tsx";
 import { ProblemNote } from "../../parts/problem.tsx";
@@ -43,7 +44,7 @@ function Roles() {
             <Badge>{role}</Badge>
             <Text size="sm">
               {tenantName}
-              {applicationIds !== null && `, ${applicationIds.length} applications`}
+              {applicationIds !== null && `, ${counted(applicationIds.length, "application")}`}
             </Text>
           </Group>
         ))}

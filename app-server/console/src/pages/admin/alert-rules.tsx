@@ -52,7 +52,7 @@ export function AlertRules({ tenantId, isGovernor }: AlertRulesProps) {
 
 function RuleTitle({ rule: { title, isEnabled, severity, raise, measures, isChanged } }: { readonly rule: Rule }) {
   return (
-    <Group gap="xs" justify="space-between">
+    <Group gap="xs" justify="space-between" wrap="nowrap" pe="xs">
       <div>
         <Text fw={600} size="sm">
           {title}
@@ -61,7 +61,7 @@ function RuleTitle({ rule: { title, isEnabled, severity, raise, measures, isChan
           raised at {fineNumber(raise)} ({measures})
         </Text>
       </div>
-      <Group gap="xs">
+      <Group gap="xs" justify="flex-end">
         {isChanged && (
           <Badge variant="outline" color="gray">
             changed

@@ -1,11 +1,12 @@
-import { Alert, Badge, Button, Group, Modal, Skeleton, Stack, Table, Text, TextInput } from "@mantine/core";
-import { useDebouncedValue } from "@mantine/hooks";
+import { Alert, Badge, Button, Group, Loader, Skeleton, Stack, Table, Text, TextInput } from "@mantine/core";
+import { useDebouncedValue, useDisclosure } from "@mantine/hooks";
 import { IconHistory, IconShieldCheck } from "@tabler/icons-react";
 import { useInfiniteQuery, useMutation } from "@tanstack/react-query";
 import { useState } from "react";
 import { dataOf } from "../../../../../client/client.ts";
 import { api } from "../../api/queries.ts";
 import { useMe } from "../../api/session.ts";
+import { Dialog } from "../../parts/dialog.tsx";
 import { Empty } from "../../parts/empty.tsx";
 import { JsonView } from "../../parts/json-view.tsx";
 import { wholeNumber } from "../../parts/numbers.ts";
@@ -82,14 +83,14 @@ export function AuditLogPage() {
           Show more
         </Button>
       )}
-      <Modal
+      <Dialog
         opened={shown !== undefined}
         onClose={() => setShown(undefined)}
         title={`Entry ${shown?.number ?? ""}`}
         size="lg"
       >
         {shown && <JsonView value={shown} label="Entry" />}
-      </Modal>
+      </Dialog>
     </>
   );
 }
@@ -135,7 +136,7 @@ function Entries({ entries, onShow }: EntriesProps) {
                 <Text size="sm" className="mono" style={{ overflowWrap: "anywhere" }}>
                   {entry.action}
                 </Text>
-                <Text size="xs" c="dimmed" className="mono" truncate>
+                <Text size="xs" c="dimmed" className="mono" style={{ overflowWrap: "anywhere" }}>
                   {Object.values(entry.subject).join(" ")}
                 </Text>
               </Table.Td>
@@ -147,6 +148,7 @@ function Entries({ entries, onShow }: EntriesProps) {
                   size="compact-sm"
                   variant="default"
                   aria-label={`Details of entry ${entry.number}`}
+                  aria-haspopup="dialog"
                   onClick={() => onShow(entry)}
                 >
                   Details
@@ -163,18 +165,23 @@ function Entries({ entries, onShow }: EntriesProps) {
 /** Whether the chain of signatures holds. */
 function Verification() {
   const verify = useMutation({ mutationFn: async () => dataOf(await api.GET("/api/audit-log/verification")) });
+  const [isOpen, { open, close }] = useDisclosure(false);
   const verdict = verify.data;
   return (
     <>
       <Button
         variant="default"
         leftSection={<IconShieldCheck size={16} />}
-        loading={verify.isPending}
-        onClick={() => verify.mutate()}
+        aria-haspopup="dialog"
+        onClick={() => {
+          open();
+          verify.mutate();
+        }}
       >
         Verify
       </Button>
-      <Modal opened={verify.isSuccess || verify.isError} onClose={() => verify.reset()} title="Verification">
+      <Dialog opened={isOpen} onClose={close} title="Verification">
+        {verify.isPending && <Loader role="status" aria-label="Verifying" />}
         {verify.isError && <ProblemNote title="It could not be verified" error={verify.error} />}
         {verdict?.intact === true && (
           <Stack>
@@ -197,7 +204,7 @@ function Verification() {
             {wholeNumber(verdict.entries)} entries hold. {verdict.reason}
           </Alert>
         )}
-      </Modal>
+      </Dialog>
     </>
   );
 }

@@ -8,6 +8,7 @@ import { useMe } from "../../api/session.ts";
 import { ConfirmButton } from "../../parts/confirm.tsx";
 import { Empty } from "../../parts/empty.tsx";
 import { FormActions, FormButton } from "../../parts/form.tsx";
+import { counted } from "../../parts/numbers.ts";
 import { ProblemNote } from "../../parts/problem.tsx";
 import { ApplicationsLimit } from "./applications-limit.tsx";
 import { isLimitable, type Role, roles } from "./roles.ts";
@@ -60,7 +61,7 @@ export function Members({ tenantId, isGovernor }: MembersProps) {
                     <Badge>{role}</Badge>
                   </Table.Td>
                   <Table.Td>
-                    {applicationIds === null ? "the whole tenant" : `${applicationIds.length} applications`}
+                    {applicationIds === null ? "the whole tenant" : counted(applicationIds.length, "application")}
                   </Table.Td>
                   <Table.Td>
                     {isGovernor && (

@@ -10,6 +10,7 @@ import { ConfirmButton } from "../../parts/confirm.tsx";
 import { FormActions } from "../../parts/form.tsx";
 import { PairsInput } from "../../parts/form-pairs.tsx";
 import { PageHeader } from "../../parts/page-header.tsx";
+import { PageProblem } from "../../parts/page-problem.tsx";
 import { TabRow } from "../../parts/page-tabs.tsx";
 import { ProblemNote } from "../../parts/problem.tsx";
 import { AlertRules } from "./alert-rules.tsx";
@@ -29,7 +30,16 @@ export function TenantPage() {
     queryKey: ["tenants", tenantId],
     queryFn: async () => dataOf(await api.GET("/api/tenants/{tenantId}", { params: { path: { tenantId } } })),
   });
-  if (tenant.isError) return <ProblemNote error={tenant.error} onRetry={() => void tenant.refetch()} />;
+  if (tenant.isError) {
+    return (
+      <PageProblem
+        kind="Tenant"
+        above={[{ label: "Tenants", to: "/tenants" }]}
+        error={tenant.error}
+        onRetry={() => void tenant.refetch()}
+      />
+    );
+  }
   if (!tenant.data) return <Skeleton h={40} w={300} />;
   const isGovernor = mayWrite(me, "tenant", tenantId);
   const seesUsers = me.isAdministrator || me.memberships.some(one => one.tenantId === tenantId && one.role === "admin");

@@ -57,6 +57,7 @@ export function UserList() {
       <PageHeader
         title="Users"
         actions={
+          me.isAdministrator &&
           !me.isReadOnly && (
             <FormButton label="Add user" leftSection={<IconPlus size={16} />}>
               {close => <UserForm onEnd={close} />}

@@ -18,7 +18,7 @@ export function AlertTable({ alerts }: { readonly alerts: readonly Alert[] }) {
           <Table.Tr>
             <Table.Th w={132}>State</Table.Th>
             <Table.Th>What is wrong, and what to do</Table.Th>
-            <Table.Th w={160}>With</Table.Th>
+            <Table.Th w={190}>With</Table.Th>
             <Table.Th w={110}>Since</Table.Th>
             <Table.Th w={124} aria-label="Actions" />
           </Table.Tr>
@@ -46,7 +46,7 @@ function AlertRow({ alert }: { readonly alert: Alert }) {
           </Badge>
         </Stack>
       </Table.Td>
-      <Table.Td maw={480}>
+      <Table.Td maw={480} style={{ overflowWrap: "anywhere" }}>
         <Text size="sm" fw={600}>
           {title}
         </Text>

@@ -10,8 +10,8 @@ import { ConfirmButton } from "../../parts/confirm.tsx";
 import { Copyable } from "../../parts/copyable.tsx";
 import { FormButton } from "../../parts/form.tsx";
 import { PageHeader } from "../../parts/page-header.tsx";
+import { PageProblem } from "../../parts/page-problem.tsx";
 import { TabRow } from "../../parts/page-tabs.tsx";
-import { ProblemNote } from "../../parts/problem.tsx";
 import { TagList } from "../../parts/tag-list.tsx";
 import { DeviceTable } from "../devices/table.tsx";
 import { EditApplication } from "./forms.tsx";
@@ -23,7 +23,16 @@ export function ApplicationPage() {
   const navigate = useNavigate({ from: "/applications/$applicationId" });
   const me = useMe();
   const application = useQuery(applicationQuery(applicationId));
-  if (application.isError) return <ProblemNote error={application.error} onRetry={() => void application.refetch()} />;
+  if (application.isError) {
+    return (
+      <PageProblem
+        kind="Application"
+        above={[{ label: "Applications", to: "/applications" }]}
+        error={application.error}
+        onRetry={() => void application.refetch()}
+      />
+    );
+  }
   if (!application.data) return <Skeleton h={40} w={300} />;
   const { record } = application.data;
   const isWriter = mayWrite(me, "devices", record.tenantId);

@@ -66,7 +66,7 @@ export function ImportProfiles({ onEnd }: { readonly onEnd: () => void }) {
       <Stack>
         <Text size="sm">
           A CSV or JSON file with profiles, as an export has them. Profiles of known devices are in the{" "}
-          <PageLink to="/device-profiles/repository" size="sm">
+          <PageLink to="/device-profiles/repository" size="sm" underline="always">
             repositories of The Things Network and ChirpStack
           </PageLink>
           .

@@ -11,8 +11,8 @@ import { ConfirmButton } from "../../parts/confirm.tsx";
 import { Copyable } from "../../parts/copyable.tsx";
 import { FormButton } from "../../parts/form.tsx";
 import { PageHeader } from "../../parts/page-header.tsx";
+import { PageProblem } from "../../parts/page-problem.tsx";
 import { TabRow } from "../../parts/page-tabs.tsx";
-import { ProblemNote } from "../../parts/problem.tsx";
 import { TagList } from "../../parts/tag-list.tsx";
 import type { Profile } from "./choices.ts";
 import { type ProfileTab, profileTabs } from "./tabs.ts";
@@ -33,7 +33,16 @@ export function ProfilePage() {
   const navigate = useNavigate({ from: "/device-profiles/$deviceProfileId" });
   const me = useMe();
   const profile = useQuery(profileQuery(deviceProfileId));
-  if (profile.isError) return <ProblemNote error={profile.error} onRetry={() => void profile.refetch()} />;
+  if (profile.isError) {
+    return (
+      <PageProblem
+        kind="Device profile"
+        above={[{ label: "Device profiles", to: "/device-profiles" }]}
+        error={profile.error}
+        onRetry={() => void profile.refetch()}
+      />
+    );
+  }
   if (!profile.data) return <Skeleton h={40} w={300} />;
   const { record } = profile.data;
   const isWriter = mayWrite(me, "devices", record.tenantId);

@@ -30,7 +30,7 @@ export function StoredUplink({ profileId, onChosen }: StoredUplinkProps) {
   });
   if (devices.data?.length === 0) return null;
   return (
-    <Group grow align="flex-start">
+    <Group grow align="flex-end">
       <Select
         label="What a device sent"
         placeholder="Device"

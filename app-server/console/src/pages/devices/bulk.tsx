@@ -1,8 +1,10 @@
-import { Alert, Button, Group, List, Modal, Paper, Progress, Stack, Text, TextInput } from "@mantine/core";
+import { Alert, Button, Group, List, Paper, Progress, Stack, Text, TextInput } from "@mantine/core";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { type ReactNode, useRef, useState } from "react";
 import type { Schemas } from "../../../../../client/client.ts";
 import { api, done, textOf } from "../../api/queries.ts";
+import { Dialog } from "../../parts/dialog.tsx";
+import { counted } from "../../parts/numbers.ts";
 import { RecordSelect } from "../../parts/record-select.tsx";
 
 /** What has to be known of each of them. */
@@ -64,21 +66,21 @@ export function BulkBar({ chosen, tenantId, onDone }: BulkBarProps) {
     <Paper withBorder p="xs" mb="sm" role="region" aria-label="Chosen devices">
       <Group gap="xs">
         <Text size="sm" fw={600} mr="xs" role="status">
-          {devices.length === 1 ? "1 device" : `${devices.length.toLocaleString()} devices`}
+          {counted(devices.length, "device")}
         </Text>
-        <Button size="xs" variant="default" onClick={() => setTask("move")}>
+        <Button size="xs" variant="default" aria-haspopup="dialog" onClick={() => setTask("move")}>
           Move
         </Button>
-        <Button size="xs" variant="default" onClick={() => setTask("tag")}>
+        <Button size="xs" variant="default" aria-haspopup="dialog" onClick={() => setTask("tag")}>
           Tag
         </Button>
-        <Button size="xs" variant="default" onClick={() => setTask(enabling)}>
+        <Button size="xs" variant="default" aria-haspopup="dialog" onClick={() => setTask(enabling)}>
           Enable
         </Button>
-        <Button size="xs" variant="default" onClick={() => setTask(disabling)}>
+        <Button size="xs" variant="default" aria-haspopup="dialog" onClick={() => setTask(disabling)}>
           Disable
         </Button>
-        <Button size="xs" variant="default" onClick={() => setTask(deletion)}>
+        <Button size="xs" variant="default" aria-haspopup="dialog" onClick={() => setTask(deletion)}>
           Delete
         </Button>
         <Button size="xs" variant="subtle" ml="auto" onClick={onDone}>
@@ -190,7 +192,7 @@ function TaskDialog({ devices, task, onClose, onDone }: DialogProps & { readonly
   const { work } = task;
   const failures = running.data?.failures ?? [];
   return (
-    <Modal opened onClose={close} title={`${task.title}: ${devices.length.toLocaleString()}`}>
+    <Dialog opened onClose={close} title={`${task.title}: ${devices.length.toLocaleString()}`}>
       <Stack>
         <Text component="div" size="sm">
           {task.about}
@@ -229,6 +231,6 @@ function TaskDialog({ devices, task, onClose, onDone }: DialogProps & { readonly
           )}
         </Group>
       </Stack>
-    </Modal>
+    </Dialog>
   );
 }

@@ -1,9 +1,10 @@
-import { Button, Group, Loader, Modal, Stack, Text, Textarea } from "@mantine/core";
+import { Button, Group, Loader, Stack, Text, Textarea } from "@mantine/core";
 import { IconClipboard, IconQrcode } from "@tabler/icons-react";
 import { useMutation } from "@tanstack/react-query";
 import { lazy, Suspense, useState } from "react";
 import { dataOf, type Schemas } from "../../../../../client/client.ts";
 import { api } from "../../api/queries.ts";
+import { Dialog } from "../../parts/dialog.tsx";
 import { FormActions, monoInput } from "../../parts/form.tsx";
 import { ProblemNote } from "../../parts/problem.tsx";
 import { isLabelText, type PastedDevice, pastedDeviceOf } from "./pasted.ts";
@@ -80,14 +81,24 @@ export function Capture({ applicationId, onCaptured }: CaptureProps) {
   return (
     <>
       <Group>
-        <Button variant="default" leftSection={<IconQrcode size={16} />} onClick={() => setWay("scan")}>
+        <Button
+          variant="default"
+          leftSection={<IconQrcode size={16} />}
+          aria-haspopup="dialog"
+          onClick={() => setWay("scan")}
+        >
           Scan the label
         </Button>
-        <Button variant="default" leftSection={<IconClipboard size={16} />} onClick={() => setWay("paste")}>
+        <Button
+          variant="default"
+          leftSection={<IconClipboard size={16} />}
+          aria-haspopup="dialog"
+          onClick={() => setWay("paste")}
+        >
           Paste
         </Button>
       </Group>
-      <Modal opened={way === "scan"} onClose={close} title="Scan the label">
+      <Dialog opened={way === "scan"} onClose={close} title="Scan the label">
         <Stack>
           {reading.isError && <ProblemNote title="The label could not be used" error={reading.error} />}
           <Suspense fallback={<Loader role="status" aria-label="Loading" />}>
@@ -99,15 +110,15 @@ export function Capture({ applicationId, onCaptured }: CaptureProps) {
             </Button>
           )}
         </Stack>
-      </Modal>
-      <Modal opened={way === "paste"} onClose={close} title="Paste">
+      </Dialog>
+      <Dialog opened={way === "paste"} onClose={close} title="Paste">
         <PasteForm
           isPending={reading.isPending}
           error={reading.error}
           onText={text => reading.mutate(text)}
           onCancel={close}
         />
-      </Modal>
+      </Dialog>
     </>
   );
 }

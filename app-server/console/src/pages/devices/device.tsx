@@ -8,8 +8,8 @@ import { Copyable } from "../../parts/copyable.tsx";
 import { Frames } from "../../parts/frames.tsx";
 import { PageLink } from "../../parts/links.tsx";
 import { PageHeader } from "../../parts/page-header.tsx";
+import { PageProblem } from "../../parts/page-problem.tsx";
 import { TabRow } from "../../parts/page-tabs.tsx";
-import { ProblemNote } from "../../parts/problem.tsx";
 import { RecordName } from "../../parts/record-select.tsx";
 import { TagList } from "../../parts/tag-list.tsx";
 import { DeviceStream } from "./events.tsx";
@@ -40,7 +40,16 @@ export function DevicePage() {
   const device = useQuery(deviceQuery(devEui));
   const applicationId = device.data?.record.applicationId ?? "";
   const application = useQuery({ ...applicationQuery(applicationId), enabled: applicationId !== "" });
-  if (device.isError) return <ProblemNote error={device.error} onRetry={() => void device.refetch()} />;
+  if (device.isError) {
+    return (
+      <PageProblem
+        kind="Device"
+        above={[{ label: "Devices", to: "/devices" }]}
+        error={device.error}
+        onRetry={() => void device.refetch()}
+      />
+    );
+  }
   if (!device.data) return <Skeleton h={40} w={300} />;
   const { record } = device.data;
   return (

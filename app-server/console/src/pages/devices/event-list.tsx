@@ -68,7 +68,7 @@ export default function EventList({ devEui }: { readonly devEui: string }) {
                   />
                   {event.id === open && (
                     <Table.Tr>
-                      <Table.Td colSpan={4}>
+                      <Table.Td colSpan={4} maw={0}>
                         <JsonView value={event.content} label="event" />
                       </Table.Td>
                     </Table.Tr>

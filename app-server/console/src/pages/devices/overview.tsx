@@ -5,7 +5,7 @@ import type { ReactNode } from "react";
 import { Chart } from "../../parts/chart.tsx";
 import type { ChartLine } from "../../parts/chart-shape.ts";
 import { Empty } from "../../parts/empty.tsx";
-import { fineNumber, wholeNumber } from "../../parts/numbers.ts";
+import { counted, fineNumber, wholeNumber } from "../../parts/numbers.ts";
 import { ProblemNote } from "../../parts/problem.tsx";
 import { Stat } from "../../parts/stat.tsx";
 import { TimeAgo } from "../../parts/time-ago.tsx";
@@ -180,7 +180,7 @@ function Gaps({ counting: { gaps, missing } }: { readonly counting: Counting }) 
               {gaps.slice(0, listedGaps).map(({ from, to, missing: lost, timeMs }) => (
                 <Table.Tr key={from}>
                   <Table.Td>{from === to ? `FCnt ${from}` : `FCnt ${from} to ${to}`}</Table.Td>
-                  <Table.Td>{lost === 1 ? "1 uplink" : `${wholeNumber(lost)} uplinks`}</Table.Td>
+                  <Table.Td>{counted(lost, "uplink")}</Table.Td>
                   <Table.Td ta="right">
                     <TimeAgo time={new Date(timeMs).toISOString()} />
                   </Table.Td>

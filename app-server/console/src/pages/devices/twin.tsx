@@ -8,6 +8,7 @@ import { api, done } from "../../api/queries.ts";
 import { ConfirmButton } from "../../parts/confirm.tsx";
 import { FormActions, FormButton, monoInput } from "../../parts/form.tsx";
 import { JsonView } from "../../parts/json-view.tsx";
+import { counted } from "../../parts/numbers.ts";
 import { ProblemNote } from "../../parts/problem.tsx";
 import { TimeAgo } from "../../parts/time-ago.tsx";
 
@@ -85,7 +86,7 @@ function Delivery({ delivery: { state, attempts, lastSentAt, nextAt, reason } }:
       </Badge>
       {reason !== null && <Text size="sm">{reason}</Text>}
       <Text size="sm" c="dimmed">
-        {attempts > 0 && `${attempts === 1 ? "1 downlink" : `${attempts} downlinks`} for what is missing now. `}
+        {attempts > 0 && `${counted(attempts, "downlink")} for what is missing now. `}
         {lastSentAt !== null && (
           <>
             Last sent <TimeAgo time={lastSentAt} />.{" "}

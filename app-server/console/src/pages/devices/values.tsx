@@ -1,9 +1,10 @@
-import { Button, Modal, Paper, SimpleGrid, Skeleton, Stack, Table, Text, Title, UnstyledButton } from "@mantine/core";
+import { Button, Paper, SimpleGrid, Skeleton, Stack, Table, Text, Title, UnstyledButton } from "@mantine/core";
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { useRef, useState } from "react";
 import { dataOf, type Schemas } from "../../../../../client/client.ts";
 import { api } from "../../api/queries.ts";
 import { Chart } from "../../parts/chart.tsx";
+import { Dialog } from "../../parts/dialog.tsx";
 import { ProblemNote } from "../../parts/problem.tsx";
 import { Sparkline } from "../../parts/sparkline.tsx";
 import { TimeAgo } from "../../parts/time-ago.tsx";
@@ -65,9 +66,9 @@ export function Values({ devEui, decodedAt }: ValuesProps) {
           {all.length - firstShown} more
         </Button>
       )}
-      <Modal opened={open !== undefined} onClose={() => setOpen(undefined)} title={open?.name} size="xl">
+      <Dialog opened={open !== undefined} onClose={() => setOpen(undefined)} title={open?.name} size="xl">
         {open && <Course devEui={devEui} latest={open} />}
-      </Modal>
+      </Dialog>
     </section>
   );
 }
@@ -104,7 +105,7 @@ function ValueCard({ devEui, latest, onOpen }: ValueProps & { readonly onOpen: (
   const series = useSeries(devEui, latest, "24h");
   const numbers = (series.data?.points ?? []).map(numberOf).filter(number => number !== undefined);
   return (
-    <UnstyledButton onClick={onOpen} miw={0}>
+    <UnstyledButton onClick={onOpen} aria-haspopup="dialog" miw={0}>
       <Paper withBorder p="sm" h="100%">
         <Text size="xs" c="dimmed" truncate title={key}>
           {name}

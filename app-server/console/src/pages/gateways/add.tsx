@@ -1,4 +1,4 @@
-import { Button, Group, Modal, Select, Stack, TextInput } from "@mantine/core";
+import { Button, Group, Select, Stack, TextInput } from "@mantine/core";
 import { useForm } from "@mantine/form";
 import { useDisclosure } from "@mantine/hooks";
 import { IconPlus } from "@tabler/icons-react";
@@ -7,6 +7,7 @@ import { useNavigate } from "@tanstack/react-router";
 import { useEffect } from "react";
 import { dataOf, type Schemas } from "../../../../../client/client.ts";
 import { api, faultsOf } from "../../api/queries.ts";
+import { Dialog } from "../../parts/dialog.tsx";
 import { ProblemNote } from "../../parts/problem.tsx";
 
 interface GatewayForm {
@@ -22,12 +23,12 @@ export function AddGateway({ tenantId = "" }: { readonly tenantId?: string | und
   const [isOpen, { open, close }] = useDisclosure(false);
   return (
     <>
-      <Button leftSection={<IconPlus size={16} />} onClick={open}>
+      <Button leftSection={<IconPlus size={16} />} aria-haspopup="dialog" onClick={open}>
         Add gateway
       </Button>
-      <Modal opened={isOpen} onClose={close} title="Add gateway">
+      <Dialog opened={isOpen} onClose={close} title="Add gateway">
         <GatewayFields tenantId={tenantId} onEnd={close} />
-      </Modal>
+      </Dialog>
     </>
   );
 }

@@ -12,6 +12,7 @@ import { Frames } from "../../parts/frames.tsx";
 import { PageButton } from "../../parts/links.tsx";
 import { fineNumber, shortNumber } from "../../parts/numbers.ts";
 import { PageHeader } from "../../parts/page-header.tsx";
+import { PageProblem } from "../../parts/page-problem.tsx";
 import { TabRow } from "../../parts/page-tabs.tsx";
 import { ProblemNote } from "../../parts/problem.tsx";
 import { Stat } from "../../parts/stat.tsx";
@@ -39,7 +40,16 @@ export function GatewayPage() {
     queryFn: async () => dataOf(await api.GET("/api/gateways/{gatewayId}/status", { params: { path } })),
     refetchInterval: 5_000,
   });
-  if (gateway.isError) return <ProblemNote error={gateway.error} onRetry={() => void gateway.refetch()} />;
+  if (gateway.isError) {
+    return (
+      <PageProblem
+        kind="Gateway"
+        above={[{ label: "Gateways", to: "/gateways" }]}
+        error={gateway.error}
+        onRetry={() => void gateway.refetch()}
+      />
+    );
+  }
   if (!gateway.data) return <Skeleton h={40} w={300} />;
   const { name, description, isDisabled } = gateway.data;
   const isWriter = mayWrite(me, "gateways", gateway.data.tenantId);

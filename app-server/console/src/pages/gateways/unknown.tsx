@@ -1,10 +1,11 @@
-import { Alert, Button, Group, Modal, Table, Text } from "@mantine/core";
+import { Alert, Button, Group, Table, Text } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import { IconAntenna } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { dataOf, type Schemas } from "../../../../../client/client.ts";
 import { api } from "../../api/queries.ts";
+import { Dialog } from "../../parts/dialog.tsx";
 import { wholeNumber } from "../../parts/numbers.ts";
 import { TimeAgo } from "../../parts/time-ago.tsx";
 import { GatewayFields } from "./add.tsx";
@@ -38,12 +39,12 @@ export function UnknownGateways({ tenantId, mayAdopt }: UnknownGatewaysProps) {
           {found.length === 1
             ? "A gateway is heard that is not registered."
             : `${wholeNumber(found.length)} gateways are heard that are not registered.`}
-          <Button size="xs" variant="light" onClick={open}>
+          <Button size="xs" variant="light" aria-haspopup="dialog" onClick={open}>
             Show
           </Button>
         </Group>
       </Alert>
-      <Modal
+      <Dialog
         opened={isOpen}
         onClose={end}
         title={adopted ? "Adopt gateway" : "Gateways that are not registered"}
@@ -59,7 +60,7 @@ export function UnknownGateways({ tenantId, mayAdopt }: UnknownGatewaysProps) {
             onEnd={end}
           />
         )}
-      </Modal>
+      </Dialog>
     </>
   );
 }

@@ -1,4 +1,4 @@
-import { ActionIcon, Badge, Button, Group, Modal, Select, Skeleton, Stack, Table, Text } from "@mantine/core";
+import { ActionIcon, Badge, Button, Group, Select, Skeleton, Stack, Table, Text } from "@mantine/core";
 import { notifications } from "@mantine/notifications";
 import { IconEye, IconMailOff } from "@tabler/icons-react";
 import { useInfiniteQuery, useMutation, useQueryClient } from "@tanstack/react-query";
@@ -6,6 +6,7 @@ import { useState } from "react";
 import { dataOf } from "../../../../../client/client.ts";
 import { api, textOf } from "../../api/queries.ts";
 import { ConfirmButton } from "../../parts/confirm.tsx";
+import { Dialog } from "../../parts/dialog.tsx";
 import { Empty } from "../../parts/empty.tsx";
 import { JsonView } from "../../parts/json-view.tsx";
 import { wholeNumber } from "../../parts/numbers.ts";
@@ -141,6 +142,7 @@ export function DeadLetters({ integrationId, isWriter }: DeadLettersProps) {
                     <ActionIcon
                       variant="default"
                       aria-label={`Show letter ${letter.id}`}
+                      aria-haspopup="dialog"
                       onClick={() => setShown(letter)}
                     >
                       <IconEye size={16} />
@@ -163,9 +165,9 @@ export function DeadLetters({ integrationId, isWriter }: DeadLettersProps) {
           Show more
         </Button>
       )}
-      <Modal opened={shown !== undefined} onClose={() => setShown(undefined)} title="Dead letter" size="xl">
+      <Dialog opened={shown !== undefined} onClose={() => setShown(undefined)} title="Dead letter" size="xl">
         {shown && <JsonView value={shown.event} label="Event" />}
-      </Modal>
+      </Dialog>
     </Stack>
   );
 }

@@ -10,6 +10,7 @@ import { mayWrite, useMe } from "../../api/session.ts";
 import { ConfirmButton } from "../../parts/confirm.tsx";
 import { byteSize, shortNumber, wholeNumber } from "../../parts/numbers.ts";
 import { PageHeader } from "../../parts/page-header.tsx";
+import { PageProblem } from "../../parts/page-problem.tsx";
 import { TabRow } from "../../parts/page-tabs.tsx";
 import { ProblemNote } from "../../parts/problem.tsx";
 import { Stat } from "../../parts/stat.tsx";
@@ -35,7 +36,14 @@ export function IntegrationPage() {
     refetchInterval: 3_000,
   });
   if (integration.isError) {
-    return <ProblemNote error={integration.error} onRetry={() => void integration.refetch()} />;
+    return (
+      <PageProblem
+        kind="Integration"
+        above={[{ label: "Integrations", to: "/integrations" }]}
+        error={integration.error}
+        onRetry={() => void integration.refetch()}
+      />
+    );
   }
   if (!integration.data) return <Skeleton h={40} w={300} />;
   const { name, kind, description, tenantId } = integration.data;
