@@ -43,7 +43,7 @@ describeInBrowser("every page of the console", () => {
       ...["traffic", "airtime", "frames", "set", "settings"].map(tab => `/gateways/${gatewayId}?tab=${tab}`),
       ...["", "?tab=mqtt"].map(search => `/applications/${applicationId}${search}`),
       ...deviceTabs.map(tab => `/devices/${devEui}?tab=${tab}`),
-      "/device-profiles",
+      ...["/device-profiles", "/device-profiles/repository"],
       ...["settings", "codec", "measurements"].map(tab => `/device-profiles/${deviceProfileId}?tab=${tab}`),
       ...["/integrations", "/integrations/new", `/integrations/${integrationId}`, "/tenants"],
       ...["users", "alerts", "limits", "history", "settings"].map(tab => `/tenants/${tenantId}?tab=${tab}`),

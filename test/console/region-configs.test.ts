@@ -1,6 +1,11 @@
+import type { Locator, Page } from "playwright-core";
 import { expect, test } from "vitest";
+import { dataOf } from "../../client/client.ts";
 import { describeInBrowser, seriousFaults } from "../support/browser.ts";
 import { consoleUnderTest } from "../support/console.ts";
+import { catalogOf } from "../support/console-catalog.ts";
+
+const gatewayId = "0016c001f1000031";
 
 describeInBrowser("the console's region configurations", () => {
   const console = consoleUnderTest();
@@ -41,4 +46,75 @@ describeInBrowser("the console's region configurations", () => {
     // A browser tells of every answer that is a refusal.
     expect(complaints.filter(text => !/\b(409|422)\b/.test(text))).toEqual([]);
   });
+
+  test("profiles and gateways choose one of those that there are, and any other can be typed", async () => {
+    const catalog = catalogOf(console.server());
+    const deviceProfileId = await catalog.profile("Meter");
+    await catalog.gateway(gatewayId);
+    const body = { id: "eu868-docks", region: "EU868", description: "Where ships are" } as const;
+    dataOf(await catalog.client.POST("/api/region-configs", { body }));
+    const { page, complaints } = await console.openLoggedIn({ width: 390, height: 700 });
+    const input = page.getByRole("combobox", { name: "Region configuration" });
+    const save = page.getByRole("button", { name: "Save" });
+    await page.goto(`/console/device-profiles/${deviceProfileId}`);
+    await input.click();
+    await page.getByRole("option", { name: /^eu868 EU868/ }).waitFor();
+    expect(await page.getByRole("option", { name: /us915/ }).count()).toBe(0);
+    await page.getByRole("option", { name: "eu868-docks EU868, Where ships are" }).click();
+    // Here, however far it is to the end of the form.
+    expect(await isInSight(page, save)).toBe(true);
+    await save.click();
+    await page.getByText("The profile is saved.").waitFor();
+    const profile = { params: { path: { deviceProfileId } } };
+    expect(dataOf(await catalog.client.GET("/api/device-profiles/{deviceProfileId}", profile))).toMatchObject({
+      regionConfigId: "eu868-docks",
+    });
+
+    await page.goto(`/console/gateways/${gatewayId}?tab=settings`);
+    await input.fill("of-another-server");
+    await page.getByText("The server knows no configuration of-another-server.").waitFor();
+    await page.keyboard.press("Escape");
+    expect(await seriousFaults(page)).toEqual([]);
+    await save.click();
+    await page.getByText("Saved", { exact: true }).waitFor();
+    const gateway = { params: { path: { gatewayId } } };
+    expect(dataOf(await catalog.client.GET("/api/gateways/{gatewayId}", gateway))).toMatchObject({
+      regionConfigId: "of-another-server",
+    });
+    expect(complaints).toEqual([]);
+  });
+
+  test.each([
+    ["a telephone", 390, 700],
+    ["a desktop", 1280, 800],
+  ])(
+    "the end of a long form stays in sight on %s, and hides nothing that the Tab key comes to",
+    async (_where, width, height) => {
+      const deviceProfileId = await catalogOf(console.server()).profile("Long");
+      const { page } = await console.openLoggedIn({ width, height });
+      await page.goto(`/console/device-profiles/${deviceProfileId}`);
+      const name = page.getByRole("textbox", { name: "Name" });
+      await name.fill("Longer");
+      expect(await isInSight(page, page.getByRole("button", { name: "Save" }))).toBe(true);
+      await name.focus();
+      for (let presses = 0; ; presses += 1) {
+        if (await page.evaluate<boolean>("document.activeElement.closest('.form-end') !== null")) break;
+        expect(presses, "fields before the button").toBeLessThan(80);
+        const hidden = `(() => {
+        const field = document.activeElement.getBoundingClientRect();
+        return field.bottom > document.querySelector(".form-end").getBoundingClientRect().top ? document.activeElement.outerHTML : "";
+      })()`;
+        await expect.poll(() => page.evaluate<string>(hidden)).toBe("");
+        await page.keyboard.press("Tab");
+      }
+      await page.keyboard.press("Enter");
+      await page.getByText("The profile is saved.").waitFor();
+    },
+  );
 });
+
+async function isInSight(page: Page, element: Locator): Promise<boolean> {
+  const box = await element.boundingBox();
+  const height = page.viewportSize()?.height ?? 0;
+  return box !== null && box.y >= 0 && box.y + box.height <= height;
+}

@@ -1,4 +1,5 @@
-// Pictures of every page of the console, of a server around which devices are simulated: npm run screenshots
+// Pictures of every page of the console, of a server around which devices are simulated: npm run screenshots,
+// or of some: npm run screenshots -- overview devices
 import { spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
@@ -14,6 +15,9 @@ import { openEmbeddedDatabase } from "../support/embedded-database.ts";
 
 const images = fileURLToPath(new URL("../../docs/images/", import.meta.url));
 const program = fileURLToPath(new URL("../../bin/upchirp.js", import.meta.url));
+/** Names of pages; none: all. */
+const wanted = process.argv.slice(2);
+const isWanted = (name: string): boolean => wanted.length === 0 || wanted.includes(name);
 const folder = mkdtempSync(join(tmpdir(), "upchirp-screenshots-"));
 
 interface Server {
@@ -83,6 +87,12 @@ async function fill({ apiUrl, udpPort }: Server, token: string): Promise<{ ids: 
   }
   dataOf(await client.POST("/api/users", { body: { email: "ada@example.org", password: "correct horse battery" } }));
   dataOf(await client.POST("/api/api-keys", { body: { tenantId, name: "dashboard", role: "viewer" } }));
+  const docks = { id: "eu868-docks", region: "EU868", description: "More channels where ships are" } as const;
+  const settings = {
+    extraChannels: [{ frequencyHz: 867_100_000, minDataRate: 0, maxDataRate: 5 }],
+    rx1DelaySeconds: 5,
+  };
+  dataOf(await client.POST("/api/region-configs", { body: { ...docks, settings } }));
   dataOf(await client.POST("/api/gateways", { body: { tenantId, gatewayId: silentGateway, name: "Harbour" } }));
   await pause(10_000);
   const gateways = dataOf(await client.GET("/api/gateways", { params: { query: { search: "Simulated" } } })).items;
@@ -199,6 +209,8 @@ const pagesOf = (ids: Ids): Readonly<Record<string, string>> => ({
   "api-keys": "/api-keys",
   "audit-log": "/audit-log",
   transfer: "/transfer",
+  "region-configs": "/region-configs",
+  "profile-repository": "/device-profiles/repository",
   server: "/server",
   account: "/account",
 });
@@ -218,10 +230,13 @@ async function photograph(browser: Browser, { apiUrl, login }: Server, pages: Re
         const { data } = await camera.send("Page.captureScreenshot", { format: "webp", quality: 60 });
         writeFileSync(`${images}${name}-${size}-${colorScheme}.webp`, Buffer.from(data, "base64"));
       };
-      await page.goto("/console/login");
-      await take("login");
+      if (isWanted("login")) {
+        await page.goto("/console/login");
+        await take("login");
+      }
       await context.request.post("/api/login", { data: login });
       for (const [name, path] of Object.entries(pages)) {
+        if (!isWanted(name)) continue;
         await page.goto(`/console${path}`);
         await page.getByRole("heading", { level: 1 }).first().waitFor();
         await take(name);
@@ -240,7 +255,7 @@ try {
   await asIfForDays(sql);
   await raiseAlerts(sql, ids);
   await sql.end();
-  rmSync(images, { recursive: true, force: true });
+  if (wanted.length === 0) rmSync(images, { recursive: true, force: true });
   mkdirSync(images, { recursive: true });
   const browser = await openBrowser();
   await photograph(browser, server, pagesOf(ids));

@@ -1,13 +1,13 @@
-import { Fieldset, Group, Select, Stack, Switch, Text, TextInput } from "@mantine/core";
+import { Fieldset, Select, Stack, Switch, Text, TextInput } from "@mantine/core";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { dataOf, type Schemas } from "../../../../../client/client.ts";
 import { api, done, faultPathsOf } from "../../api/queries.ts";
 import { useMe } from "../../api/session.ts";
 import { ConfirmButton } from "../../parts/confirm.tsx";
-import { FormActions, FormGroup, monoInput } from "../../parts/form.tsx";
+import { FormGroup, monoInput } from "../../parts/form.tsx";
+import { FormEnd } from "../../parts/form-end.tsx";
 import { OptionalNumber } from "../../parts/form-numbers.tsx";
-import { ProblemNote } from "../../parts/problem.tsx";
 import { type Profile, regions } from "../device-profiles/choices.ts";
 import { MacFields } from "../device-profiles/mac-fields.tsx";
 import { ExtraChannels } from "./extra-channels.tsx";
@@ -96,7 +96,6 @@ export function RegionConfigForm({ config, isWriter, onEnd }: RegionConfigFormPr
       }}
     >
       <Stack gap="xl">
-        {save.isError && <ProblemNote title="That was not saved" error={save.error} />}
         <Fieldset variant="unstyled" disabled={!isWriter}>
           <Stack gap="xl">
             <FormGroup title="What it is">
@@ -178,29 +177,33 @@ export function RegionConfigForm({ config, isWriter, onEnd }: RegionConfigFormPr
           </Stack>
         </Fieldset>
         {config !== undefined && <Uses id={config.id} />}
-        <Group justify="space-between">
-          {config !== undefined && isWriter ? (
-            <ConfirmButton
-              label="Delete"
-              title={`Delete ${config.id}?`}
-              yes="Delete"
-              button={{ variant: "light", color: "red" }}
-              action={async () => {
-                const params = { path: { regionConfigId: config.id } };
-                done(await api.DELETE("/api/region-configs/{regionConfigId}", { params }));
-              }}
-              onDone={() => {
-                void refresh();
-                onEnd();
-              }}
-            >
-              Devices that had it are told what counts in its place.
-            </ConfirmButton>
-          ) : (
-            <span />
-          )}
-          {isWriter && <FormActions submit="Save" isPending={save.isPending} onCancel={onEnd} />}
-        </Group>
+        {isWriter && (
+          <FormEnd
+            submit="Save"
+            isPending={save.isPending}
+            onCancel={onEnd}
+            fault={save.isError ? { title: "That was not saved", error: save.error } : undefined}
+          >
+            {config !== undefined && (
+              <ConfirmButton
+                label="Delete"
+                title={`Delete ${config.id}?`}
+                yes="Delete"
+                button={{ variant: "light", color: "red" }}
+                action={async () => {
+                  const params = { path: { regionConfigId: config.id } };
+                  done(await api.DELETE("/api/region-configs/{regionConfigId}", { params }));
+                }}
+                onDone={() => {
+                  void refresh();
+                  onEnd();
+                }}
+              >
+                Devices that had it are told what counts in its place.
+              </ConfirmButton>
+            )}
+          </FormEnd>
+        )}
       </Stack>
     </form>
   );

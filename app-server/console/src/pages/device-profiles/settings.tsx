@@ -6,10 +6,11 @@ import { type ReactNode, useState } from "react";
 import { api, faultsOf } from "../../api/queries.ts";
 import { type Tagged, taggedOf } from "../../api/records.ts";
 import { CodeEditor } from "../../parts/code-editor.tsx";
-import { FormActions, FormGroup } from "../../parts/form.tsx";
+import { FormGroup } from "../../parts/form.tsx";
+import { FormEnd } from "../../parts/form-end.tsx";
 import { OptionalFrequency, OptionalNumber } from "../../parts/form-numbers.tsx";
 import { PairsInput } from "../../parts/form-pairs.tsx";
-import { ProblemNote } from "../../parts/problem.tsx";
+import { RegionConfigInput } from "../../parts/region-config-input.tsx";
 import { macVersions, type Profile, regionPlaces, regions, revisions } from "./choices.ts";
 import { MacFields } from "./mac-fields.tsx";
 
@@ -76,8 +77,14 @@ export default function Settings({ profile, isWriter }: SettingsProps) {
             <MacFields otherwise="the region's" {...form.getInputProps("mac")} />
           </FormGroup>
           <Label form={form} sourceId={record.sourceId} />
-          {save.isError && <ProblemNote title="Nothing was changed" error={save.error} />}
-          {isWriter && <FormActions submit="Save" isPending={save.isPending} isDisabled={!form.isDirty()} />}
+          {isWriter && (
+            <FormEnd
+              submit="Save"
+              isPending={save.isPending}
+              isDisabled={!form.isDirty()}
+              fault={save.isError ? { title: "Nothing was changed", error: save.error } : undefined}
+            />
+          )}
         </Stack>
       </Fieldset>
     </form>
@@ -140,13 +147,13 @@ const Basics = ({ form, isWriter }: PartProps & { readonly isWriter: boolean }) 
       data={[...revisions]}
       {...form.getInputProps("regionalParameters")}
     />
-    <TextInput
-      label="Region configuration"
+    <RegionConfigInput
       description="Which of the server's configurations of the region. Empty: that of the gateway that hears the device first."
       placeholder="the gateway's"
-      {...form.getInputProps("regionConfigId")}
-      value={form.values.regionConfigId ?? ""}
-      onChange={event => form.setFieldValue("regionConfigId", event.currentTarget.value.trim() || null)}
+      region={form.values.region}
+      value={form.values.regionConfigId}
+      onChange={id => form.setFieldValue("regionConfigId", id)}
+      error={form.errors.regionConfigId}
     />
     <Textarea label="Description" autosize minRows={1} {...form.getInputProps("description")} />
     <PairsInput

@@ -5,8 +5,8 @@ import { useState } from "react";
 import { dataOf, type Schemas } from "../../../../../client/client.ts";
 import { api, faultsOf } from "../../api/queries.ts";
 import { applicationQuery, profileQuery } from "../../api/records.ts";
-import { FormActions, FormGroup, monoInput } from "../../parts/form.tsx";
-import { ProblemNote } from "../../parts/problem.tsx";
+import { FormGroup, monoInput } from "../../parts/form.tsx";
+import { FormEnd } from "../../parts/form-end.tsx";
 import { RecordSelect } from "../../parts/record-select.tsx";
 import { useTenantId } from "../../shell/tenant.ts";
 import { Capture, type Captured } from "./capture.tsx";
@@ -159,8 +159,11 @@ export function AddDevice({ applicationId = "", deviceProfileId = "", onAdded }:
               errors={form.errors}
             />
           </FormGroup>
-          {add.isError && <ProblemNote title="The device was not added" error={add.error} />}
-          <FormActions submit="Add device" isPending={add.isPending} />
+          <FormEnd
+            submit="Add device"
+            isPending={add.isPending}
+            fault={add.isError ? { title: "The device was not added", error: add.error } : undefined}
+          />
         </Stack>
       </form>
     </Paper>

@@ -1,4 +1,4 @@
-import { Fieldset, Group, Stack, Switch, Textarea, TextInput } from "@mantine/core";
+import { Fieldset, Stack, Switch, Textarea, TextInput } from "@mantine/core";
 import { useForm } from "@mantine/form";
 import { notifications } from "@mantine/notifications";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
@@ -8,9 +8,9 @@ import type { Schemas } from "../../../../../client/client.ts";
 import { api, done, faultsOf } from "../../api/queries.ts";
 import { deviceQuery, type Tagged, taggedOf } from "../../api/records.ts";
 import { ConfirmButton } from "../../parts/confirm.tsx";
-import { FormActions, FormGroup, monoInput } from "../../parts/form.tsx";
+import { FormGroup, monoInput } from "../../parts/form.tsx";
+import { FormEnd } from "../../parts/form-end.tsx";
 import { PairsInput } from "../../parts/form-pairs.tsx";
-import { ProblemNote } from "../../parts/problem.tsx";
 import { RecordSelect } from "../../parts/record-select.tsx";
 import { MacFields } from "../device-profiles/mac-fields.tsx";
 
@@ -129,12 +129,15 @@ function SettingsForm({ device, isWriter }: SettingsFormProps) {
           >
             <MacFields otherwise="the profile's" {...form.getInputProps("mac")} />
           </FormGroup>
-          {save.isError && <ProblemNote title="Nothing was changed" error={save.error} />}
           {isWriter && (
-            <Group justify="space-between">
+            <FormEnd
+              submit="Save"
+              isPending={save.isPending}
+              isDisabled={!form.isDirty()}
+              fault={save.isError ? { title: "Nothing was changed", error: save.error } : undefined}
+            >
               <DeleteDevice device={record} />
-              <FormActions submit="Save" isPending={save.isPending} isDisabled={!form.isDirty()} />
-            </Group>
+            </FormEnd>
           )}
         </Stack>
       </Fieldset>

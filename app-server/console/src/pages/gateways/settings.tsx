@@ -6,11 +6,12 @@ import { useNavigate } from "@tanstack/react-router";
 import { dataOf, type Schemas } from "../../../../../client/client.ts";
 import { api, done, faultsOf } from "../../api/queries.ts";
 import { ConfirmButton } from "../../parts/confirm.tsx";
-import { FormActions, FormGroup } from "../../parts/form.tsx";
+import { FormGroup } from "../../parts/form.tsx";
+import { FormEnd } from "../../parts/form-end.tsx";
 import { OptionalNumber } from "../../parts/form-numbers.tsx";
 import { PairsInput } from "../../parts/form-pairs.tsx";
 import { PositionMap } from "../../parts/map.tsx";
-import { ProblemNote } from "../../parts/problem.tsx";
+import { RegionConfigInput } from "../../parts/region-config-input.tsx";
 
 type Gateway = Schemas["Gateway"];
 
@@ -21,7 +22,7 @@ interface SettingsForm {
   readonly latitude: number | undefined;
   readonly longitude: number | undefined;
   readonly altitude: number | undefined;
-  readonly regionConfigId: string;
+  readonly regionConfigId: string | null;
   readonly antennaGainDb: number | undefined;
   readonly sourceKind: "any" | "networks" | "pin";
   readonly cidrs: readonly string[];
@@ -36,7 +37,7 @@ const formOf = (gateway: Gateway): SettingsForm => ({
   latitude: gateway.location?.latitude,
   longitude: gateway.location?.longitude,
   altitude: gateway.location?.altitude,
-  regionConfigId: gateway.regionConfigId ?? "",
+  regionConfigId: gateway.regionConfigId,
   antennaGainDb: gateway.antennaGainDb,
   sourceKind: gateway.sourceRule.kind,
   cidrs: gateway.sourceRule.kind === "networks" ? gateway.sourceRule.cidrs : [],
@@ -51,7 +52,7 @@ const bodyOf = (form: SettingsForm) => {
     description: form.description,
     isDisabled: form.isDisabled,
     location: latitude === undefined || longitude === undefined ? null : { latitude, longitude, altitude },
-    regionConfigId: form.regionConfigId === "" ? null : form.regionConfigId,
+    regionConfigId: form.regionConfigId,
     antennaGainDb: form.antennaGainDb ?? 0,
     sourceRule:
       form.sourceKind === "networks" ? { kind: form.sourceKind, cidrs: [...form.cidrs] } : { kind: form.sourceKind },
@@ -104,7 +105,6 @@ export function GatewaySettings({ gateway, pinnedAddress, isWriter }: GatewaySet
     <form noValidate onSubmit={form.onSubmit(values => save.mutate(values))}>
       <Fieldset variant="unstyled" disabled={!isWriter}>
         <Stack gap="xl">
-          {save.isError && <ProblemNote title="That was not saved" error={save.error} />}
           <FormGroup title="Gateway">
             <TextInput label="Name" withAsterisk {...form.getInputProps("name")} />
             <Textarea label="Description" autosize minRows={1} {...form.getInputProps("description")} />
@@ -144,10 +144,12 @@ export function GatewaySettings({ gateway, pinnedAddress, isWriter }: GatewaySet
             />
           </FormGroup>
           <FormGroup title="Radio">
-            <TextInput
-              label="Region configuration"
-              description="Of the server's configuration, where one region has several; empty: any."
-              {...form.getInputProps("regionConfigId")}
+            <RegionConfigInput
+              description="Where one region has several; empty: any."
+              placeholder="any"
+              value={form.values.regionConfigId}
+              onChange={id => form.setFieldValue("regionConfigId", id)}
+              error={form.errors.regionConfigId}
             />
             <OptionalNumber
               label="Antenna gain"
@@ -181,40 +183,42 @@ export function GatewaySettings({ gateway, pinnedAddress, isWriter }: GatewaySet
             />
           </FormGroup>
           {isWriter && (
-            <Group justify="space-between">
-              <Group>
+            <FormEnd
+              submit="Save"
+              isPending={save.isPending}
+              isDisabled={!form.isDirty()}
+              fault={save.isError ? { title: "That was not saved", error: save.error } : undefined}
+            >
+              <ConfirmButton
+                label="Delete gateway"
+                title="Delete this gateway?"
+                yes="Delete"
+                action={async () => done(await api.DELETE("/api/gateways/{gatewayId}", { params: { path } }))}
+                onDone={() => {
+                  void queries.invalidateQueries({ queryKey: ["gateways"] });
+                  void navigate({ to: "/gateways" });
+                }}
+              >
+                What it hears is refused from then on. Its history goes when its time has come.
+              </ConfirmButton>
+              {pinnedAddress !== null && (
                 <ConfirmButton
-                  label="Delete gateway"
-                  title="Delete this gateway?"
-                  yes="Delete"
-                  action={async () => done(await api.DELETE("/api/gateways/{gatewayId}", { params: { path } }))}
+                  label="Let a new address in"
+                  title={`Forget ${pinnedAddress}?`}
+                  yes="Forget"
+                  isHarmless
+                  action={async () =>
+                    done(await api.POST("/api/gateways/{gatewayId}/release-address", { params: { path } }))
+                  }
                   onDone={() => {
-                    void queries.invalidateQueries({ queryKey: ["gateways"] });
-                    void navigate({ to: "/gateways" });
+                    notifications.show({ message: "The next address may be a new one.", color: "teal" });
+                    void queries.invalidateQueries({ queryKey: ["gateways", gateway.gatewayId, "status"] });
                   }}
                 >
-                  What it hears is refused from then on. Its history goes when its time has come.
+                  The next address that it is heard from is the one that it may come from.
                 </ConfirmButton>
-                {pinnedAddress !== null && (
-                  <ConfirmButton
-                    label="Let a new address in"
-                    title={`Forget ${pinnedAddress}?`}
-                    yes="Forget"
-                    isHarmless
-                    action={async () =>
-                      done(await api.POST("/api/gateways/{gatewayId}/release-address", { params: { path } }))
-                    }
-                    onDone={() => {
-                      notifications.show({ message: "The next address may be a new one.", color: "teal" });
-                      void queries.invalidateQueries({ queryKey: ["gateways", gateway.gatewayId, "status"] });
-                    }}
-                  >
-                    The next address that it is heard from is the one that it may come from.
-                  </ConfirmButton>
-                )}
-              </Group>
-              <FormActions submit="Save" isPending={save.isPending} isDisabled={!form.isDirty()} />
-            </Group>
+              )}
+            </FormEnd>
           )}
         </Stack>
       </Fieldset>

@@ -1,22 +1,12 @@
-import {
-  Fieldset,
-  Group,
-  MultiSelect,
-  NumberInput,
-  Select,
-  Stack,
-  TagsInput,
-  Textarea,
-  TextInput,
-} from "@mantine/core";
+import { Fieldset, MultiSelect, NumberInput, Select, Stack, TagsInput, Textarea, TextInput } from "@mantine/core";
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { type ReactNode, useState } from "react";
 import { dataOf, type Schemas } from "../../../../../client/client.ts";
 import type { Members } from "../../api/members.ts";
 import { api, faultPathsOf } from "../../api/queries.ts";
-import { FormActions, FormGroup } from "../../parts/form.tsx";
+import { FormGroup } from "../../parts/form.tsx";
+import { FormEnd } from "../../parts/form-end.tsx";
 import { PairsInput } from "../../parts/form-pairs.tsx";
-import { ProblemNote } from "../../parts/problem.tsx";
 import { fieldsOf } from "./schema.ts";
 import { faultsBelow, SchemaFields } from "./schema-fields.tsx";
 
@@ -89,7 +79,6 @@ export function IntegrationFields(props: IntegrationFieldsProps) {
     >
       <Fieldset variant="unstyled" disabled={!isWriter}>
         <Stack gap="xl">
-          {saving.isError && <ProblemNote title="That was not saved" error={saving.error} />}
           <FormGroup title="Integration">
             <TextInput
               label="Name"
@@ -136,9 +125,12 @@ export function IntegrationFields(props: IntegrationFieldsProps) {
           <MessageFields form={form} set={set} faults={faults} />
           <LimitFields form={form} set={set} faults={faults} />
           {isWriter && (
-            <Group justify="flex-end">
-              <FormActions submit={submit} isPending={saving.isPending} isDisabled={description === undefined} />
-            </Group>
+            <FormEnd
+              submit={submit}
+              isPending={saving.isPending}
+              isDisabled={description === undefined}
+              fault={saving.isError ? { title: "That was not saved", error: saving.error } : undefined}
+            />
           )}
         </Stack>
       </Fieldset>
