@@ -8,6 +8,10 @@ import type { Page, PageRequest } from "../catalog-ports.ts";
 export const rfc3339 = (column: string): string =>
   `to_char(${column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
 
+/** The same to the microsecond; `-infinity` is what it is. */
+export const exactTime = (time: string): string =>
+  `case when ${time} = '-infinity' then '-infinity' else to_char(${time} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') end`;
+
 export const timestampColumns = (table: string): string =>
   Object.entries(timestampSorts(table))
     .map(([member, text]) => `${text} as "${member}"`)
@@ -89,12 +93,13 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** What a list is in the order of: by bytes, so that a page is found by its first row and not by counting. */
+/** What a list is in the order of, so that a page is found by its first row and not by counting. */
 export interface ListOrder {
   /** A cursor of one order is none of another. */
   readonly by: string;
-  /** SQL of the text that the list is ordered by, and of the key that makes the order total. */
+  /** SQL of what the list is ordered by, and of the key, a text, that makes the order total. Texts go by their bytes. */
   readonly place: string;
+  readonly placeType?: "timestamptz";
   readonly key: string;
   readonly descending: boolean;
 }
@@ -104,13 +109,25 @@ const nameOf = ({ by, descending }: ListOrder): string => (descending ? `-${by}`
 const encodeCursor = (order: ListOrder, place: string, key: string): string =>
   Buffer.from(JSON.stringify([nameOf(order), place, key])).toString("base64url");
 
+const notOfTheList = (): MalformedValue =>
+  new MalformedValue("after is the `next` of an earlier page of the same list", { name: "after" });
+
+/** Of a time that there is, as `exactTime` selects it. */
+function isExactTime(text: string): boolean {
+  if (text === "-infinity") return true;
+  const [, untilMs = ""] = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3})\d{3}Z$/.exec(text) ?? [];
+  const atMs = Date.parse(`${untilMs}Z`);
+  return !Number.isNaN(atMs) && new Date(atMs).toISOString() === `${untilMs}Z`;
+}
+
 function decodeCursor(after: string, order: ListOrder): readonly [place: string, key: string] {
   const cursor = parseJson(Buffer.from(after, "base64url").toString());
   // PostgreSQL refuses NUL in a text, so no list ever gave such a cursor.
   if (!Value.Check(Cursor, cursor) || cursor[0] !== nameOf(order) || cursor.some(part => part.includes("\0"))) {
-    throw new MalformedValue("after is the `next` of an earlier page of the same list", { name: "after" });
+    throw notOfTheList();
   }
   const [, place, key] = cursor;
+  if (order.placeType === "timestamptz" && !isExactTime(place)) throw notOfTheList();
   return [place, key];
 }
 
@@ -129,12 +146,13 @@ export async function listPage<Row extends TSchema>(
   placeOf: (row: Static<Row>) => readonly [place: string, key: string],
 ): Promise<Page<Static<Row>>> {
   const given = [...values];
-  const [place, key] = [`${order.place} collate "C"`, `${order.key} collate "C"`];
+  const isText = order.placeType === undefined;
+  const [place, key] = [isText ? `${order.place} collate "C"` : order.place, `${order.key} collate "C"`];
   const [beyond, direction] = order.descending ? ["<", "desc"] : [">", "asc"];
   let statement = text;
   if (page.after !== undefined) {
     given.push(...decodeCursor(page.after, order));
-    statement += ` and (${place}, ${key}) ${beyond} ($${given.length - 1}::text, $${given.length}::text)`;
+    statement += ` and (${place}, ${key}) ${beyond} ($${given.length - 1}::${order.placeType ?? "text"}, $${given.length}::text)`;
   }
   given.push(page.limit + 1);
   statement += ` order by ${place} ${direction}, ${key} ${direction} limit $${given.length}`;

@@ -17,8 +17,8 @@ beforeAll(async () => {
     const ids = { applicationId: ours.application.id, deviceProfileId: ours.profile.id };
     await api.call("POST", "/api/devices", { devEui, name, ...ids });
   }
-  const heard =
-    "insert into device_latest (dev_eui, tenant_id, heard_at) values ($1, $2, now() - $3 * interval '1 hour')";
+  const heard = `insert into device_latest as l (dev_eui, tenant_id, heard_at) values ($1, $2, now() - $3 * interval '1 hour')
+     on conflict (dev_eui, tenant_id) do update set heard_at = excluded.heard_at`;
   await api.sql.run(heard, ["0000000000000011", ours.tenant.id, 0]);
   await api.sql.run(heard, ["0000000000000012", ours.tenant.id, 3]);
   await api.sql.run(heard, [theirs.device.devEui, theirs.tenant.id, 0]);
@@ -75,5 +75,10 @@ test("the states of devices are listed by when they were heard, page by page, th
       after = page.next === undefined ? "" : `&after=${page.next}`;
     } while (after !== "");
     expect(seen).toEqual(order);
+  }
+  const cursor = (place: string) => Buffer.from(JSON.stringify(["lastHeardAt", place, "00"])).toString("base64url");
+  for (const place of ["2026-02-31T00:00:00.000000Z", "now", "", "2026-01-01"]) {
+    const answer = await api.call("GET", `/api/devices/states?sort=lastHeardAt&after=${cursor(place)}`);
+    expect(answer.statusCode).toBe(400);
   }
 });
