@@ -8,6 +8,7 @@ export default defineConfig({
     // Whole programs start in some: long enough for a busy machine.
     testTimeout: 180_000,
     hookTimeout: 180_000,
+    expect: { poll: { timeout: 20_000 } },
     pool: "forks",
     // Files of one worker share its modules: loading them anew for each file took two thirds of its time. A test leaves nothing
     // behind in a module or in the process.

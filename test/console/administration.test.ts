@@ -77,6 +77,8 @@ describeInBrowser("the console's administration", () => {
     expect(await seriousFaults(page)).toEqual([]);
     await page.getByRole("button", { name: "Make key" }).click();
     const token = (await page.getByLabel("API key", { exact: true }).last().textContent()) ?? "";
+    // The button that was pressed is gone.
+    await expect.poll(() => page.locator("[role=dialog]:focus-within, [role=dialog]:focus").count()).toBe(1);
     const status = async () => {
       const headers = { authorization: `Bearer ${token.trim()}` };
       return (await fetch(`${console.server().apiUrl}/api/me`, { headers })).status;

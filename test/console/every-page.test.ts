@@ -133,6 +133,14 @@ describeInBrowser("every page of the console", () => {
       expect(await focused(page)).toBe(name);
       expect(await isOutlined(page)).toBe(true);
     }
+    // From a menu, which is gone by then.
+    await page.goto("/console/devices?state=never-seen");
+    await page.getByRole("button", { name: "Saved filters" }).press("Enter");
+    await page.getByRole("menuitem", { name: "Save this filter" }).press("Enter");
+    await page.getByRole("dialog").getByRole("textbox", { name: "Name" }).waitFor();
+    await press("Escape");
+    await page.getByRole("dialog").waitFor({ state: "hidden" });
+    await expect.poll(() => focused(page)).toBe("Saved filters");
     // What is chosen for many devices is in a dialog that comes and goes as a whole.
     await page.goto("/console/devices");
     await page.getByRole("checkbox", { name: "Choose all that are listed" }).press("Space");

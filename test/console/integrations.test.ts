@@ -33,6 +33,9 @@ describeInBrowser("the console's integrations", () => {
     await page.getByRole("button", { name: "HTTP webhook" }).click();
     await page.getByRole("textbox", { name: "Name", exact: true }).fill("Dashboard");
     await page.getByRole("textbox", { name: "URL", exact: true }).fill("ftp://example.com");
+    await page.getByRole("button", { name: "Add", exact: true }).click();
+    await page.getByRole("alert").getByText("Choose whose events it sends.").waitFor();
+    expect(await page.getByRole("combobox", { name: "Sends events of" }).getAttribute("aria-invalid")).toBe("true");
     await page.getByRole("combobox", { name: "Sends events of" }).click();
     await page.getByRole("option", { name: "every application of Default" }).click();
     await page.getByRole("textbox", { name: "Signing key" }).fill("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
@@ -124,7 +127,7 @@ describeInBrowser("the console's integrations", () => {
     await page.getByRole("tab", { name: "Settings" }).click();
     await page.getByRole("button", { name: "Drop what waits" }).click();
     await dialog.getByRole("button", { name: "Drop" }).click();
-    await expect.poll(() => page.getByRole("button", { name: "Drop what waits" }).isDisabled()).toBe(true);
+    await page.getByRole("button", { name: "Drop what waits", disabled: true }).waitFor();
     expect((await state()).queue.messages).toBe(0);
     expect(complaints).toEqual([]);
   });

@@ -22,9 +22,21 @@ export function Dialog({ opened, children, ...modal }: ModalProps) {
     },
     [opener],
   );
+  // What was pressed may be gone with the step that it ended; from nowhere the Tab key would lead behind the dialog.
+  const [content, setContent] = useState<HTMLDivElement | null>(null);
+  useEffect(() => {
+    if (content === null) return;
+    const observer = new MutationObserver(() => {
+      if (document.activeElement === document.body) content.closest<HTMLElement>("[role=dialog]")?.focus();
+    });
+    observer.observe(content, { childList: true, subtree: true });
+    return () => observer.disconnect();
+  }, [content]);
   return (
     <Modal opened={opened} closeOnEscape={countAbove === 0} {...modal}>
-      <Above value={hear}>{children}</Above>
+      <div ref={setContent}>
+        <Above value={hear}>{children}</Above>
+      </div>
     </Modal>
   );
 }

@@ -1,7 +1,7 @@
 import { Button, Menu, Stack, Text, TextInput } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import { IconBookmark, IconBookmarkPlus, IconTrash } from "@tabler/icons-react";
-import { type FormEvent, useState } from "react";
+import { type FormEvent, useRef, useState } from "react";
 import { membersOf } from "../api/members.ts";
 import { type SavedView, useSavedViews } from "../api/saved-views.ts";
 import { useMe } from "../api/session.ts";
@@ -26,6 +26,7 @@ const textOf = (view: object): string =>
 export function SavedViews<View extends object>({ of, view, parse, onChoose }: SavedViewsProps<View>) {
   const [saved, keep] = useSavedViews(useMe().id, of);
   const [isNaming, { open, close }] = useDisclosure(false);
+  const opener = useRef<HTMLButtonElement>(null);
   const views = saved.map(({ name, view: kept }) => ({ name, view: parse({ ...membersOf(kept) }) }));
   const current = views.find(one => textOf(one.view) === textOf(view));
   const isNarrowed = Object.keys(view).length > 0;
@@ -34,7 +35,7 @@ export function SavedViews<View extends object>({ of, view, parse, onChoose }: S
     <>
       <Menu position="bottom-end" width={260}>
         <Menu.Target>
-          <Button variant="default" leftSection={<IconBookmark size={16} />} maw={240}>
+          <Button ref={opener} variant="default" leftSection={<IconBookmark size={16} />} maw={240}>
             {current?.name ?? "Saved filters"}
           </Button>
         </Menu.Target>
@@ -59,7 +60,13 @@ export function SavedViews<View extends object>({ of, view, parse, onChoose }: S
           )}
         </Menu.Dropdown>
       </Menu>
-      <Dialog opened={isNaming} onClose={close} title="Save this filter">
+      <Dialog
+        opened={isNaming}
+        onClose={close}
+        title="Save this filter"
+        // The item of the menu that opened it is gone.
+        onExitTransitionEnd={() => opener.current?.focus()}
+      >
         <NameForm
           onEnd={close}
           onName={name => keep([...saved.filter(known => known.name !== name), { name, view }])}

@@ -47,13 +47,18 @@ interface NewIntegrationProps {
   readonly isWriter: boolean;
 }
 
+const noPlace = "Choose whose events it sends.";
+
 function NewIntegration({ kind, tenantId, isWriter }: NewIntegrationProps) {
   const queries = useQueryClient();
   const navigate = useNavigate();
   const [place, setPlace] = useState<string | null>(null);
   const places = useQuery({ queryKey: ["integrations", "places", tenantId], queryFn: () => readPlaces(tenantId) });
+  const [isPlaceMissing, setPlaceMissing] = useState(false);
   const save = async (form: IntegrationForm): Promise<void> => {
-    const [what, id = ""] = place?.split(" ") ?? [];
+    setPlaceMissing(place === null);
+    if (place === null) throw new Error(noPlace);
+    const [what, id = ""] = place.split(" ");
     const owner = what === "tenant" ? { tenantId: id } : { applicationId: id };
     const { id: integrationId } = dataOf(
       await api.POST("/api/integrations", { body: { ...form, ...whole(form), ...owner, kind } }),
@@ -70,8 +75,11 @@ function NewIntegration({ kind, tenantId, isWriter }: NewIntegrationProps) {
         allowDeselect={false}
         data={places.data ?? []}
         value={place}
-        onChange={setPlace}
-        error={places.isError ? "Applications could not be read." : undefined}
+        onChange={chosen => {
+          setPlace(chosen);
+          setPlaceMissing(false);
+        }}
+        error={places.isError ? "Applications could not be read." : isPlaceMissing && noPlace}
       />
     </IntegrationFields>
   );
