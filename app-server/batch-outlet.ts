@@ -37,7 +37,7 @@ export interface BatchOutletOptions {
 }
 
 /** Few enough that what is computed for them at once does not hold up a downlink. */
-const maxBatch = 100;
+const maxBatch = 300;
 /** Long enough for a batch to be worth its transaction, short enough for people who look. */
 const gatherMs = 50;
 const firstRetryMs = 500;

@@ -11,8 +11,8 @@ export interface Delivery {
   next: Delivery | undefined;
 }
 
-/** Events of one lane under way at once; further ones stay in the log. */
-const window = 64;
+/** Events of one lane under way at once, unless it has a number of its own; further ones stay in the log. */
+const usualWindow = 64;
 
 /**
  * One partition as one sink sees it: the events of each device one after the other and different devices side by side,
@@ -23,6 +23,7 @@ export class EventLane {
   readonly consumerName: string | undefined;
   /** There may be something in the log after `readUpTo`. */
   behind = true;
+  readonly #window: number;
   readonly #isHeld: () => boolean;
   readonly #submit: (delivery: Delivery) => void;
   readonly #flush: (() => Promise<void>) | undefined;
@@ -40,6 +41,8 @@ export class EventLane {
   /** `submit` gets each delivery when its turn has come; `finished` tells that it is done. */
   constructor(options: {
     readonly consumerName: string | undefined;
+    /** Events under way at once. */
+    readonly window: number | undefined;
     readonly start: EventPosition;
     /** False when another process may deliver these events. */
     readonly isHeld: () => boolean;
@@ -52,6 +55,7 @@ export class EventLane {
     readonly onRoom: () => void;
   }) {
     this.consumerName = options.consumerName;
+    this.#window = options.window ?? usualWindow;
     this.#isHeld = options.isHeld;
     this.#submit = options.submit;
     this.#flush = options.flush;
@@ -109,7 +113,7 @@ export class EventLane {
   /** How many events may be read now: none until half of the window is free, so that reads are worth their while. */
   get room(): number {
     const { length } = this.#underWay;
-    return length > window / 2 ? 0 : window - length;
+    return length > this.#window / 2 ? 0 : this.#window - length;
   }
 
   accept(entry: EventEntry): void {

@@ -12,6 +12,8 @@ export interface Outlet {
   /** Under this name the position is saved. Without one there is none: it begins where the foremost of the others is. */
   readonly consumerName?: string;
   submit(delivery: Delivery): void;
+  /** Events of a partition that it may have at once. */
+  readonly window?: number;
   /** For one that gathers what it has: resolves when it is written down. No position is saved before that. */
   flush?(): Promise<void>;
 }
@@ -63,11 +65,20 @@ export class EventPartition {
     this.#partition = partition;
     this.#options = options;
     const foremost = starts.toSorted().findLast(start => start !== undefined) ?? "";
-    this.#lanes = options.outlets.map(({ consumerName, submit, flush }, index) => {
+    this.#lanes = options.outlets.map(({ consumerName, window, submit, flush }, index) => {
       const start = starts[index] ?? foremost;
       const isHeld = () => options.isHeld(partition);
       const most = () => this.#lanes.reduce((so, { accepted }) => Math.max(so, accepted), 0);
-      return new EventLane({ consumerName, start, isHeld, submit, flush, foremost: most, onRoom: () => this.#read() });
+      return new EventLane({
+        consumerName,
+        window,
+        start,
+        isHeld,
+        submit,
+        flush,
+        foremost: most,
+        onRoom: () => this.#read(),
+      });
     });
     for (const lane of this.#lanes) this.#saved.set(lane, lane.safeUpTo);
   }

@@ -55,6 +55,8 @@ export interface EventConsumer {
 
 const closingMs = 2000;
 const observersName = "observers";
+/** While the history rests events had better wait in the log than in memory. */
+const restingWindow = 16;
 
 /**
  * Reads the event log, makes application events and delivers each to every sink: in order per device, devices side by
@@ -128,7 +130,7 @@ class Consumer implements EventConsumer {
       decode: createEventDecoder(this.#options),
       outlets: [
         this.#feedOutlet(),
-        ...(this.#history ? [this.#batchOutlet("history", this.#history)] : []),
+        ...(this.#history ? [{ ...this.#batchOutlet("history", this.#history), window: restingWindow }] : []),
         ...(this.#observers ? [{ ...this.#batchOutlet(observersName, this.#observers), flush: this.#flushed }] : []),
         ...this.#options.sinks.map(sink => this.#sinkOutlet(sink)),
       ],

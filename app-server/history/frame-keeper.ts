@@ -14,7 +14,7 @@ export interface FrameKeeperOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics;
-  /** Frames that wait while the database is slow or away; 20,000. */
+  /** Frames that wait while the database is slow or away, or the process too busy; 5,000. */
   readonly maxWaiting?: number;
   /** Which share of its time the process was at work since this was last asked, 0 to 1. */
   readonly busyShare?: () => number;
@@ -26,7 +26,7 @@ export interface FrameKeeper {
 }
 
 /** Few enough that what is computed for them at once does not hold up a downlink. */
-const maxBatch = 200;
+const maxBatch = 300;
 /** Between two batches the event loop is everybody else's for as long as the one took, or this long where there is time. */
 const longestUsualRestMs = 50;
 const firstRetryMs = 500;
@@ -34,8 +34,8 @@ const longestRetryMs = 10_000;
 
 /** Writes the frames of this process into the history, a batch after the other. Nobody waits for it: too many are left out. */
 export function createFrameKeeper(options: FrameKeeperOptions): FrameKeeper {
-  const { stream, writer, clock, log, metrics, maxWaiting = 20_000, busyShare = () => 0 } = options;
-  let waiting: FrameRecord[] = [];
+  const { stream, writer, clock, log, metrics, maxWaiting = 5_000, busyShare = () => 0 } = options;
+  const waiting: FrameRecord[] = [];
   let running: Promise<void> | undefined;
   let isClosed = false;
   let endPause = (): void => {};
@@ -53,7 +53,7 @@ export function createFrameKeeper(options: FrameKeeperOptions): FrameKeeper {
   };
   const take = ({ frames }: FrameBatch): void => {
     const room = Math.max(0, maxWaiting - waiting.length);
-    waiting = waiting.concat(frames.slice(0, room));
+    waiting.push(...frames.slice(0, room));
     leaveOut(frames.length - room, "backlog");
     running ??= run();
   };
@@ -65,7 +65,7 @@ export function createFrameKeeper(options: FrameKeeperOptions): FrameKeeper {
       try {
         await writer.write(batch);
         metrics.historyRows.inc({ what: "frames" }, batch.length);
-        waiting = waiting.slice(batch.length);
+        waiting.splice(0, batch.length);
         retryMs = firstRetryMs;
         const tookMs = (clock.monotonicUs() - startedUs) / 1000;
         if (waiting.length > 0 && !isClosed) await pause(restMs(Math.min(tookMs, longestUsualRestMs), busyShare()));
@@ -73,7 +73,7 @@ export function createFrameKeeper(options: FrameKeeperOptions): FrameKeeper {
         const isRefused = !(error instanceof SqlError) || !error.retryable;
         if (isRefused || isClosed) {
           leaveOut(batch.length, isRefused ? "refused" : "stop");
-          waiting = waiting.slice(batch.length);
+          waiting.splice(0, batch.length);
           log.error({ err: error }, "frames are missing in the history");
           continue;
         }
