@@ -142,23 +142,20 @@ class Consumer implements EventConsumer {
     const opened: Promise<void>[] = [];
     await leases.start({
       acquired: partition => {
-        for (const follower of followers) follower.acquired(partition);
         opened.push(this.#open(partition, partitionOptions));
       },
       released: async partition => {
         this.#opening.delete(partition);
-        if (this.#closing) return;
-        await this.#partitions
-          .get(partition)
-          ?.release()
-          .catch(error => this.#reportSave(error));
+        const open = this.#partitions.get(partition);
+        if (this.#closing || open === undefined) return;
+        await open.release().catch(error => this.#reportSave(error));
         this.#partitions.delete(partition);
         await Promise.all(followers.map(follower => follower.released(partition)));
       },
       lost: partition => {
         this.#opening.delete(partition);
         this.#partitions.get(partition)?.close();
-        this.#partitions.delete(partition);
+        if (!this.#partitions.delete(partition)) return;
         for (const follower of followers) follower.lost(partition);
       },
     });
@@ -177,6 +174,9 @@ class Consumer implements EventConsumer {
         if (!isCurrent()) return;
         this.#opening.delete(partition);
         this.#partitions.set(partition, opened);
+        // What a position passes over a follower finds: the process before this one may have been too slow to keep the partition,
+        // and have written both a moment ago.
+        for (const follower of this.#options.followers ?? []) follower.acquired(partition);
         opened.wake();
       } catch (error) {
         this.#options.log.warn({ err: error, partition }, "reading positions in the event log failed; trying again");
