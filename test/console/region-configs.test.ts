@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import type { Locator, Page } from "playwright-core";
 import { expect, test } from "vitest";
 import { dataOf } from "../../client/client.ts";
@@ -45,6 +46,50 @@ describeInBrowser("the console's region configurations", () => {
     await sure.getByText(/default of EU868/).waitFor();
     // A browser tells of every answer that is a refusal.
     expect(complaints.filter(text => !/\b(409|422)\b/.test(text))).toEqual([]);
+  });
+
+  test("go out into a file and come in out of one, which is looked at first, and faults are told with their member", async () => {
+    const { client } = catalogOf(console.server());
+    const settings = { rx1DelaySeconds: 3 };
+    const body = { id: "us915-pier", region: "US915", description: "Behind a satellite", settings } as const;
+    dataOf(await client.POST("/api/region-configs", { body }));
+    const { page, complaints } = await console.openLoggedIn();
+    await page.goto("/console/region-configs");
+    const download = page.waitForEvent("download");
+    await page.getByRole("button", { name: "Export" }).click();
+    const made: unknown = JSON.parse(await readFile(await (await download).path(), "utf8"));
+    // Without what is built in and what the server gives itself.
+    expect(made).toContainEqual({ ...body, isDefault: false });
+    expect(JSON.stringify(made)).not.toMatch(/built-in|createdAt/);
+
+    const form = page.getByRole("dialog");
+    const choose = async (items: unknown): Promise<void> => {
+      const buffer = Buffer.from(JSON.stringify(items));
+      await form.locator("input[type=file]").setInputFiles({ name: "r.json", mimeType: "application/json", buffer });
+    };
+    await page.getByRole("button", { name: "Import" }).click();
+    await choose([{ id: "x" }]);
+    await form.getByText("Item 1 of r.json has no id, region and settings.").waitFor();
+    const faulty = {
+      id: "eu868-far",
+      region: "EU868",
+      settings: { extraChannels: [{ frequencyHz: 915_200_000, minDataRate: 0, maxDataRate: 5 }] },
+    };
+    await choose([body, { ...body, id: "us915-quay" }, { ...body, settings: { rx1DelaySeconds: 4 } }, faulty]);
+    const rowOf = (name: RegExp) => form.getByRole("row", { name });
+    await rowOf(/us915-pier US915 the same/).waitFor();
+    await rowOf(/us915-pier US915 changes/).waitFor();
+    await rowOf(/us915-quay US915 new/).waitFor();
+    expect(await seriousFaults(page)).toEqual([]);
+    await form.getByRole("button", { name: "Import" }).click();
+    await form.getByText("2 taken, 1 not taken.").waitFor();
+    await rowOf(/eu868-far EU868 not taken settings.extraChannels.*915200000 is outside the bands/).waitFor();
+    await form.getByRole("button", { name: "Close" }).last().click();
+    await page.getByRole("row", { name: /us915-quay US915 here/ }).waitFor();
+    const params = { path: { regionConfigId: "us915-pier" } };
+    const { data } = await client.GET("/api/region-configs/{regionConfigId}", { params });
+    expect(data).toMatchObject({ settings: { rx1DelaySeconds: 4 }, description: "Behind a satellite" });
+    expect(complaints.filter(text => !/\b422\b/.test(text))).toEqual([]);
   });
 
   test("profiles and gateways choose one of those that there are, and any other can be typed", async () => {

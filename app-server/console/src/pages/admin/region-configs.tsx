@@ -1,5 +1,5 @@
 import { Badge, Group, Skeleton, Table, Text } from "@mantine/core";
-import { IconPlus } from "@tabler/icons-react";
+import { IconPlus, IconUpload } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { dataOf, type Schemas } from "../../../../../client/client.ts";
 import { api } from "../../api/queries.ts";
@@ -8,6 +8,7 @@ import { FormButton, FormLink } from "../../parts/form.tsx";
 import { PageHeader } from "../../parts/page-header.tsx";
 import { ProblemNote } from "../../parts/problem.tsx";
 import { RegionConfigForm } from "./region-config-form.tsx";
+import { ExportRegionConfigs, ImportRegionConfigs } from "./region-config-transfer.tsx";
 
 type RegionConfig = Schemas["RegionConfig"];
 
@@ -30,11 +31,25 @@ export function RegionConfigList() {
       <PageHeader
         title="Region configurations"
         actions={
-          isWriter && (
-            <FormButton label="Add configuration" leftSection={<IconPlus size={16} />} wide>
-              {close => <RegionConfigForm isWriter onEnd={close} />}
-            </FormButton>
-          )
+          <>
+            {configs.data && <ExportRegionConfigs configs={configs.data} />}
+            {isWriter && configs.data && (
+              <FormButton
+                label="Import"
+                title="Import configurations"
+                variant="default"
+                leftSection={<IconUpload size={16} />}
+                wide
+              >
+                {close => <ImportRegionConfigs known={configs.data} onEnd={close} />}
+              </FormButton>
+            )}
+            {isWriter && (
+              <FormButton label="Add configuration" leftSection={<IconPlus size={16} />} wide>
+                {close => <RegionConfigForm isWriter onEnd={close} />}
+              </FormButton>
+            )}
+          </>
         }
       >
         Channels and windows that devices are told. Profiles and gateways name one; for the others the default counts.
