@@ -196,9 +196,14 @@ const pagesOf = (ids: Ids): Readonly<Record<string, string>> => ({
   applications: "/applications",
   application: `/applications/${ids.applicationId}`,
   devices: "/devices",
+  "device-add": "/devices/add",
   device: `/devices/${ids.devEui}`,
+  "device-diagnosis": `/devices/${ids.devEui}?tab=diagnosis`,
+  "device-frames": `/devices/${ids.devEui}?tab=live`,
+  "device-activation": `/devices/${ids.devEui}?tab=activation`,
   "device-profiles": "/device-profiles",
   "device-profile": `/device-profiles/${ids.deviceProfileId}`,
+  "device-profile-codec": `/device-profiles/${ids.deviceProfileId}?tab=codec`,
   integrations: "/integrations",
   integration: `/integrations/${ids.integrationId}`,
   "integration-new": "/integrations/new",
@@ -226,6 +231,8 @@ async function photograph(browser: Browser, { apiUrl, login }: Server, pages: Re
       const take = async (name: string): Promise<void> => {
         // Streams keep the network busy for ever.
         await page.waitForLoadState("networkidle", { timeout: 2500 }).catch(() => undefined);
+        // On a busy machine that was not enough.
+        await page.locator(".mantine-Skeleton-root").first().waitFor({ state: "hidden" });
         await pause(300);
         const { data } = await camera.send("Page.captureScreenshot", { format: "webp", quality: 60 });
         writeFileSync(`${images}${name}-${size}-${colorScheme}.webp`, Buffer.from(data, "base64"));

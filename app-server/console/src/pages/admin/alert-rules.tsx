@@ -61,7 +61,7 @@ function RuleTitle({ rule: { title, isEnabled, severity, raise, measures, isChan
           raised at {fineNumber(raise)} ({measures})
         </Text>
       </div>
-      <Group gap="xs" justify="flex-end">
+      <Group gap="xs" justify="flex-end" style={{ flexShrink: 0 }}>
         {isChanged && (
           <Badge variant="outline" color="gray">
             changed
