@@ -212,6 +212,11 @@ describeInBrowser("the console's applications and devices", () => {
       expect(names.filter(name => writing.test(name))).toEqual([]);
       expect(await page.getByRole("checkbox", { name: /Choose/ }).count()).toBe(0);
     }
+    for (const place of ["/console/devices/add", "/console/integrations/new", "/console/device-profiles/repository"]) {
+      await page.goto(place);
+      await page.getByText(/You may not add/).waitFor();
+      expect(await page.getByRole("main").getByRole("textbox").count()).toBe(0);
+    }
     await page.goto("/console/devices/0000000000000c01?tab=settings");
     expect(await page.getByLabel("Name").isDisabled()).toBe(true);
     expect(complaints).toEqual([]);

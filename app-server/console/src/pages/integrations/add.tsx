@@ -1,4 +1,4 @@
-import { Select, SimpleGrid, Skeleton, Stack, Text, UnstyledButton } from "@mantine/core";
+import { Alert, Select, SimpleGrid, Skeleton, Stack, Text, UnstyledButton } from "@mantine/core";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
@@ -17,10 +17,18 @@ export function AddIntegration() {
   const tenantId = useTenantId();
   const [kind, setKind] = useState<string>();
   const kinds = useQuery(kindsQuery);
-  const above = [{ label: "Integrations", to: "/integrations" }];
+  const header = <PageHeader title="Add integration" above={[{ label: "Integrations", to: "/integrations" }]} />;
+  if (!mayWrite(me, "devices", tenantId)) {
+    return (
+      <>
+        {header}
+        <Alert>You may not add integrations here.</Alert>
+      </>
+    );
+  }
   return (
     <>
-      <PageHeader title="Add integration" above={above} />
+      {header}
       {kinds.isError && <ProblemNote error={kinds.error} onRetry={() => void kinds.refetch()} />}
       {kinds.isPending && <Skeleton h={200} />}
       {kind === undefined ? (
@@ -35,7 +43,7 @@ export function AddIntegration() {
           </SimpleGrid>
         </Stack>
       ) : (
-        <NewIntegration kind={kind} tenantId={tenantId} isWriter={mayWrite(me, "devices", tenantId)} />
+        <NewIntegration kind={kind} tenantId={tenantId} />
       )}
     </>
   );
@@ -44,12 +52,11 @@ export function AddIntegration() {
 interface NewIntegrationProps {
   readonly kind: string;
   readonly tenantId: string | undefined;
-  readonly isWriter: boolean;
 }
 
 const noPlace = "Choose whose events it sends.";
 
-function NewIntegration({ kind, tenantId, isWriter }: NewIntegrationProps) {
+function NewIntegration({ kind, tenantId }: NewIntegrationProps) {
   const queries = useQueryClient();
   const navigate = useNavigate();
   const [place, setPlace] = useState<string | null>(null);
@@ -67,7 +74,7 @@ function NewIntegration({ kind, tenantId, isWriter }: NewIntegrationProps) {
     await navigate({ to: "/integrations/$integrationId", params: { integrationId } });
   };
   return (
-    <IntegrationFields kind={kind} initial={blankForm} submit="Add" isWriter={isWriter} save={save}>
+    <IntegrationFields kind={kind} initial={blankForm} submit="Add" isWriter save={save}>
       <Select
         label="Sends events of"
         withAsterisk
