@@ -27,7 +27,7 @@ export interface EventConsumerOptions extends EventTools {
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics;
-  /** How often positions are saved and the log is trimmed; 200. */
+  /** How often positions are saved and the log is trimmed; 500. What was delivered since comes again after a kill -9. */
   readonly saveIntervalMs?: number;
   /** How often observers write down what they have gathered; 5000. So much is looked at again after a crash. */
   readonly flushIntervalMs?: number;
@@ -255,7 +255,7 @@ class Consumer implements EventConsumer {
 
   #planSave(): void {
     if (this.#closing) return;
-    this.#cancelSave = this.#options.clock.after(this.#options.saveIntervalMs ?? 200, () => {
+    this.#cancelSave = this.#options.clock.after(this.#options.saveIntervalMs ?? 500, () => {
       void this.#save().finally(() => this.#planSave());
     });
   }

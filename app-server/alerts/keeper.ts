@@ -94,8 +94,7 @@ export function createEventWatch(tools: AlertTools): EventWatch {
   };
   const write = async (): Promise<void> => {
     while (pulses.size > 0) {
-      const written = new Map([...pulses].slice(0, maxPulses));
-      for (const devEui of written.keys()) pulses.delete(devEui);
+      const written = takeFirst(pulses, maxPulses);
       try {
         const back = await store.pulse([...written.values()]);
         const heard = [...written.values()].filter(({ devEui }) => back.has(devEui));
@@ -125,6 +124,16 @@ export function createEventWatch(tools: AlertTools): EventWatch {
     newestAtMs: partition => newest.get(partition),
     forget: partition => void newest.delete(partition),
   };
+}
+
+function takeFirst(pulses: Map<DevEui, Pulse>, most: number): ReadonlyMap<DevEui, Pulse> {
+  const taken = new Map<DevEui, Pulse>();
+  for (const [devEui, pulse] of pulses) {
+    if (taken.size === most) break;
+    taken.set(devEui, pulse);
+  }
+  for (const devEui of taken.keys()) pulses.delete(devEui);
+  return taken;
 }
 
 const isBack = ({ tenantId, applicationId, devEui }: Pulse): Fact => ({
