@@ -53,9 +53,15 @@ export async function seriousFaults(page: Page, within = "html"): Promise<readon
     .flatMap(({ id, nodes }) => nodes.map(({ html, failureSummary = "" }) => `${id}: ${html} ${failureSummary}`));
 }
 
-/** Waits for what moves once. */
-const settle = `Promise.allSettled(
-  document.getAnimations()
-    .filter(({ effect }) => effect?.getComputedTiming().iterations !== Infinity)
-    .map(({ finished }) => finished),
-).then(() => undefined)`;
+/** Waits for what moves once; what has just opened begins to move a frame or two later. */
+const settle = `(async () => {
+  for (let still = 0; still < 5; still += 1) {
+    await new Promise(requestAnimationFrame);
+    const moving = document.getAnimations().filter(
+      ({ effect, playState }) => playState === "running" && effect?.getComputedTiming().iterations !== Infinity,
+    );
+    if (moving.length === 0) continue;
+    await Promise.allSettled(moving.map(({ finished }) => finished));
+    still = 0;
+  }
+})()`;
