@@ -100,7 +100,10 @@ const codesOf = (error: unknown): string => (error instanceof Error && "code" in
 function sentenceOf(error: unknown): unknown {
   if (error instanceof ProvisioningFailed) return new CommandFailed("request_refused", error.message);
   if (/^E[A-Z]+$/.test(codesOf(error))) {
-    return new CommandFailed("no_server", `the simulation cannot reach the MQTT broker (${codesOf(error)})`);
+    return new CommandFailed(
+      "no_server",
+      `the simulation cannot reach the MQTT broker (${codesOf(error)}); --mqtt-url says where it is`,
+    );
   }
   return error;
 }

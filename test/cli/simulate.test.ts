@@ -72,7 +72,9 @@ describe("simulate", () => {
     const args = ["simulate", "--udp", nobody, "--devices", "1", "--duration", "1s", "--check"];
     const run = await runProgram([...args, "--mqtt-url", "mqtt://127.0.0.1:1"], createTestTerminal({ env }));
     expect(run.exitCode).toBe(1);
-    expect(run.errors).toBe("error: the simulation cannot reach the MQTT broker (ECONNREFUSED)\n");
+    expect(run.errors).toBe(
+      "error: the simulation cannot reach the MQTT broker (ECONNREFUSED); --mqtt-url says where it is\n",
+    );
     const asked = ["application", "mqtt-users", "Simulated devices", "--json"];
     const users = await runProgram(asked, createTestTerminal({ env }));
     expect({ ...users, output: JSON.parse(users.output) }).toMatchObject({ exitCode: 0, output: [] });

@@ -1,4 +1,4 @@
-import { Alert, FileInput, Group, List, Select, Stack, Text } from "@mantine/core";
+import { FileInput, List, Select, Stack, Text } from "@mantine/core";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { dataOf } from "../../../../../client/client.ts";
@@ -8,6 +8,7 @@ import { PageLink } from "../../parts/links.tsx";
 import { ProblemNote } from "../../parts/problem.tsx";
 import { TenantSelect, useUsualTenant } from "../../parts/record-select.tsx";
 import { useTenantId } from "../../shell/tenant.ts";
+import { ImportOutcome } from "./import-outcome.tsx";
 
 const onExistingChoices = [
   { value: "skip", label: "Leave it as it is" },
@@ -94,7 +95,17 @@ export function ImportProfiles({ onEnd }: { readonly onEnd: () => void }) {
           }}
         />
         {running.isError && <ProblemNote title="The file was not read" error={running.error} />}
-        {running.data && <Outcome {...running.data} />}
+        {running.data && (
+          <ImportOutcome
+            outcome={running.data.outcome}
+            faults={running.data.faults.map(({ line, column, message }) => (
+              <List.Item key={`${line} ${column} ${message}`}>
+                line {line}
+                {column === null ? "" : `, ${column}`}: {message}
+              </List.Item>
+            ))}
+          />
+        )}
         <FormActions
           submit={isOver ? "Close" : isTried ? "Import" : "Try"}
           isPending={running.isPending}
@@ -103,31 +114,5 @@ export function ImportProfiles({ onEnd }: { readonly onEnd: () => void }) {
         />
       </Stack>
     </form>
-  );
-}
-
-function Outcome({ outcome, faults }: Awaited<ReturnType<typeof importFile>>) {
-  const { isDryRun, created, updated, unchanged, skipped, failed } = outcome;
-  const counts = { created, updated, unchanged, skipped, "not taken": failed };
-  return (
-    <Alert color={failed > 0 ? "orange" : "teal"} role="status" title={isDryRun ? "It would be" : "Imported"}>
-      <Group gap="md">
-        {Object.entries(counts).map(([name, count]) => (
-          <Text key={name} size="sm">
-            {count.toLocaleString()} {name}
-          </Text>
-        ))}
-      </Group>
-      {faults.length > 0 && (
-        <List size="sm" mt="xs">
-          {faults.map(({ line, column, message }) => (
-            <List.Item key={`${line} ${column} ${message}`}>
-              line {line}
-              {column === null ? "" : `, ${column}`}: {message}
-            </List.Item>
-          ))}
-        </List>
-      )}
-    </Alert>
   );
 }

@@ -21,10 +21,11 @@ import { Panel } from "../../../parts/panel.tsx";
 import { ProblemNote } from "../../../parts/problem.tsx";
 import { TenantSelect, useUsualTenant } from "../../../parts/record-select.tsx";
 import { useTenantId } from "../../../shell/tenant.ts";
+import { ImportOutcome } from "../import-outcome.tsx";
 import { type Repository, repositoryIn } from "./folder.ts";
 import { ProfileTable } from "./profile-table.tsx";
 import { type FoundProfile, type Reading, type Remark, useReading } from "./reading.ts";
-import { type SentProfiles, useSending } from "./sending.ts";
+import { useSending } from "./sending.ts";
 
 const formatNames = { ttn: "The Things Network's device repository", chirpstack: "ChirpStack's device profiles" };
 
@@ -154,7 +155,17 @@ function Choice({ reading, tenantId }: { readonly reading: Reading; readonly ten
             onChange={value => setOnExisting(value ?? "update")}
           />
           {sending.isError && <ProblemNote title="The profiles were not taken" error={sending.error} />}
-          {sending.data && <Outcome {...sending.data} />}
+          {sending.data && (
+            <ImportOutcome
+              outcome={sending.data.outcome}
+              faults={sending.data.faults.map(({ profile, message }, index) => (
+                // biome-ignore lint/suspicious/noArrayIndexKey: the list stays as it is.
+                <List.Item key={index} style={{ overflowWrap: "anywhere" }}>
+                  <span className="mono">{profile?.path}</span>, {profile?.what}: {message}
+                </List.Item>
+              ))}
+            />
+          )}
           {sending.isPending && (
             <Progress
               value={(100 * dealtWith) / Math.max(1, sending.variables.profiles.length)}
@@ -180,32 +191,6 @@ function Choice({ reading, tenantId }: { readonly reading: Reading; readonly ten
         </Stack>
       </Panel>
     </>
-  );
-}
-
-function Outcome({ outcome, faults }: SentProfiles) {
-  const { isDryRun, created, updated, unchanged, skipped, failed } = outcome;
-  const counts = { created, updated, unchanged, skipped, "not taken": failed };
-  return (
-    <Alert color={failed > 0 ? "orange" : "teal"} role="status" title={isDryRun ? "It would be" : "Imported"}>
-      <Group gap="md">
-        {Object.entries(counts).map(([name, count]) => (
-          <Text key={name} size="sm">
-            {wholeNumber(count)} {name}
-          </Text>
-        ))}
-      </Group>
-      {faults.length > 0 && (
-        <List size="sm" mt="xs">
-          {faults.map(({ profile, message }, index) => (
-            // biome-ignore lint/suspicious/noArrayIndexKey: the list stays as it is.
-            <List.Item key={index} style={{ overflowWrap: "anywhere" }}>
-              <span className="mono">{profile?.path}</span>, {profile?.what}: {message}
-            </List.Item>
-          ))}
-        </List>
-      )}
-    </Alert>
   );
 }
 

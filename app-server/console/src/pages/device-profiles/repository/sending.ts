@@ -7,7 +7,7 @@ import type { FoundProfile } from "./reading.ts";
 
 const mostFaults = 1000;
 
-export interface SentProfiles {
+interface SentProfiles {
   readonly outcome: Schemas["Import"];
   /** What was not taken, with the profile of that line. */
   readonly faults: readonly { readonly profile: FoundProfile | undefined; readonly message: string }[];
