@@ -1,6 +1,7 @@
 import Type, { type Static } from "typebox";
 import { Compile } from "typebox/compile";
 import type { GatewayId } from "../../../lorawan/ids.ts";
+import { createByteSlab } from "../../../platform/byte-slab.ts";
 import type { RxInfo } from "../../../platform/state/network-event.ts";
 import type { Reception } from "../types.ts";
 import { type ModulationFault, receivedModulation } from "./data-rate.ts";
@@ -80,6 +81,8 @@ const maxPayloadText = 4 * Math.ceil(maxPayloadBytes / 3);
 /** Either alphabet: the protocol's own example mixes them. */
 const base64Pattern = /^[A-Za-z0-9+/_-]*={0,2}$/;
 const maxAntennas = 16;
+/** Frames wait for their copies, their commit and their place in the history longer than anything else that a datagram brings. */
+const frames = createByteSlab();
 
 /** One rxpk entry to receptions. Total: any JSON value gives receptions or the name of its fault. */
 export function receptionsOf(rxpk: unknown, context: RxpkContext): RxpkOutcome {
@@ -129,7 +132,7 @@ function payloadOf(data: unknown): Uint8Array | "bad_base64" | "empty_payload" |
   if (!base64Pattern.test(data)) return "bad_base64";
   const unpadded = data.endsWith("=") ? data.indexOf("=") : data.length;
   if (unpadded % 4 === 1) return "bad_base64";
-  const bytes = Buffer.from(data, "base64");
+  const bytes = frames.fromBase64(data);
   return bytes.length === 0 ? "empty_payload" : bytes;
 }
 
