@@ -11,36 +11,29 @@ export type DecodeEvent = (record: LoggedEvent) => Promise<readonly ApplicationE
 
 /** One record of the event log, and what applications get for it: made when the first sink asks, once for all of them. */
 export class EventEntry {
-  readonly #record: LoggedEvent;
+  readonly position: EventPosition;
+  readonly devEui: DevEui;
   readonly #decode: DecodeEvent;
-  #events: Promise<readonly ApplicationEvent[]> | undefined;
+  /** The record, and then what was made of it: that waits for the slowest sink, and the record need not. */
+  #content: LoggedEvent | Promise<readonly ApplicationEvent[]>;
 
   constructor(record: LoggedEvent, decode: DecodeEvent) {
-    this.#record = record;
+    this.position = record.position;
+    this.devEui = record.devEui;
+    this.#content = record;
     this.#decode = decode;
-  }
-
-  get position(): EventPosition {
-    return this.#record.position;
-  }
-
-  get devEui(): DevEui {
-    return this.#record.devEui;
   }
 
   /** A failure is not remembered: whoever asks again tries again. */
   events(): Promise<readonly ApplicationEvent[]> {
-    this.#events ??= this.#decoded();
-    return this.#events;
-  }
-
-  async #decoded(): Promise<readonly ApplicationEvent[]> {
-    try {
-      return await this.#decode(this.#record);
-    } catch (error) {
-      this.#events = undefined;
-      throw error;
-    }
+    if (this.#content instanceof Promise) return this.#content;
+    const record = this.#content;
+    const events = this.#decode(record);
+    events.catch(() => {
+      this.#content = record;
+    });
+    this.#content = events;
+    return events;
   }
 }
 
