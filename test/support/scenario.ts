@@ -288,6 +288,7 @@ function createHub(clock: Clock) {
   const gateways = new Map<number, (bytes: Uint8Array) => void>();
   const faults: Faults = { loseToGateways: false };
   const server: DatagramPort = {
+    sendSoon: (bytes, to) => server.send(bytes, to),
     send(bytes, to) {
       if (faults.loseToGateways) return;
       const arrive = () => {

@@ -20,12 +20,14 @@ export function createVirtualNetwork(): VirtualNetwork {
   const peers = new Map<string, VirtualPeer>();
   let deliver: (bytes: Uint8Array, from: SourceAddress) => void = () => {};
   let sent = 0;
+  const send = (bytes: Uint8Array, to: SourceAddress): void => {
+    sent += 1;
+    peers.get(`${to.address} ${to.port}`)?.received.push(bytes);
+  };
   return {
     server: {
-      send(bytes, to) {
-        sent += 1;
-        peers.get(`${to.address} ${to.port}`)?.received.push(bytes);
-      },
+      send,
+      sendSoon: send,
       onMessage(listener) {
         deliver = listener;
       },

@@ -152,12 +152,12 @@ class SemtechUdp implements UdpTransport {
     const { packet, source } = received;
     switch (packet.kind) {
       case "pull_data":
-        this.#options.socket.send(encodePullAck(packet.version, packet.token), source);
+        this.#options.socket.sendSoon(encodePullAck(packet.version, packet.token), source);
         this.#notePath(packet, received);
         return;
       case "push_data":
         if (!this.#takesUplinks) return;
-        this.#options.socket.send(encodePushAck(packet.version, packet.token), source);
+        this.#options.socket.sendSoon(encodePushAck(packet.version, packet.token), source);
         this.#pushData(received);
         return;
       case "tx_ack":

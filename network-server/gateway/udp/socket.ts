@@ -3,6 +3,7 @@ import { isIP } from "node:net";
 import { MalformedValue } from "../../../lorawan/errors.ts";
 import { listenFault } from "../../../platform/errors.ts";
 import type { Log } from "../../../platform/log.ts";
+import type { SourceAddress } from "../source-rule.ts";
 import type { DatagramPort } from "./datagram-port.ts";
 
 export interface SocketOptions {
@@ -32,17 +33,29 @@ export async function openUdpSocket({ bind, port, log }: SocketOptions): Promise
   enlargeReceiveBuffer(socket, log);
   socket.on("error", error => log.warn({ err: error }, "a datagram could not be sent"));
   let open = true;
+  let waiting: (readonly [Uint8Array, SourceAddress])[] = [];
+  const send = (bytes: Uint8Array, to: SourceAddress): void => {
+    // A forged source may have port 0, which no datagram can be sent to.
+    if (open && to.port !== 0) socket.send(bytes, to.port, to.address);
+  };
+  const sendWaiting = (): void => {
+    const datagrams = waiting;
+    waiting = [];
+    for (const [bytes, to] of datagrams) send(bytes, to);
+  };
   return {
     port: socket.address().port,
-    send(bytes, to) {
-      // A forged source may have port 0, which no datagram can be sent to.
-      if (open && to.port !== 0) socket.send(bytes, to.port, to.address);
+    send,
+    sendSoon(bytes, to) {
+      if (waiting.length === 0) setImmediate(sendWaiting);
+      waiting.push([bytes, to]);
     },
     onMessage(listener) {
       socket.on("message", listener);
     },
     async close() {
       if (!open) return;
+      sendWaiting();
       open = false;
       await new Promise<void>(resolve => socket.close(resolve));
     },

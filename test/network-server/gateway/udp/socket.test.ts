@@ -78,6 +78,29 @@ describe("a UDP socket", () => {
     expect(gateways.status(gatewayA)).toMatchObject({ online: true, counts: { uplinks: 1, downlinks: 1 } });
   });
 
+  test("sends what it is to send soon after this turn of the event loop, in order, and before it closes", async () => {
+    const socket = await open();
+    const gateway = await gatewaySocket(socket.port);
+    const source = { address: "127.0.0.1", port: gateway.address().port };
+    const arrived: string[] = [];
+    const all = new Promise<void>(resolve => {
+      gateway.on("message", bytes => {
+        arrived.push(String(bytes));
+        if (arrived.length === 4) resolve();
+      });
+    });
+    socket.sendSoon(Buffer.from("first"), source);
+    socket.sendSoon(Buffer.from("second"), source);
+    socket.sendSoon(Buffer.from("to nowhere"), { ...source, port: 0 });
+    socket.send(Buffer.from("at once"), source);
+    await new Promise(resolve => setImmediate(resolve));
+    socket.sendSoon(Buffer.from("last"), source);
+    await socket.close();
+    socket.sendSoon(Buffer.from("too late"), source);
+    await all;
+    expect(arrived).toEqual(["at once", "first", "second", "last"]);
+  });
+
   test("on a port that is taken fails and names the option", async () => {
     const first = await open();
     await expect(openUdpSocket({ bind: "127.0.0.1", port: first.port, log })).rejects.toMatchObject({
