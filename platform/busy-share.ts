@@ -11,10 +11,13 @@ export function eventLoopWatch(): () => number {
 
 /** The time above this share is kept for radio traffic. */
 const busyFrom = 0.6;
-const longestRestMs = 1_000;
+const longestRestMs = 5_000;
 
-/** How long work that nobody waits for rests after a piece of it: as is usual, and the longer the busier the process is. */
+/**
+ * How long work that nobody waits for rests after a piece of it: as is usual, and the longer the busier the process is. Little at
+ * first, since much can wait only for so long, and nearly for good on a process that has no time left.
+ */
 export function restMs(usualMs: number, busyShare: number): number {
-  const excess = (busyShare - busyFrom) / (1 - busyFrom);
-  return Math.max(usualMs, excess * longestRestMs);
+  const excess = Math.max(0, busyShare - busyFrom) / (1 - busyFrom);
+  return Math.max(usualMs, excess ** 2 * longestRestMs);
 }
