@@ -23,7 +23,7 @@ export interface ServerProcessOptions {
 
 const program = fileURLToPath(new URL("../bin/upchirp.js", import.meta.url));
 /** As `npm start` and the files in deploy/ have it. */
-const nodeOptions = ["--max-semi-space-size=128"];
+const nodeOptions = ["--max-semi-space-size=64"];
 /** Nothing is kept of what a long run logs. */
 const keptOutput = 100_000;
 
