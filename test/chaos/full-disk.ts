@@ -18,7 +18,8 @@ interface Users {
   readonly apiUrl: string;
 }
 
-const size = "320m";
+/** Room for what ten minutes leave in the history, and for the log of its database, which may grow to 256 MB. */
+const size = "1g";
 const chunk = Buffer.alloc(1 << 20);
 const felt = { withinMs: 20_000, lookEveryMs: 200 };
 
