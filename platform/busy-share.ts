@@ -14,8 +14,8 @@ const busyFrom = 0.6;
 const longestRestMs = 5_000;
 
 /**
- * How long work that nobody waits for rests after a piece of it: as is usual, and the longer the busier the process is. Little at
- * first, since much can wait only for so long, and nearly for good on a process that has no time left.
+ * How long work that nobody waits for rests after a piece of it: as is usual, and the longer the busier the process is. The square
+ * lets it keep pace with moderate traffic, and all but stops it on a process that has no time left.
  */
 export function restMs(usualMs: number, busyShare: number): number {
   const excess = Math.max(0, busyShare - busyFrom) / (1 - busyFrom);
