@@ -43,12 +43,14 @@ describeInBrowser("the console's alerts", () => {
     await row.getByText("raised", { exact: true }).waitFor();
     await row.getByText("Was 200, raised at 180: seconds since it was last heard").waitFor();
     await row.getByText(/Check its power and its network/).waitFor();
-    expect(await row.getByRole("link", { name: "roof" }).getAttribute("href")).toBe(`/console/gateways/${gatewayId}`);
+    await expect
+      .poll(() => row.getByRole("link", { name: "roof" }).getAttribute("href"))
+      .toBe(`/console/gateways/${gatewayId}`);
 
     const asViewer = await console.openLoggedIn({}, viewer);
     await asViewer.page.goto("/console/alerts");
     await asViewer.page.getByText("A gateway is silent").waitFor();
-    expect(await asViewer.page.getByRole("button", { name: "Acknowledge" }).count()).toBe(0);
+    await expect.poll(() => asViewer.page.getByRole("button", { name: "Acknowledge" }).count()).toBe(0);
 
     await page.goto("/console/");
     const panel = page.getByRole("region", { name: "Alerts" });
@@ -63,7 +65,7 @@ describeInBrowser("the console's alerts", () => {
     await page.getByRole("dialog").getByRole("button", { name: "Look after it" }).click();
     await row.getByText(`${console.administrator.email} looks after it since`).waitFor();
     await row.getByText(/Somebody is on the way/).waitFor();
-    expect(await row.getByRole("button", { name: "Acknowledge" }).count()).toBe(0);
+    await expect.poll(() => row.getByRole("button", { name: "Acknowledge" }).count()).toBe(0);
     await page.getByRole("link", { name: "Alerts", exact: true }).waitFor();
     expect(await seriousFaults(page)).toEqual([]);
 
@@ -84,13 +86,15 @@ describeInBrowser("the console's alerts", () => {
     const rule = page.getByRole("button", { name: /A battery is low/ });
     await rule.click();
     const raise = page.getByRole("textbox", { name: "Raised at" });
-    expect(await raise.inputValue()).toBe("20");
-    expect(await page.getByRole("button", { name: "Save" }).isDisabled()).toBe(true);
+    await expect.poll(() => raise.inputValue()).toBe("20");
+    await expect.poll(() => page.getByRole("button", { name: "Save" }).isDisabled()).toBe(true);
     expect(await seriousFaults(page)).toEqual([]);
     await raise.fill("40");
     await page.getByRole("button", { name: "Save" }).click();
     await page.getByText("That was not saved").waitFor();
-    expect(await page.getByRole("textbox", { name: "Cleared at" }).getAttribute("aria-invalid")).toBe("true");
+    await expect
+      .poll(() => page.getByRole("textbox", { name: "Cleared at" }).getAttribute("aria-invalid"))
+      .toBe("true");
     await raise.fill("15");
     await page.getByRole("switch", { name: "Watched" }).uncheck({ force: true });
     await page.getByRole("button", { name: "Save" }).click();
@@ -101,14 +105,14 @@ describeInBrowser("the console's alerts", () => {
     await asViewer.page.goto(`/console/tenants/${tenantId}?tab=alerts`);
     await asViewer.page.getByRole("button", { name: /A battery is low/ }).click();
     const read = asViewer.page.getByRole("textbox", { name: "Raised at" });
-    expect(await read.inputValue()).toBe("15");
-    expect(await read.isDisabled()).toBe(true);
-    expect(await asViewer.page.getByRole("button", { name: /^(Save|Reset)/ }).count()).toBe(0);
+    await expect.poll(() => read.inputValue()).toBe("15");
+    await expect.poll(() => read.isDisabled()).toBe(true);
+    await expect.poll(() => asViewer.page.getByRole("button", { name: /^(Save|Reset)/ }).count()).toBe(0);
 
     await page.getByRole("button", { name: "Reset to default" }).click();
     await page.getByRole("dialog").getByRole("button", { name: "Reset" }).click();
     await rule.getByText("changed").waitFor({ state: "detached" });
-    expect(await raise.inputValue()).toBe("20");
+    await expect.poll(() => raise.inputValue()).toBe("20");
     expect(complaints).toEqual([]);
   });
 });

@@ -31,15 +31,15 @@ describeInBrowser("the console's actions", () => {
     await dialog.waitFor({ state: "hidden" });
     const members = async () =>
       dataOf(await client.GET("/api/tenants/{tenantId}/users", { params: { path: { tenantId } } })).items;
-    expect(await members()).toMatchObject([{ email: login.email, role: "gateway-manager" }]);
+    await expect.poll(members).toMatchObject([{ email: login.email, role: "gateway-manager" }]);
     await row.getByRole("button", { name: "Remove" }).click();
     await dialog.getByRole("button", { name: "Remove" }).click();
     await page.getByText("Nobody has a role here yet").waitFor();
-    expect(await members()).toEqual([]);
+    await expect.poll(members).toEqual([]);
 
     const theirs = await console.openLoggedIn({}, login);
     const theirStatus = async () => (await theirs.context.request.get("/api/me")).status();
-    expect(await theirStatus()).toBe(200);
+    await expect.poll(theirStatus).toBe(200);
     await page.goto("/console/users");
     await page.getByRole("button", { name: login.email }).click();
     await dialog.getByRole("table", { name: "Logins" }).waitFor();
@@ -48,7 +48,7 @@ describeInBrowser("the console's actions", () => {
     await sure.getByRole("button", { name: "End" }).click();
     await dialog.getByText("Not logged in.").waitFor();
     await sure.waitFor({ state: "hidden" });
-    expect(await theirStatus()).toBe(401);
+    await expect.poll(theirStatus).toBe(401);
     await dialog.getByRole("button", { name: "Delete user" }).click();
     await page
       .getByRole("dialog", { name: `Delete ${login.email}?` })
@@ -80,7 +80,7 @@ describeInBrowser("the console's actions", () => {
     await expect.poll(scheme).toBe("dark");
     await page.reload();
     await logins.waitFor();
-    expect(await scheme()).toBe("dark");
+    await expect.poll(scheme).toBe("dark");
     expect(complaints).toEqual([]);
   });
 
@@ -164,7 +164,7 @@ describeInBrowser("the console's actions", () => {
     await page.getByRole("button", { name: "Delete all" }).click();
     await dialog.getByRole("button", { name: "Delete all" }).click();
     await page.getByText("Nothing waits").waitFor();
-    expect(await queue()).toEqual([]);
+    await expect.poll(queue).toEqual([]);
     await dialog.waitFor({ state: "hidden" });
 
     await page.getByRole("tab", { name: "Activation" }).click();
@@ -202,17 +202,17 @@ describeInBrowser("the console's actions", () => {
     await dialog.getByRole("textbox", { name: "Value" }).fill("dock");
     expect(await seriousFaults(page)).toEqual([]);
     await doIt("Tag");
-    expect((await list()).map(({ tags }) => tags)).toEqual([{ site: "dock" }, { site: "dock" }]);
+    await expect.poll(async () => (await list()).map(({ tags }) => tags)).toEqual([{ site: "dock" }, { site: "dock" }]);
     await chosen("Disable");
     await doIt("Disable");
-    expect((await list()).map(({ isDisabled }) => isDisabled)).toEqual([true, true]);
+    await expect.poll(async () => (await list()).map(({ isDisabled }) => isDisabled)).toEqual([true, true]);
     await chosen("Enable");
     await doIt("Enable");
-    expect((await list()).map(({ isDisabled }) => isDisabled)).toEqual([false, false]);
+    await expect.poll(async () => (await list()).map(({ isDisabled }) => isDisabled)).toEqual([false, false]);
     await chosen("Delete");
     await doIt("Delete");
     await page.getByText("Nothing fits this search.").waitFor();
-    expect(await list()).toEqual([]);
+    await expect.poll(list).toEqual([]);
     expect(complaints).toEqual([]);
   });
 

@@ -110,7 +110,7 @@ describeInBrowser("the console with radio traffic behind it", () => {
     await page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
     await page.getByRole("heading", { name: "Gateways" }).waitFor();
     await page.getByRole("link", { name: "Simulated gateway 1" }).waitFor();
-    expect(await page.getByRole("link", { name: "Cellar" }).count()).toBe(0);
+    await expect.poll(() => page.getByRole("link", { name: "Cellar" }).count()).toBe(0);
     expect(complaints).toEqual([]);
   });
 
@@ -120,7 +120,7 @@ describeInBrowser("the console with radio traffic behind it", () => {
       await page.goto(path);
       await page.getByRole("heading", { level: 1 }).waitFor();
       const overflow = "document.documentElement.scrollWidth - document.documentElement.clientWidth";
-      expect(await page.evaluate<number>(overflow), path).toBeLessThanOrEqual(0);
+      await expect.poll(() => page.evaluate<number>(overflow), { message: path }).toBeLessThanOrEqual(0);
     }
   });
 

@@ -35,14 +35,18 @@ describeInBrowser("the console's integrations", () => {
     await page.getByRole("textbox", { name: "URL", exact: true }).fill("ftp://example.com");
     await page.getByRole("button", { name: "Add", exact: true }).click();
     await page.getByRole("alert").getByText("Choose whose events it sends.").waitFor();
-    expect(await page.getByRole("combobox", { name: "Sends events of" }).getAttribute("aria-invalid")).toBe("true");
+    await expect
+      .poll(() => page.getByRole("combobox", { name: "Sends events of" }).getAttribute("aria-invalid"))
+      .toBe("true");
     await page.getByRole("combobox", { name: "Sends events of" }).click();
     await page.getByRole("option", { name: "every application of Default" }).click();
     await page.getByRole("textbox", { name: "Signing key" }).fill("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
     expect(await seriousFaults(page)).toEqual([]);
     await page.getByRole("button", { name: "Add", exact: true }).click();
     await page.getByText("That was not saved").waitFor();
-    expect(await page.getByRole("textbox", { name: "URL", exact: true }).getAttribute("aria-invalid")).toBe("true");
+    await expect
+      .poll(() => page.getByRole("textbox", { name: "URL", exact: true }).getAttribute("aria-invalid"))
+      .toBe("true");
     await page.getByRole("textbox", { name: "URL", exact: true }).fill(url());
     await page.getByRole("button", { name: "Add", exact: true }).click();
     await page.getByRole("heading", { name: "Dashboard" }).waitFor();
@@ -68,7 +72,7 @@ describeInBrowser("the console's integrations", () => {
 
     await page.getByRole("tab", { name: "Settings" }).click();
     // What went in does not come out.
-    expect(await page.getByRole("textbox", { name: "Signing key" }).inputValue()).toBe("");
+    await expect.poll(() => page.getByRole("textbox", { name: "Signing key" }).inputValue()).toBe("");
     await page
       .getByText(/It is set; typed anew it is replaced/)
       .first()
@@ -113,7 +117,7 @@ describeInBrowser("the console's integrations", () => {
     await page.getByRole("button", { name: "Send again" }).first().click();
     await page.getByText("1 queued again").waitFor();
     await page.getByRole("button", { name: first, exact: true }).waitFor({ state: "hidden" });
-    expect(await letters.count()).toBe(count - 1);
+    await expect.poll(() => letters.count()).toBe(count - 1);
     await page.getByRole("button", { name: "Drop all" }).click();
     await dialog.getByText("All of them, also those that are not listed yet.").waitFor();
     expect(await seriousFaults(page)).toEqual([]);

@@ -185,7 +185,7 @@ describeInBrowser("the console's page of a device", () => {
     };
     await type("[1]");
     await dialog.getByText("This is no JSON object.").waitFor();
-    expect(await dialog.getByRole("button", { name: "Save" }).isDisabled()).toBe(true);
+    await expect.poll(() => dialog.getByRole("button", { name: "Save" }).isDisabled()).toBe(true);
     expect(await seriousFaults(page)).toEqual([]);
     await text.fill('{ "interval": 30, "led": { "on": true, "level": 2 } }');
     await dialog.getByRole("button", { name: "Save" }).click();
@@ -194,19 +194,19 @@ describeInBrowser("the console's page of a device", () => {
     await page.getByText('"level": 2').first().waitFor();
     const params = { path: { devEui: eui } };
     const desired = async () => (await catalog.client.GET("/api/devices/{devEui}/twin", { params })).data?.desired;
-    expect(await desired()).toEqual({ interval: 30, led: { on: true, level: 2 } });
+    await expect.poll(desired).toEqual({ interval: 30, led: { on: true, level: 2 } });
 
     // Only what was changed is sent, so that what is taken out is gone and the rest stays.
     await type('{ "interval": 30, "led": { "level": 3 } }');
     await dialog.getByRole("button", { name: "Save" }).click();
     await dialog.waitFor({ state: "hidden" });
-    expect(await desired()).toEqual({ interval: 30, led: { level: 3 } });
+    await expect.poll(desired).toEqual({ interval: 30, led: { level: 3 } });
 
     await type('{ "interval": 60 }');
     await catalog.client.PATCH("/api/devices/{devEui}/twin", { params, body: { desired: { interval: 45 } } });
     await dialog.getByRole("button", { name: "Save" }).click();
     await dialog.getByText("It was not changed").waitFor();
-    expect(await desired()).toMatchObject({ interval: 45 });
+    await expect.poll(desired).toMatchObject({ interval: 45 });
     await dialog.getByRole("button", { name: "Cancel" }).click();
 
     await page.getByRole("button", { name: "Forget both" }).click();

@@ -13,7 +13,7 @@ describeInBrowser("the console's login", () => {
     await page.getByLabel("Email").fill(console.administrator.email);
     await page.getByRole("textbox", { name: "Password" }).fill("not the password");
     await page.getByRole("button", { name: "Log in" }).click();
-    expect(await page.getByRole("alert").textContent()).toContain("Email or password is wrong.");
+    await expect.poll(() => page.getByRole("alert").textContent()).toContain("Email or password is wrong.");
     await page.getByRole("textbox", { name: "Password" }).fill(console.administrator.password);
     await page.getByRole("button", { name: "Log in" }).click();
     await page.getByRole("heading", { name: "Gateways" }).waitFor();

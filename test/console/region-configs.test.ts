@@ -33,8 +33,8 @@ describeInBrowser("the console's region configurations", () => {
 
     await page.getByRole("button", { name: "eu868-harbour" }).click();
     await form.getByText("Named by device profiles: 0, gateways: 0").waitFor();
-    expect(await form.getByRole("textbox", { name: "RX1 delay, seconds" }).inputValue()).toBe("5");
-    expect(await form.getByRole("textbox", { name: "Channel 1" }).inputValue()).toBe("867.1 MHz");
+    await expect.poll(() => form.getByRole("textbox", { name: "RX1 delay, seconds" }).inputValue()).toBe("5");
+    await expect.poll(() => form.getByRole("textbox", { name: "Channel 1" }).inputValue()).toBe("867.1 MHz");
     await form.getByRole("switch", { name: "Default of its region" }).check();
     await form.getByRole("button", { name: "Save" }).click();
     await page.getByRole("row", { name: /eu868-harbour EU868 here.*default/ }).waitFor();
@@ -104,10 +104,10 @@ describeInBrowser("the console's region configurations", () => {
     await page.goto(`/console/device-profiles/${deviceProfileId}`);
     await input.click();
     await page.getByRole("option", { name: /^eu868 EU868/ }).waitFor();
-    expect(await page.getByRole("option", { name: /us915/ }).count()).toBe(0);
+    await expect.poll(() => page.getByRole("option", { name: /us915/ }).count()).toBe(0);
     await page.getByRole("option", { name: "eu868-docks EU868, Where ships are" }).click();
     // Here, however far it is to the end of the form.
-    expect(await isInSight(page, save)).toBe(true);
+    await expect.poll(() => isInSight(page, save)).toBe(true);
     await save.click();
     await page.getByText("The profile is saved.").waitFor();
     const profile = { params: { path: { deviceProfileId } } };
@@ -140,7 +140,7 @@ describeInBrowser("the console's region configurations", () => {
       await page.goto(`/console/device-profiles/${deviceProfileId}`);
       const name = page.getByRole("textbox", { name: "Name" });
       await name.fill("Longer");
-      expect(await isInSight(page, page.getByRole("button", { name: "Save" }))).toBe(true);
+      await expect.poll(() => isInSight(page, page.getByRole("button", { name: "Save" }))).toBe(true);
       await name.focus();
       for (let presses = 0; ; presses += 1) {
         if (await page.evaluate<boolean>("document.activeElement.closest('.form-end') !== null")) break;

@@ -84,7 +84,7 @@ describeInBrowser("the console of a server that has tiles, in a browser that has
     await page.getByRole("button", { name: "Scan the label" }).click();
     await page.getByText("The label is read, and its profile is found.").waitFor();
     await page.getByRole("dialog").waitFor({ state: "hidden" });
-    expect(await page.getByLabel("DevEUI", { exact: false }).first().inputValue()).toBe("70b3d57ed0000105");
+    await expect.poll(() => page.getByLabel("DevEUI", { exact: false }).first().inputValue()).toBe("70b3d57ed0000105");
     expect(complaints).toEqual([]);
   });
 });
