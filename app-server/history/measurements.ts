@@ -2,13 +2,13 @@ import Type, { type Static } from "typebox";
 import { Compile } from "typebox/compile";
 import type { Sql } from "../../platform/sql.ts";
 import type { MeasurementName, MeasurementPoint, Measurements } from "../history-ports.ts";
+import { createDeviceDays } from "./device-days.ts";
 import { latestOf, type MeasuredSum, measurementsOf } from "./measured.ts";
 import { presenceSince } from "./presence.ts";
-import { MeasuredColumn, MeasuredSumColumn } from "./sum-columns.ts";
-import { createTenantSums, sumsOfOne } from "./tenant-sums.ts";
+import { MeasuredColumn, tallyJson } from "./sum-columns.ts";
+import { createTenantSums, metricsPoint, sumsOfOne } from "./tenant-sums.ts";
 
 const LatestRow = Type.Object({ measured: MeasuredColumn });
-const SumRow = Type.Object({ start: Type.String(), sum: Type.Object({ sum: MeasuredSumColumn }) });
 const BodyRow = Type.Object({ at: Type.String(), body: Type.String() });
 const decoded = Compile(Type.Object({ object: Type.Record(Type.String(), Type.Unknown()) }));
 const NameRow = Type.Object({
@@ -29,6 +29,7 @@ export const unnamed = (key: string, value: number | string | undefined): Measur
 });
 
 export function createMeasurements(sql: Sql): Measurements {
+  const deviceDays = createDeviceDays(sql);
   return {
     async latest(devEui, tenantId, names) {
       const [row] = await sql.rows(
@@ -53,19 +54,14 @@ export function createMeasurements(sql: Sql): Measurements {
       );
       return rows.length > maxUplinks ? undefined : rows.toReversed().flatMap(row => valuePoint(row, key));
     },
-    async sums(devEui, tenantId, key, every, { since, until }) {
-      const rows = await sql.rows(
-        SumRow,
-        `select start, jsonb_build_object('sum', measured -> $6::text) as sum from device_sums
-           where dev_eui = $1 and tenant_id = $2 and every = $3 and start >= $4::timestamptz and start < $5::timestamptz
-             and measured ? $6::text
-           order by start`,
-        [devEui, tenantId, every, since, until, key],
-      );
-      return rows.flatMap(({ start, sum: { sum } }) => sumPoint(start, sum));
+    async sums(devEui, tenantId, key, every, span) {
+      const sums = await deviceDays(devEui, tenantId, every, span);
+      return sums.flatMap(({ startMs, measured }) => sumPoint(startMs, measured.get(key)));
     },
-    deviceMetrics: (devEui, tenantId, every, span) =>
-      sumsOfOne(sql, "device_sums", "dev_eui = $1 and tenant_id = $2", [devEui, tenantId], every, span),
+    async deviceMetrics(devEui, tenantId, every, span) {
+      const sums = await deviceDays(devEui, tenantId, every, span);
+      return sums.map(({ startMs, tally }) => metricsPoint(new Date(startMs).toISOString(), tallyJson(tally)));
+    },
     gatewayMetrics: (gatewayId, every, span) =>
       sumsOfOne(sql, "gateway_sums", "gateway_id = $1", [gatewayId], every, span),
     gatewayPresence: (gatewayId, since) => presenceSince(sql, gatewayId, since),
@@ -127,12 +123,13 @@ function valuePoint({ at, body }: Static<typeof BodyRow>, key: string): readonly
   return found === undefined ? [] : [{ time: at, value: found[1] }];
 }
 
-function sumPoint(start: string, { number, state }: MeasuredSum): readonly MeasurementPoint[] {
+function sumPoint(startMs: number, { number, state }: MeasuredSum = {}): readonly MeasurementPoint[] {
+  const time = new Date(startMs).toISOString();
   if (number !== undefined && (state === undefined || number.lastAtMs >= state.lastAtMs)) {
     const { count, sum, min, max, last } = number;
-    return [{ time: start, value: last, count, sum, min, max, average: sum / count }];
+    return [{ time, value: last, count, sum, min, max, average: sum / count }];
   }
   if (state === undefined) return [];
   const states = state.states.map(([name, count]) => ({ state: name, count }));
-  return [{ time: start, value: state.last, count: state.count, states }];
+  return [{ time, value: state.last, count: state.count, states }];
 }

@@ -22,7 +22,7 @@ export const eventTables: PartitionedTables = {
 };
 export const frameTables: PartitionedTables = { tables: ["frame_history", "frame_history_gateways"], every: "day" };
 export const sumTables: PartitionedTables = {
-  tables: ["device_sums", "gateway_sums", "tenant_sums"],
+  tables: ["device_days", "gateway_sums", "tenant_sums"],
   every: "month",
 };
 

@@ -108,10 +108,13 @@ export function createSweep({ sql, clock, limits, events, frames, sums }: Retent
   async function deleteSums(): Promise<void> {
     for (const [tenant, { measurementDays }] of limits.own) {
       const cutoff = new Date(clock.nowMs() - measurementDays * dayMs).toISOString();
-      await sql.run("delete from device_sums where tenant_id = $1 and start < $2", [tenant, cutoff]);
+      await sql.run("delete from device_days where tenant_id = $1 and start <= $2::timestamptz - interval '1 day'", [
+        tenant,
+        cutoff,
+      ]);
       await sql.run("delete from tenant_sums where tenant_id = $1 and start < $2", [tenant, cutoff]);
     }
-    for (const table of ["device_sums", "tenant_sums", "device_latest"]) {
+    for (const table of ["device_days", "tenant_sums", "device_latest"]) {
       await sql.run(`delete from ${table} s where not exists (select 1 from tenants t where t.id = s.tenant_id)`);
     }
   }

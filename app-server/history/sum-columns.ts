@@ -13,7 +13,7 @@ export const TallyColumn = Type.Object({
 });
 
 const Last = { count: Type.Number(), lastAtMs: Type.Number() };
-export const MeasuredSumColumn = Type.Object({
+const MeasuredSumColumn = Type.Object({
   number: Type.Optional(
     Type.Object({ ...Last, sum: Type.Number(), min: Type.Number(), max: Type.Number(), last: Type.Number() }),
   ),

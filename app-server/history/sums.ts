@@ -1,17 +1,12 @@
-import Type, { type Static } from "typebox";
+import Type from "typebox";
 import { type FrameRecord, gatewaysOf } from "../../platform/frames/frame-record.ts";
 import type { SqlTransaction } from "../../platform/sql.ts";
 import type { TxModulation } from "../../platform/state/network-event.ts";
+import { addToDays, type Told } from "./device-days.ts";
+import { putLatest } from "./device-latest.ts";
 import type { EventRow } from "./event-row.ts";
-import {
-  addMeasurements,
-  type Measured,
-  type MeasuredSum,
-  measuredOf,
-  measurementsOf,
-  mergeMeasured,
-} from "./measured.ts";
-import { MeasuredColumn, measuredJson, readMeasured, readTally, TallyColumn, tallyJson } from "./sum-columns.ts";
+import { measurementsOf } from "./measured.ts";
+import { readTally, TallyColumn, tallyJson } from "./sum-columns.ts";
 import { GrowingTally, type Happening, mergeTallies } from "./tally.ts";
 
 const hourMs = 3_600_000;
@@ -24,20 +19,18 @@ interface Sum {
   readonly every: Every;
   readonly startMs: number;
   readonly tally: GrowingTally;
-  readonly measured: Map<string, MeasuredSum>;
 }
 
 /** Sums that are put together in memory before they are added to those in the database. */
 class Sums {
   readonly #sums = new Map<string, Sum>();
 
-  add(owner: readonly string[], atMs: number, happening: Happening, told?: Measured): void {
+  add(owner: readonly string[], atMs: number, happening: Happening): void {
     for (const every of ["hour", "day"] as const) {
       const startMs = Math.floor(atMs / lengths[every]) * lengths[every];
       const key = [...owner, every, startMs].join(" ");
-      const sum = this.#sums.get(key) ?? { owner, every, startMs, tally: new GrowingTally(), measured: new Map() };
+      const sum = this.#sums.get(key) ?? { owner, every, startMs, tally: new GrowingTally() };
       sum.tally.add(happening);
-      if (told) addMeasurements(sum.measured, told);
       this.#sums.set(key, sum);
     }
   }
@@ -49,30 +42,18 @@ class Sums {
 }
 
 interface SumTable {
-  readonly name: "device_sums" | "gateway_sums" | "tenant_sums";
+  readonly name: "gateway_sums" | "tenant_sums";
   readonly owner: readonly (readonly [column: string, type: "text" | "uuid"])[];
 }
 
-const deviceSums: SumTable = {
-  name: "device_sums",
-  owner: [
-    ["dev_eui", "text"],
-    ["tenant_id", "uuid"],
-  ],
-};
 const gatewaySums: SumTable = { name: "gateway_sums", owner: [["gateway_id", "text"]] };
 const tenantSums: SumTable = { name: "tenant_sums", owner: [["tenant_id", "uuid"]] };
 
-const StoredRow = Type.Object({
-  place: Type.Integer(),
-  tally: TallyColumn,
-  measured: Type.Optional(MeasuredColumn),
-});
+const StoredRow = Type.Object({ place: Type.Integer(), tally: TallyColumn });
 
 /** Reads, adds and writes rows that nobody else changes meanwhile: the same whoever comes first. */
 async function addSums(sql: SqlTransaction, { name, owner }: SumTable, sums: readonly Sum[]): Promise<void> {
   if (sums.length === 0) return;
-  const hasMeasured = name === "device_sums";
   const columns = [...owner.map(([column]) => column), "every", "start"];
   const types = [...owner.map(([, type]) => type), "text", "timestamptz"];
   const keys = [
@@ -90,36 +71,22 @@ async function addSums(sql: SqlTransaction, { name, owner }: SumTable, sums: rea
   const within = `s.start between ${bounds.join(" and ")}`;
   const rows = await sql.rows(
     StoredRow,
-    `select t.place, s.tally${hasMeasured ? ", s.measured" : ""}
-       from ${given} with ordinality as t (${list}, place) join ${name} s on ${joined}
+    `select t.place, s.tally from ${given} with ordinality as t (${list}, place) join ${name} s on ${joined}
        where ${within} order by t.place for update of s`,
     keys,
   );
-  const merged = rows.flatMap(row => {
-    const sum = sums[row.place - 1];
-    return sum === undefined ? [] : [mergedRow(sum, row)];
+  const merged = rows.flatMap(({ place, tally }) => {
+    const sum = sums[place - 1];
+    return sum === undefined ? [] : [JSON.stringify(tallyJson(mergeTallies(readTally(tally), sum.tally)))];
   });
   const pick = (values: readonly unknown[]) => rows.map(({ place }) => values[place - 1]);
-  const [tallyAt, measuredAt] = [columns.length + 1, columns.length + 2];
   await sql.run(
-    `update ${name} s set tally = t.tally${hasMeasured ? ", measured = t.measured" : ""}
-       from unnest(${types.map((type, index) => `$${index + 1}::${type}[]`).join(", ")}, $${tallyAt}::jsonb[]${
-         hasMeasured ? `, $${measuredAt}::jsonb[]` : ""
-       }) as t (${list}, tally${hasMeasured ? ", measured" : ""})
+    `update ${name} s set tally = t.tally
+       from unnest(${types.map((type, index) => `$${index + 1}::${type}[]`).join(", ")}, $${columns.length + 1}::jsonb[])
+         as t (${list}, tally)
        where ${joined} and ${within}`,
-    [
-      ...keys.map(pick),
-      merged.map(({ tally }) => tally),
-      ...(hasMeasured ? [merged.map(({ measured }) => measured)] : []),
-    ],
+    [...keys.map(pick), merged],
   );
-}
-
-function mergedRow(sum: Sum, { tally, measured = {} }: Static<typeof StoredRow>) {
-  return {
-    tally: JSON.stringify(tallyJson(mergeTallies(readTally(tally), sum.tally))),
-    measured: JSON.stringify(measuredJson(mergeMeasured(readMeasured(measured), sum.measured))),
-  };
 }
 
 /** What one event counts for its device and its tenant. */
@@ -151,62 +118,20 @@ export function happeningOf(row: EventRow): Happening {
   }
 }
 
-const nothing: Measured = new Map();
-
 /** Adds events to the sums of their devices and tenants, and to what was told last. */
 export async function countEvents(rows: readonly EventRow[], sql: SqlTransaction): Promise<void> {
-  const [devices, tenants] = [new Sums(), new Sums()];
-  const latest = new Map<string, { row: EventRow; measured: Measured }>();
+  const [told, uplinks, tenants] = [[] as Told[], [] as Told[], new Sums()];
   for (const row of rows) {
+    const { devEui, tenantId, atMs, object } = row;
     const happening = happeningOf(row);
-    const measured = row.object === undefined ? nothing : measuredOf(measurementsOf(row.object), row.atMs);
-    devices.add([row.devEui, row.tenantId], row.atMs, happening, measured);
-    tenants.add([row.tenantId], row.atMs, happening);
-    if (row.kind !== "up") continue;
-    const key = `${row.devEui} ${row.tenantId}`;
-    const known = latest.get(key);
-    latest.set(key, {
-      row: known !== undefined && known.row.atMs > row.atMs ? known.row : row,
-      measured: known === undefined ? measured : mergeMeasured(known.measured, measured),
-    });
+    const one = { devEui, tenantId, atMs, happening, measurements: object === undefined ? [] : measurementsOf(object) };
+    told.push(one);
+    if (row.kind === "up") uplinks.push(one);
+    tenants.add([tenantId], atMs, happening);
   }
-  await addSums(sql, deviceSums, devices.ordered);
+  await addToDays(sql, told);
   await addSums(sql, tenantSums, tenants.ordered);
-  const ordered = [...latest].sort(([one], [other]) => (one < other ? -1 : 1)).map(([, entry]) => entry);
-  await putLatest(sql, ordered);
-}
-
-const LatestRow = Type.Object({ place: Type.Integer(), measured: MeasuredColumn });
-
-async function putLatest(
-  sql: SqlTransaction,
-  entries: readonly { readonly row: EventRow; readonly measured: Measured }[],
-): Promise<void> {
-  if (entries.length === 0) return;
-  const keys = [entries.map(({ row }) => row.devEui), entries.map(({ row }) => row.tenantId)];
-  const given = "unnest($1::text[], $2::uuid[])";
-  await sql.run(`insert into device_latest (dev_eui, tenant_id) select * from ${given} on conflict do nothing`, keys);
-  const rows = await sql.rows(
-    LatestRow,
-    `select t.place, l.measured from ${given} with ordinality as t (dev_eui, tenant_id, place)
-       join device_latest l on l.dev_eui = t.dev_eui and l.tenant_id = t.tenant_id order by t.place for update of l`,
-    keys,
-  );
-  const found = rows.flatMap(({ place, measured }) => {
-    const entry = entries[place - 1];
-    return entry === undefined ? [] : [{ entry, merged: mergeMeasured(readMeasured(measured), entry.measured) }];
-  });
-  await sql.run(
-    `update device_latest l set heard_at = greatest(l.heard_at, t.heard_at), measured = t.measured
-       from unnest($1::text[], $2::uuid[], $3::timestamptz[], $4::jsonb[]) as t (dev_eui, tenant_id, heard_at, measured)
-       where l.dev_eui = t.dev_eui and l.tenant_id = t.tenant_id`,
-    [
-      found.map(({ entry }) => entry.row.devEui),
-      found.map(({ entry }) => entry.row.tenantId),
-      found.map(({ entry }) => entry.row.time),
-      found.map(({ merged }) => JSON.stringify(measuredJson(merged))),
-    ],
-  );
+  await putLatest(sql, uplinks);
 }
 
 /** Adds frames to the sums of the gateways that heard or sent them. */

@@ -29,7 +29,7 @@ const mostKnownSteps = 1000;
 /** Each row of sums for itself: of one owner. `owner` is a condition on `$1`, `$2` and so on, its values. */
 export async function sumsOfOne(
   sql: Sql,
-  table: "device_sums" | "gateway_sums" | "tenant_sums",
+  table: "gateway_sums" | "tenant_sums",
   owner: string,
   ids: readonly string[],
   every: SumEvery,
@@ -42,14 +42,14 @@ export async function sumsOfOne(
        and start >= ${sinceAt}::timestamptz and start < ${untilAt}::timestamptz order by start`,
     [...ids, every, since, until],
   );
-  return rows.map(metricsPoint);
+  return rows.map(({ start, tally }) => metricsPoint(start, tally));
 }
 
-const metricsPoint = ({
-  start,
-  tally: { counts = {}, by = {}, figures = {} },
-}: Static<typeof MetricsRow>): MetricsPoint => ({
-  time: start,
+export const metricsPoint = (
+  time: string,
+  { counts = {}, by = {}, figures = {} }: Static<typeof TallyColumn>,
+): MetricsPoint => ({
+  time,
   counts,
   by,
   figures: Object.fromEntries(
