@@ -18,8 +18,13 @@ import { parseAesKey } from "../lorawan/keys.ts";
 import { decodeFrame } from "../lorawan/phy/codec.ts";
 import type { DataFrame } from "../lorawan/phy/frame.ts";
 import { cryptPayload, verifyUplinkMic } from "../lorawan/phy/security.ts";
+import { regionOf } from "../lorawan/region/regions.ts";
+import { adrHistoryLength } from "../network-server/adr/adr.ts";
+import { decodeDeviceState, encodeDeviceState } from "../network-server/device-record.ts";
 import { parsePacket, parsePushData } from "../network-server/gateway/udp/packet.ts";
 import { receptionsOf } from "../network-server/gateway/udp/rxpk.ts";
+import { personalisedMacState } from "../network-server/region-config.ts";
+import type { Session } from "../network-server/session.ts";
 import { systemClock } from "../platform/clock.ts";
 import { createMetrics } from "../platform/metrics.ts";
 import { openLmdbStore } from "../platform/state/lmdb.ts";
@@ -58,7 +63,7 @@ export async function runMicro(timeMs: number): Promise<readonly MicroResult[]> 
   const store = await openLmdbStore({ folder });
   const sandbox = createCodecSandbox({ clock: systemClock, metrics: createMetrics(), workers: 1 });
   try {
-    const parts = [...protocolParts(), ...storeParts(store), ...applicationParts(sandbox)];
+    const parts = [...protocolParts(), ...documentParts(), ...storeParts(store), ...applicationParts(sandbox)];
     const bench = new Bench({ time: timeMs, warmupTime: timeMs / 4, throws: true });
     for (const { name, work } of parts) bench.add(name, work);
     await bench.run();
@@ -122,13 +127,57 @@ function dataFrame(): DataFrame {
   return frame;
 }
 
-const documentBytes = 900;
+/** Of a device that has been heard often enough for ADR to know it. */
+function knownSession(): Session {
+  const [region, regionalParameters] = ["EU868", "RP002-1.0.4"] as const;
+  const key = Buffer.from(device.nwkSKey).toString("hex");
+  const firstFCnt = fCnt - adrHistoryLength;
+  return {
+    devAddr: parseDevAddr(device.devAddr),
+    macVersion: "1.0.4",
+    regionalParameters,
+    region,
+    regionConfigId: "eu868",
+    fNwkSIntKey: key,
+    sNwkSIntKey: key,
+    nwkSEncKey: key,
+    appSKey: createAppSKeyVault({ kekLabel: "benchmark", kek: Buffer.alloc(32, 3) }).seal(appSKey),
+    fCntUp: fCnt,
+    nFCntDown: 7,
+    aFCntDown: 0,
+    confFCntDown: 0,
+    lastMic: "01020304",
+    lastUplinkAtMs: 1_767_323_045_678,
+    lastDataRate: 5,
+    adrSince: { fCnt: firstFCnt, heard: adrHistoryLength },
+    adrHistory: Array.from({ length: adrHistoryLength }, (_, index) => ({
+      fCnt: firstFCnt + index,
+      snrDb: 8.5 - index / 2,
+      gatewayCount: 1 + (index % 3),
+    })),
+    mac: personalisedMacState(regionOf(region, regionalParameters), { abp: { rx1DelaySeconds: 1, rx1DrOffset: 0 } }),
+  };
+}
+
+function documentParts(): readonly Part[] {
+  const session = knownSession();
+  const document = encodeDeviceState({ active: session });
+  let { fCntUp } = session;
+  return [
+    repeated("device's document written after an uplink", () => {
+      fCntUp += 1;
+      return encodeDeviceState({ active: { ...session, fCntUp } });
+    }),
+    repeated("device's document read", () => decodeDeviceState(document)),
+  ];
+}
+
 const eventBytes = 700;
 
 function storeParts(store: StateStore): readonly Part[] {
   const commitAll = (devices: number): Part => {
     const versions = new Map<number, number>();
-    const value = Buffer.alloc(documentBytes, 1);
+    const value = encodeDeviceState({ active: knownSession() });
     const events = [Buffer.alloc(eventBytes, 2)];
     const commitOne = async (number: number): Promise<void> => {
       const { devEui, devAddr } = { devEui: parseDevEui(devEuiOf(devices, number)), devAddr: parseDevAddr("00000001") };

@@ -1,5 +1,4 @@
-import Type, { type Static, type TSchema } from "typebox";
-import { Compile } from "typebox/compile";
+import Type, { type Static } from "typebox";
 import { UpchirpError } from "../lorawan/errors.ts";
 import type { DevAddr, GatewayId, JoinEui } from "../lorawan/ids.ts";
 import { regionNames } from "../lorawan/region/region.ts";
@@ -17,7 +16,7 @@ const joinEui = Type.Unsafe<JoinEui>(Type.String({ pattern: "^[0-9a-f]{16}$" }))
 const literals = <const Values extends readonly string[]>(values: Values) =>
   Type.Unsafe<Values[number]>(Type.Union(values.map(value => Type.Literal(value))));
 
-const channel = Type.Object({
+export const channel = Type.Object({
   uplinkFrequencyHz: Type.Integer(),
   downlinkFrequencyHz: Type.Integer(),
   minDataRate: Type.Integer(),
@@ -25,7 +24,8 @@ const channel = Type.Object({
   fastDataRates: Type.Optional(Type.Boolean()),
 });
 
-const parameterFields = {
+/** Radio parameters, beside the channels. */
+export const parameterFields = {
   dataRate: Type.Integer(),
   txPowerIndex: Type.Integer(),
   nbTrans: Type.Integer(),
@@ -47,13 +47,8 @@ const parameterFields = {
   rejoinMaxCountExponent: Type.Optional(Type.Integer()),
 };
 
-/**
- * Only those that differ from the region's defaults: number, frequencies up and down, data rates from and to, and 1 for
- * fast ones; the number alone where a default channel is gone.
- */
-const channelDifferences = Type.Array(Type.Array(Type.Integer(), { minItems: 1, maxItems: 6 }));
-
-const macFields = {
+/** What the MAC layer keeps beside the radio parameters. */
+export const macFields = {
   pending: Type.Array(Type.String()),
   failures: Type.Record(Type.String(), Type.Integer()),
   resting: Type.Optional(Type.Record(Type.String(), Type.Integer())),
@@ -80,7 +75,7 @@ const macFields = {
   ),
 };
 
-const adrSample = Type.Object({
+export const adrSample = Type.Object({
   fCnt: Type.Integer(),
   /** Best of all gateways. */
   snrDb: Type.Number(),
@@ -88,9 +83,9 @@ const adrSample = Type.Object({
 });
 
 /** What was heard since the parameters that ADR sets hold: the first counter, and how many frames. */
-const adrSince = Type.Object({ fCnt: Type.Integer(), heard: Type.Integer() });
+export const adrSince = Type.Object({ fCnt: Type.Integer(), heard: Type.Integer() });
 
-const heardBy = Type.Object({
+export const heardBy = Type.Object({
   gatewayId: Type.Unsafe<GatewayId>(Type.String()),
   snrDb: Type.Number(),
   rssiDbm: Type.Number(),
@@ -99,7 +94,7 @@ const heardBy = Type.Object({
 });
 
 /** When downlinks that answer no uplink may go to a device. */
-const pacing = Type.Object({
+export const pacing = Type.Object({
   /** None leaves before: receive windows of class A are open, or a frame is under way. */
   quietUntilMs: Type.Optional(Type.Number()),
   /** When the device must be looked at again though nothing happens. */
@@ -120,7 +115,7 @@ const classB = Type.Object({
 });
 
 /** What a session is from its beginning to its end. */
-const lastingFields = {
+export const lastingFields = {
   devAddr,
   macVersion: literals(macVersions),
   regionalParameters: literals(regionalParametersRevisions),
@@ -142,7 +137,7 @@ const lastingFields = {
 };
 
 /** What each frame may change, beside the MAC layer. */
-const livingFields = {
+export const livingFields = {
   /** The next uplink counter that is new; 0 before the first. */
   fCntUp: Type.Integer(),
   /** The next counter to send under. 1.0.x knows only this one. */
@@ -180,16 +175,13 @@ const livingFields = {
   lastDataRate: Type.Optional(Type.Integer()),
 };
 
-/** What was called otherwise in documents that still stand in stores. */
-const formerFields = { classC: livingFields.pacing };
-
 const reception = Type.Object({
   rxInfo: Type.Unsafe<RxInfo>(Type.Object({ gatewayId: Type.Unsafe<GatewayId>(Type.String()) })),
   snrDb: Type.Number(),
 });
 
 /** An uplink that is accepted, and whose event waits for more copies or for a restart to complete it. */
-const openUplink = Type.Object({
+export const openUplink = Type.Object({
   deduplicationId: Type.String(),
   phyPayload: Type.String(),
   fCnt: Type.Integer(),
@@ -202,38 +194,8 @@ const openUplink = Type.Object({
   instance: Type.Optional(Type.String()),
 });
 
-const parameters1 = Type.Object({
-  ...parameterFields,
-  channels: Type.Array(Type.Tuple([Type.Integer(), Type.Union([channel, Type.Null()])])),
-});
-const session1 = Type.Object({
-  ...lastingFields,
-  ...livingFields,
-  ...formerFields,
-  mac: Type.Object({ ...macFields, current: parameters1 }),
-  adrHistory: Type.Array(adrSample),
-});
-
-/** Parsers of what stands in the store; each throws UnreadableSession for a text of another shape. */
-export const parseLasting = parserOf(Type.Object(lastingFields));
-export const parseMac = parserOf(
-  Type.Object({ ...macFields, current: Type.Object({ ...parameterFields, channels: channelDifferences }) }),
-);
-/** `adr`: the samples in a row, each as counter, SNR and number of gateways. */
-export const parseLiving = parserOf(Type.Object({ ...livingFields, ...formerFields, adr: Type.Array(Type.Number()) }));
-export const parseOpen = parserOf(openUplink);
-/** Format 1: the whole state as one object, with format, active, joined and open as its members. */
-export const parseFormat1 = parserOf(
-  Type.Object({
-    format: Type.Literal(1),
-    active: Type.Optional(session1),
-    joined: Type.Optional(session1),
-    open: Type.Optional(openUplink),
-  }),
-);
-
 /** What is read is never changed in place. */
-type Immutable<Value> = Value extends string | number | boolean
+export type Immutable<Value> = Value extends string | number | boolean
   ? Value
   : { readonly [Key in keyof Value]: Immutable<Value[Key]> };
 
@@ -242,7 +204,6 @@ const living = Type.Object(livingFields);
 
 export type LastingSession = Immutable<Static<typeof lasting>>;
 export type LivingSession = Immutable<Static<typeof living>>;
-export type StoredSession1 = Immutable<Static<typeof session1>>;
 export type OpenUplink = Immutable<Static<typeof openUplink>>;
 export type AdrSample = Immutable<Static<typeof adrSample>>;
 export type AdrSince = Immutable<Static<typeof adrSince>>;
@@ -250,23 +211,4 @@ export type AdrSince = Immutable<Static<typeof adrSince>>;
 /** Bytes in the store that this version cannot read; the device must join again or the program be updated. */
 export class UnreadableSession extends UpchirpError {
   readonly code = "unreadable_session";
-}
-
-function parserOf<Schema extends TSchema>(schema: Schema): (text: string) => Static<Schema> {
-  const compiled = Compile(schema);
-  return text => {
-    let value: unknown;
-    try {
-      value = JSON.parse(text);
-    } catch {
-      throw new UnreadableSession("the stored session is not JSON");
-    }
-    if (!compiled.Check(value)) {
-      const first = compiled.Errors(value)[0];
-      throw new UnreadableSession("the stored session has another shape than this version writes", {
-        path: first?.instancePath ?? "",
-      });
-    }
-    return value;
-  };
 }

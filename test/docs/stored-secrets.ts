@@ -107,7 +107,7 @@ export async function copiesOf(server: UpchirpProcess): Promise<{ readonly datab
   return { database: await dumpOf(server), state };
 }
 
-/** How a secret may stand in a copy: as its text, as hex or base64 of that, and as the bytes that it is hex or Base32 of. */
+/** How a secret may stand in a copy: as its text, as hex, base64 or base64url of that, and as the bytes that it is hex or Base32 of. */
 export function formsOf(secret: string): readonly string[] {
   const isHex = /^([0-9a-f]{2})+$/.test(secret);
   const isBase32 = /^[A-Z2-7]{32}$/.test(secret);
@@ -116,5 +116,10 @@ export function formsOf(secret: string): readonly string[] {
     ...(isHex ? [Buffer.from(secret, "hex")] : []),
     ...(isBase32 ? [Buffer.from(new TOTP({ secret }).secret.buffer)] : []),
   ];
-  return bytes.flatMap(form => [form.toString("latin1"), form.toString("hex"), form.toString("base64")]);
+  return bytes.flatMap(form => [
+    form.toString("latin1"),
+    form.toString("hex"),
+    form.toString("base64"),
+    form.toString("base64url"),
+  ]);
 }
