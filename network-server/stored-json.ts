@@ -55,11 +55,15 @@ export function rowOf<const Fields extends TProperties>(
   return {
     write(members: Readonly<Record<string, unknown>>) {
       const row: unknown[] = [];
+      let place = 0;
       for (const { name, usual } of places) {
         const member = members[name];
-        row.push(member === usual ? undefined : member);
+        if (member !== undefined && member !== usual) {
+          while (row.length < place) row.push(null);
+          row.push(member);
+        }
+        place += 1;
       }
-      while (row.length > 0 && row[row.length - 1] === undefined) row.pop();
       return row;
     },
     read(stored) {

@@ -113,3 +113,19 @@ test("a device that is disabled is not heard", async () => {
   await hear(1);
   expect(await counters()).toEqual([0]);
 });
+
+test("a device goes on whose session stands in the store as an earlier version wrote it", async () => {
+  const { store, devEui, hear, counters } = await sharedState();
+  const { mac, adrHistory: _, ...session } = someSession({ fCntUp: 7, adrSince: { fCnt: 6, heard: 1 } });
+  const lines = [session, { ...mac, current: { ...mac.current, channels: [] } }, { ...session, adr: [6, 8.5, 2] }];
+  const former = `2\n${lines.map(line => JSON.stringify(line)).join("\n")}\n\n\n\n`;
+  await store.commit({ devEui, expectedVersion: 0, value: Buffer.from(former), devAddrs: [session.devAddr] });
+  await hear(6);
+  await hear(7);
+  expect(await counters()).toEqual([7]);
+  const { value } = (await store.device(devEui)) ?? expect.fail("no document");
+  expect(Buffer.from(value).toString()).toMatch(/^3\n/);
+  const { mac: after, ...now } = decodeDeviceState(value).active ?? expect.fail("no session");
+  expect(now).toMatchObject({ fNwkSIntKey: session.fNwkSIntKey, appSKey: session.appSKey, fCntUp: 8 });
+  expect(after.current.channels).toEqual(mac.current.channels);
+});
