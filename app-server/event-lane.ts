@@ -1,4 +1,5 @@
 import type { DevEui } from "../lorawan/ids.ts";
+import { PassingMap } from "../platform/passing-map.ts";
 import type { EventPosition } from "../platform/state/store.ts";
 import type { EventEntry } from "./event-entry.ts";
 
@@ -29,7 +30,7 @@ export class EventLane {
   readonly #flush: (() => Promise<void>) | undefined;
   readonly #onRoom: () => void;
   readonly #underWay: Delivery[] = [];
-  readonly #lastOfDevice = new Map<DevEui, Delivery>();
+  readonly #lastOfDevice = new PassingMap<DevEui, Delivery>();
   #readUpTo: EventPosition;
   #doneUpTo: EventPosition;
   #flushedUpTo: EventPosition;
@@ -129,8 +130,11 @@ export class EventLane {
 
   finished(delivery: Delivery): void {
     delivery.done = true;
-    if (delivery.next === undefined) this.#lastOfDevice.delete(delivery.entry.devEui);
-    else this.#submit(delivery.next);
+    const { next } = delivery;
+    // One that is done keeps nothing alive that is not.
+    delivery.next = undefined;
+    if (next === undefined) this.#lastOfDevice.delete(delivery.entry.devEui);
+    else this.#submit(next);
     for (let first = this.#underWay[0]; first?.done; first = this.#underWay[0]) {
       this.#doneUpTo = first.entry.position;
       this.#underWay.shift();

@@ -28,7 +28,9 @@ const betweenLinesUs = 1_000_000;
  * refuses refuses every frame, and a disk that is full should not be filled with that.
  */
 export function createBackground({ clock, log, metrics, room = defaultRoom }: BackgroundOptions): Background {
-  const running = new Set<Promise<void>>();
+  // A number, and no set of what runs: the tables of a set that much passes through keep what was in them alive (passing-map.ts).
+  let running = 0;
+  let tellIdle: (() => void)[] = [];
   let saidAtUs = Number.NEGATIVE_INFINITY;
   let unsaid = 0;
   const complain = (error: unknown): void => {
@@ -41,16 +43,20 @@ export function createBackground({ clock, log, metrics, room = defaultRoom }: Ba
     log.error({ err: error, ...(unsaid > 0 && { alsoBefore: unsaid }) }, "a frame was not processed to its end");
     unsaid = 0;
   };
+  const end = (): void => {
+    running -= 1;
+    if (running > 0) return;
+    for (const tell of tellIdle) tell();
+    tellIdle = [];
+  };
   return {
     run(work) {
-      const ended: Promise<void> = work()
-        .catch(complain)
-        .finally(() => running.delete(ended));
-      running.add(ended);
+      running += 1;
+      void work().catch(complain).finally(end);
     },
-    hasRoom: () => running.size < room,
+    hasRoom: () => running < room,
     async idle() {
-      while (running.size > 0) await Promise.all(running);
+      while (running > 0) await new Promise<void>(resolve => tellIdle.push(resolve));
     },
   };
 }

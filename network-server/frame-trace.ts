@@ -55,7 +55,7 @@ export function createFrameTrace({ source, newUuid, nowMs }: FrameTraceOptions):
     const [first] = receptions;
     if (!source?.isWanted || first === undefined) return;
     const { device, ...rest } = facts;
-    source.add({
+    source.add(() => ({
       direction: "up",
       id: frameIdOf(first.receivedAtMs, newUuid()),
       atMs: first.receivedAtMs,
@@ -64,7 +64,7 @@ export function createFrameTrace({ source, newUuid, nowMs }: FrameTraceOptions):
       ...rest,
       txInfo: first.txInfo,
       rxInfo: receptions.map(({ rxInfo }) => rxInfo),
-    });
+    }));
   }
 
   return {
@@ -76,14 +76,14 @@ export function createFrameTrace({ source, newUuid, nowMs }: FrameTraceOptions):
     downlink({ device, queueItemId, ...rest }) {
       if (!source?.isWanted) return;
       const atMs = nowMs();
-      source.add({
+      source.add(() => ({
         direction: "down",
         id: frameIdOf(atMs, newUuid()),
         atMs,
         subject: subjectOf(device),
         ...(queueItemId !== undefined && { queueItemId }),
         ...rest,
-      });
+      }));
     },
   };
 }

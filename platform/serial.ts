@@ -1,3 +1,5 @@
+import { PassingMap } from "./passing-map.ts";
+
 /** Runs work for one key one after another, in the order of the calls; different keys do not wait for each other. */
 export interface Serial<Key> {
   run<Result>(key: Key, work: () => Promise<Result>): Promise<Result>;
@@ -6,7 +8,7 @@ export interface Serial<Key> {
 }
 
 export function createSerial<Key>(): Serial<Key> {
-  const tails = new Map<Key, Promise<unknown>>();
+  const tails = new PassingMap<Key, Promise<unknown>>();
   return {
     run(key, work) {
       const previous = tails.get(key);

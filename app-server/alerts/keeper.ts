@@ -94,7 +94,8 @@ export function createEventWatch(tools: AlertTools): EventWatch {
   };
   const write = async (): Promise<void> => {
     while (pulses.size > 0) {
-      const written = takeFirst(pulses, maxPulses);
+      const [written, rest] = splitAfter(pulses, maxPulses);
+      pulses = rest;
       try {
         const back = await store.pulse([...written.values()]);
         const heard = [...written.values()].filter(({ devEui }) => back.has(devEui));
@@ -126,14 +127,11 @@ export function createEventWatch(tools: AlertTools): EventWatch {
   };
 }
 
-function takeFirst(pulses: Map<DevEui, Pulse>, most: number): ReadonlyMap<DevEui, Pulse> {
-  const taken = new Map<DevEui, Pulse>();
-  for (const [devEui, pulse] of pulses) {
-    if (taken.size === most) break;
-    taken.set(devEui, pulse);
-  }
-  for (const devEui of taken.keys()) pulses.delete(devEui);
-  return taken;
+/** The first so many entries, and the others. */
+function splitAfter<Key, Value>(map: Map<Key, Value>, count: number): readonly [Map<Key, Value>, Map<Key, Value>] {
+  if (map.size <= count) return [map, new Map()];
+  const entries = [...map];
+  return [new Map(entries.slice(0, count)), new Map(entries.slice(count))];
 }
 
 const isBack = ({ tenantId, applicationId, devEui }: Pulse): Fact => ({

@@ -51,10 +51,12 @@ export function createFrameKeeper(options: FrameKeeperOptions): FrameKeeper {
   const leaveOut = (count: number, reason: string): void => {
     if (count > 0) metrics.historyLeftOut.inc({ what: "frames", reason }, count);
   };
-  const take = ({ frames }: FrameBatch): void => {
-    const room = Math.max(0, maxWaiting - waiting.length);
-    waiting.push(...frames.slice(0, room));
-    leaveOut(frames.length - room, "backlog");
+  const room = (): number => Math.max(0, maxWaiting - waiting.length);
+  const take = ({ frames, leftOut }: FrameBatch): void => {
+    const taken = frames.slice(0, room());
+    waiting.push(...taken);
+    leaveOut(frames.length - taken.length + leftOut, "backlog");
+    if (waiting.length === 0) return;
     running ??= run();
   };
   const run = async (): Promise<void> => {
@@ -84,7 +86,7 @@ export function createFrameKeeper(options: FrameKeeperOptions): FrameKeeper {
     }
     running = undefined;
   };
-  const unsubscribe = stream.subscribe({ kind: "all" }, take);
+  const unsubscribe = stream.subscribe({ kind: "all" }, take, room);
 
   return {
     async close() {

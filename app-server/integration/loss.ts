@@ -1,9 +1,11 @@
+import { PassingMap } from "../../platform/passing-map.ts";
+
 /**
  * What ends a connection, for everybody who waits on it. A promise that lives as long as the connection, raced with each
  * answer, would keep something of every answer until then; this keeps nothing of those who wait no more.
  */
 export class Loss<Reason> {
-  readonly #waiting = new Set<(reason: Reason) => void>();
+  readonly #waiting = new PassingMap<(reason: Reason) => void, true>();
   #lost: { readonly reason: Reason } | undefined;
 
   /** How many wait now. */
@@ -15,14 +17,16 @@ export class Loss<Reason> {
   readonly tell = (reason: Reason): void => {
     if (this.#lost) return;
     this.#lost = { reason };
-    for (const heard of [...this.#waiting]) heard(reason);
-    this.#waiting.clear();
+    for (const heard of [...this.#waiting.keys()]) {
+      this.#waiting.delete(heard);
+      heard(reason);
+    }
   };
 
   /** Calls `heard` once, at once where it is lost already. Returns what ends the waiting. */
   when(heard: (reason: Reason) => void): () => void {
     if (this.#lost) heard(this.#lost.reason);
-    else this.#waiting.add(heard);
+    else this.#waiting.set(heard, true);
     return () => this.#waiting.delete(heard);
   }
 

@@ -1,8 +1,10 @@
 import { connect, type IClientOptions, type MqttClient } from "mqtt";
 import type { Log } from "../../platform/log.ts";
 import type { Metrics } from "../../platform/metrics.ts";
+import { PassingMap } from "../../platform/passing-map.ts";
 import type { ApplicationCommands, ApplicationEvent, EventSink } from "../ports.ts";
 import type { TwinOutlet, TwinRequests } from "../twin-ports.ts";
+import { createInFlightStore } from "./in-flight-store.ts";
 import { commandFilter, eventTopic, parseRequestTopic, twinFilters, twinTopic } from "./topics.ts";
 
 export interface MqttIntegrationOptions {
@@ -57,7 +59,7 @@ class Integration implements MqttIntegration {
   readonly #commands: MqttClient;
   readonly #closed = Promise.withResolvers<never>();
   /** How to end the deliveries that are under way. */
-  readonly #waiting = new Set<(reason: Error) => void>();
+  readonly #waiting = new PassingMap<(reason: Error) => void, true>();
 
   readonly sink: EventSink = { name: "mqtt", deliver: event => this.#deliver(event) };
   readonly tellOfTwin: TwinOutlet = message => this.#publish(twinTopic(message), message.json, false);
@@ -94,7 +96,7 @@ class Integration implements MqttIntegration {
   async close(): Promise<void> {
     const reason = new Error("the MQTT integration is closing");
     this.#closed.reject(reason);
-    for (const reject of this.#waiting) reject(reason);
+    for (const reject of this.#waiting.keys()) reject(reason);
     await Promise.all([this.#events.endAsync(true), this.#commands.endAsync(true)]);
   }
 
@@ -109,6 +111,7 @@ class Integration implements MqttIntegration {
       resubscribe: false,
       // Its own puts a list of arguments together for each packet, for nobody.
       log: () => undefined,
+      outgoingStore: createInFlightStore(),
       ...(clientId === undefined ? {} : { clientId: `${clientId}-${purpose}` }),
       ...(username === undefined ? {} : { username }),
       ...(password === undefined ? {} : { password }),
@@ -160,7 +163,7 @@ class Integration implements MqttIntegration {
   #publish(topic: string, json: string, retain: boolean): Promise<void> {
     const { qos } = this.#options;
     return new Promise((resolve, reject) => {
-      this.#waiting.add(reject);
+      this.#waiting.set(reject, true);
       this.#events.publish(topic, json, { qos, retain }, error => {
         this.#waiting.delete(reject);
         if (error) reject(error);

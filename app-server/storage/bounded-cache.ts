@@ -1,4 +1,4 @@
-/** Keeps the `maxEntries` values that were asked for most recently. */
+/** Keeps `maxEntries` values, and of more than half as many those that were asked for most recently. */
 export class BoundedCache<Key, Value> {
   readonly #maxEntries: number;
   // A Map lists its keys in the order of insertion, so the first one is the least recently used.
@@ -10,7 +10,8 @@ export class BoundedCache<Key, Value> {
 
   get(key: Key): Value | undefined {
     const value = this.#entries.get(key);
-    if (value === undefined) return undefined;
+    // Moving entries about makes new tables for the map: not while there is room.
+    if (value === undefined || this.#entries.size <= this.#maxEntries / 2) return value;
     this.#entries.delete(key);
     this.#entries.set(key, value);
     return value;

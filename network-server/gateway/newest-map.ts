@@ -1,8 +1,8 @@
-/** A map of bounded size: the entry that was put longest ago makes room for a new one. */
+/** A map of bounded size: one of the entries that were put longest ago makes room for a new one. */
 export interface NewestMap<Key, Value> {
   readonly size: number;
   get(key: Key): Value | undefined;
-  /** Makes the entry the newest. */
+  /** Makes the entry one of the newest. */
   put(key: Key, value: Value): void;
   delete(key: Key): boolean;
   values(): Iterable<Value>;
@@ -19,7 +19,9 @@ export function createNewestMap<Key, Value>(
     },
     get: key => entries.get(key),
     put(key, value) {
-      entries.delete(key);
+      // The order matters once there may soon be no room; until then an entry that is known changes in its place, without a
+      // new table for the map now and then.
+      if (entries.size > maxEntries / 2) entries.delete(key);
       entries.set(key, value);
       if (entries.size <= maxEntries) return;
       for (const [oldestKey, oldest] of entries) {

@@ -1,6 +1,7 @@
 import type { DevAddr, DevEui } from "../../lorawan/ids.ts";
 import { channelsInSight } from "../../lorawan/mac/new-channel.ts";
 import type { DataFrame } from "../../lorawan/phy/frame.ts";
+import { PassingMap } from "../../platform/passing-map.ts";
 import { createSerial } from "../../platform/serial.ts";
 import type { NetworkContext } from "../context.ts";
 import { commitDevice, loadByDevAddr, loadDevice } from "../device-documents.ts";
@@ -35,7 +36,7 @@ const maxConflicts = 8;
  */
 export function createDataUplinks(context: NetworkContext) {
   /** The window of each device's newest frame. */
-  const openWindows = new Map<DevEui, Collection>();
+  const openWindows = new PassingMap<DevEui, Collection>();
 
   /**
    * Frames under one address get to their devices in the order in which they came: how long it takes to find out whose they

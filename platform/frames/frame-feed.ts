@@ -19,14 +19,19 @@ export type FrameInterest =
 
 /** Frames as they are judged, for listeners that may miss some and nothing waits for. */
 export interface FrameStream {
-  subscribe(interest: FrameInterest, listener: (batch: FrameBatch) => void): Unsubscribe;
+  /**
+   * @param room how many frames more the listener would take now; without it every one. Frames that nobody would take are
+   * not put together.
+   */
+  subscribe(interest: FrameInterest, listener: (batch: FrameBatch) => void, room?: () => number): Unsubscribe;
 }
 
 /** Where the network server puts what it hears and sends. */
 export interface FrameSource {
   /** Somebody listens. Without that nobody need put a record together. */
   readonly isWanted: boolean;
-  add(frame: FrameRecord): void;
+  /** `make` is called at once, or not at all. */
+  add(make: () => FrameRecord): void;
 }
 
 export interface FrameFeed extends FrameStream, FrameSource {
@@ -50,7 +55,7 @@ export interface FrameFeedOptions {
  * list is full is counted and left out.
  */
 export function createFrameFeed({ clock, metrics, maxWaiting = 20_000, batchMs = 200 }: FrameFeedOptions): FrameFeed {
-  const listeners = new Set<{ readonly wants: (frame: FrameRecord) => boolean; readonly tell: Tell }>();
+  const listeners = new Set<Listener>();
   let waiting: FrameRecord[] = [];
   let leftOut = 0;
   let isPlanned = false;
@@ -67,24 +72,28 @@ export function createFrameFeed({ clock, metrics, maxWaiting = 20_000, batchMs =
     }
   };
 
+  const hasTaker = (): boolean => {
+    for (const { room } of listeners) if (waiting.length < room()) return true;
+    return false;
+  };
+
   return {
     get isWanted() {
       return listeners.size > 0;
     },
-    add(frame) {
+    add(make) {
       if (listeners.size === 0) return;
-      if (waiting.length < maxWaiting) {
-        waiting.push(frame);
-      } else {
+      if (waiting.length >= maxWaiting) {
         leftOut += 1;
         metrics.framesLeftOut.inc({ where: "feed" });
-      }
+      } else if (hasTaker()) waiting.push(make());
+      else leftOut += 1;
       if (isPlanned) return;
       isPlanned = true;
       cancel = clock.after(batchMs, flush);
     },
-    subscribe(interest, tell) {
-      const entry = { wants: wantsOf(interest), tell };
+    subscribe(interest, tell, room = () => Number.POSITIVE_INFINITY) {
+      const entry = { wants: wantsOf(interest), tell, room };
       listeners.add(entry);
       return () => listeners.delete(entry);
     },
@@ -100,7 +109,11 @@ export function createFrameFeed({ clock, metrics, maxWaiting = 20_000, batchMs =
   };
 }
 
-type Tell = (batch: FrameBatch) => void;
+interface Listener {
+  readonly wants: (frame: FrameRecord) => boolean;
+  readonly tell: (batch: FrameBatch) => void;
+  readonly room: () => number;
+}
 
 const wantsOf = (interest: FrameInterest): ((frame: FrameRecord) => boolean) => {
   switch (interest.kind) {

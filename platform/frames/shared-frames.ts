@@ -97,8 +97,8 @@ export function createSharedFrameStream(local: FrameStream | undefined, peers: P
   ];
 
   return {
-    subscribe(interest, tell) {
-      const fromHere = local?.subscribe(interest, tell);
+    subscribe(interest, tell, room) {
+      const fromHere = local?.subscribe(interest, tell, room);
       if (interest.kind === "all" || !peers.isShared) return fromHere ?? (() => {});
       const entry = { interest, tell };
       listeners.add(entry);

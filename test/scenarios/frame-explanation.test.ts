@@ -5,7 +5,7 @@ import { createScenario, type ScenarioOptions } from "../support/scenario.ts";
 
 async function traced(options: ScenarioOptions = {}) {
   const frames: FrameRecord[] = [];
-  const scenario = await createScenario({ ...options, frames: { isWanted: true, add: frame => frames.push(frame) } });
+  const scenario = await createScenario({ ...options, frames: { isWanted: true, add: make => frames.push(make()) } });
   await scenario.addGateway();
   const device = await scenario.addDevice();
   device.device.start();

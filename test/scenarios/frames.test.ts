@@ -11,7 +11,7 @@ async function traced(options: ScenarioOptions = {}) {
   const frames: FrameRecord[] = [];
   const scenario = await createScenario({
     ...options,
-    frames: { isWanted: true, add: frame => frames.push(frame) },
+    frames: { isWanted: true, add: make => frames.push(make()) },
   });
   await scenario.addGateway();
   await scenario.addGateway();

@@ -91,7 +91,7 @@ export async function startDiagnoses() {
   async function life(options: DiagnosedOptions = {}) {
     await clean();
     const frames: FrameRecord[] = [];
-    const made = await createScenario({ ...options, frames: { isWanted: true, add: frame => frames.push(frame) } });
+    const made = await createScenario({ ...options, frames: { isWanted: true, add: make => frames.push(make()) } });
     scenario = made;
     clock = made.clock;
     const control = networkControl(made.server, made.vault);

@@ -71,7 +71,7 @@ const idsIn = (text: string) => [...text.matchAll(/^id: (.*)$/gm)].map(match => 
 const codesIn = (text: string) => [...text.matchAll(/"code":"(\w+)"/g)].map(match => match[1]);
 /** Tells of it live, and of what the history told of meanwhile, which comes once all the same. */
 async function tellLive(frames: readonly FrameRecord[]): Promise<void> {
-  for (const frame of frames) api.frames.add(frame);
+  for (const frame of frames) api.frames.add(() => frame);
   await api.clock.advance(200);
 }
 

@@ -38,7 +38,7 @@ test("a device's stream has its frames and no others, bytes and every reception 
   const rxInfo = [1, 2].map(n => ({ gatewayId: gatewayOf(n), uplinkId: n, rssi: -80 }));
   const uplink = uplinkFrame(1, { ...subjectOf(ours), rxInfo, deduplicationId: "d" });
   for (const frame of [uplinkFrame(2, subjectOf(theirs)), uplink, downlinkFrame(3, subjectOf(ours))]) {
-    api.frames.add(frame);
+    api.frames.add(() => frame);
   }
   await api.clock.advance(200);
   const text = await stream.readUntil(`id: ${downlinkFrame(3).id}\nevent: down\n`);
@@ -60,11 +60,11 @@ test("a gateway's stream has its own receptions, and tells nothing of whose devi
   const stream = await connectStream(url, await viewer(ours.tenant.id));
   const whole = await connectStream(url, await api.keyFor("administrator", null));
   const rxInfo = [1, 2].map(n => ({ gatewayId: gatewayOf(n), uplinkId: n }));
-  api.frames.add(uplinkFrame(1, { ...subjectOf(theirs), rxInfo, deduplicationId: "d", fCnt: 70_000 }));
-  api.frames.add(
+  api.frames.add(() => uplinkFrame(1, { ...subjectOf(theirs), rxInfo, deduplicationId: "d", fCnt: 70_000 }));
+  api.frames.add(() =>
     uplinkFrame(2, { ...subjectOf(theirs), rxInfo: [{ gatewayId: parseGatewayId("b".repeat(16)), uplinkId: 3 }] }),
   );
-  api.frames.add(uplinkFrame(4, { ...subjectOf(ours), rxInfo }));
+  api.frames.add(() => uplinkFrame(4, { ...subjectOf(ours), rxInfo }));
   await api.clock.advance(200);
   const [foreign, own, ...more] = dataIn(await stream.readUntil(uplinkFrame(4).id));
   expect(more).toEqual([]);
@@ -91,8 +91,8 @@ test.each(["devices", "gateways"] as const)("a WebSocket has the frames of one o
   await once(socket, "open");
   const rxInfo = [{ gatewayId, uplinkId: 1 }];
   const uplink = uplinkFrame(1, { ...subjectOf(ours), rxInfo });
-  api.frames.add(uplinkFrame(2, { ...subjectOf(theirs), rxInfo: [{ gatewayId: gatewayOf(7), uplinkId: 1 }] }));
-  api.frames.add(uplink);
+  api.frames.add(() => uplinkFrame(2, { ...subjectOf(theirs), rxInfo: [{ gatewayId: gatewayOf(7), uplinkId: 1 }] }));
+  api.frames.add(() => uplink);
   const message = once(socket, "message");
   await api.clock.advance(200);
   const [text] = await message;

@@ -25,7 +25,7 @@ async function written(busyShare: number, frames: number, afterMs: number): Prom
     maxWaiting: 2_000,
     busyShare: () => busyShare,
   });
-  for (let index = 0; index < frames; index += 1) feed.add(frame(index));
+  for (let index = 0; index < frames; index += 1) feed.add(() => frame(index));
   await clock.advance(afterMs);
   const soFar = count;
   await keeper.close();
@@ -46,4 +46,27 @@ const frame = (index: number): FrameRecord => ({
 test("frames are written as they come while the process has time, and one batch in five seconds while it has none", async () => {
   expect(await written(0.5, 1_000, 1_000)).toBe(1_000);
   expect(await written(1, 1_000, 11_000)).toBe(900);
+});
+
+test("frames for which there is no room are counted, whether they came so far or not", async () => {
+  const clock = createVirtualClock();
+  const metrics = createMetrics();
+  const feed = createFrameFeed({ clock, metrics });
+  const writer = { write: () => new Promise<void>(() => undefined) };
+  const keeper = createFrameKeeper({
+    stream: feed,
+    writer,
+    clock,
+    metrics,
+    log: createLog({ level: "silent" }),
+    maxWaiting: 10,
+  });
+  for (let index = 0; index < 8; index += 1) feed.add(() => frame(index));
+  await clock.advance(200);
+  for (let index = 8; index < 20; index += 1) feed.add(() => frame(index));
+  await clock.advance(200);
+  expect((await metrics.historyLeftOut.get()).values).toMatchObject([
+    { value: 10, labels: { what: "frames", reason: "backlog" } },
+  ]);
+  void keeper;
 });

@@ -25,7 +25,7 @@ describe("the feed of frames", () => {
     feed.subscribe({ kind: "device", devEui: deviceOf(1) }, batch => ofDevice!.push(batch));
     feed.subscribe({ kind: "gateway", gatewayId: gatewayOf(2) }, batch => ofGateway!.push(batch));
     const frames: readonly FrameRecord[] = [uplinkFrame(1), uplinkFrame(2), downlinkFrame(1), downlinkFrame(2)];
-    for (const frame of frames) feed.add(frame);
+    for (const frame of frames) feed.add(() => frame);
     expect(all).toEqual([]);
     await clock.advance(200);
     expect(all).toEqual([{ frames, leftOut: 0 }]);
@@ -36,7 +36,7 @@ describe("the feed of frames", () => {
   test("keeps nothing and wants nothing while nobody listens", async () => {
     const { clock, feed } = start();
     expect(feed.isWanted).toBe(false);
-    feed.add(uplinkFrame(1));
+    feed.add(() => uplinkFrame(1));
     const batches: FrameBatch[] = [];
     const unsubscribe = feed.subscribe({ kind: "all" }, batch => batches.push(batch));
     expect(feed.isWanted).toBe(true);
@@ -50,21 +50,57 @@ describe("the feed of frames", () => {
     const { clock, feed, metrics } = start({ maxWaiting: 3 });
     const batches: FrameBatch[] = [];
     feed.subscribe({ kind: "all" }, batch => batches.push(batch));
-    for (let n = 1; n <= 5; n += 1) feed.add(uplinkFrame(n));
+    for (let n = 1; n <= 5; n += 1) feed.add(() => uplinkFrame(n));
     await clock.advance(200);
     expect(batches).toMatchObject([{ leftOut: 2 }]);
     expect(idsOf(batches)).toHaveLength(3);
     expect((await metrics.framesLeftOut.get()).values).toMatchObject([{ value: 2, labels: { where: "feed" } }]);
-    feed.add(uplinkFrame(6));
+    feed.add(() => uplinkFrame(6));
     await clock.advance(200);
     expect(batches[1]).toMatchObject({ leftOut: 0 });
+  });
+
+  test("does not put a frame together that nobody would take, and says how many those were", async () => {
+    const { clock, feed } = start();
+    const batches: FrameBatch[] = [];
+    let room = 2;
+    feed.subscribe(
+      { kind: "all" },
+      batch => batches.push(batch),
+      () => room,
+    );
+    let made = 0;
+    const add = (n: number) =>
+      feed.add(() => {
+        made += 1;
+        return uplinkFrame(n);
+      });
+    for (let n = 1; n <= 5; n += 1) add(n);
+    await clock.advance(200);
+    expect(made).toBe(2);
+    expect(batches).toMatchObject([{ leftOut: 3 }]);
+    expect(idsOf(batches)).toHaveLength(2);
+    // One who follows takes all.
+    room = 0;
+    const stop = feed.subscribe({ kind: "device", devEui: deviceOf(6) }, batch => batches.push(batch));
+    add(6);
+    await clock.advance(200);
+    stop();
+    add(7);
+    await clock.advance(200);
+    expect(made).toBe(3);
+    expect(batches.slice(1)).toMatchObject([
+      { frames: [{ fCnt: 6 }], leftOut: 0 },
+      { frames: [{ fCnt: 6 }], leftOut: 0 },
+      { frames: [], leftOut: 1 },
+    ]);
   });
 
   test("tells what waits when it closes", () => {
     const { feed } = start();
     const batches: FrameBatch[] = [];
     feed.subscribe({ kind: "all" }, batch => batches.push(batch));
-    feed.add(uplinkFrame(1));
+    feed.add(() => uplinkFrame(1));
     feed.close();
     expect(idsOf(batches)).toEqual([uplinkFrame(1).id]);
   });
@@ -93,17 +129,17 @@ describe("frames between processes", () => {
     const batches: FrameBatch[] = [];
     const unsubscribe = looking.subscribe({ kind: "device", devEui: deviceOf(1) }, batch => batches.push(batch));
     await clock.advance(10);
-    for (const frame of [uplinkFrame(1), uplinkFrame(2), downlinkFrame(1)]) feed.add(frame);
+    for (const frame of [uplinkFrame(1), uplinkFrame(2), downlinkFrame(1)]) feed.add(() => frame);
     await clock.advance(200);
     expect(batches).toEqual([{ frames: [uplinkFrame(1), downlinkFrame(1)], leftOut: 0 }]);
     // For longer than one asking holds.
     await clock.advance(30_000);
-    feed.add(uplinkFrame(1, { fCnt: 2 }));
+    feed.add(() => uplinkFrame(1, { fCnt: 2 }));
     await clock.advance(200);
     expect(idsOf(batches)).toHaveLength(3);
     unsubscribe();
     await clock.advance(30_000);
-    feed.add(uplinkFrame(1));
+    feed.add(() => uplinkFrame(1));
     await clock.advance(200);
     expect(idsOf(batches)).toHaveLength(3);
     expect(feed.isWanted).toBe(false);
@@ -115,12 +151,12 @@ describe("frames between processes", () => {
       const batches: FrameBatch[] = [];
       const unsubscribe = looking.subscribe({ kind: "device", devEui: deviceOf(1) }, batch => batches.push(batch));
       await clock.advance(10);
-      feed.add(uplinkFrame(1, { fCnt: round }));
+      feed.add(() => uplinkFrame(1, { fCnt: round }));
       await clock.advance(200);
       expect(idsOf(batches)).toHaveLength(1);
       unsubscribe();
       await clock.advance(30_000);
-      feed.add(uplinkFrame(1));
+      feed.add(() => uplinkFrame(1));
       await clock.advance(200);
       expect(feed.isWanted).toBe(false);
     }
@@ -130,7 +166,7 @@ describe("frames between processes", () => {
     const { clock, feed, hearing } = twoProcesses();
     const batches: FrameBatch[] = [];
     hearing.subscribe({ kind: "gateway", gatewayId: gatewayOf(1) }, batch => batches.push(batch));
-    feed.add(uplinkFrame(1));
+    feed.add(() => uplinkFrame(1));
     await clock.advance(200);
     expect(idsOf(batches)).toEqual([uplinkFrame(1).id]);
   });
