@@ -1,5 +1,5 @@
 import type { DevEui } from "../../lorawan/ids.ts";
-import type { Clock } from "../../platform/clock.ts";
+import { type Clock, sleep } from "../../platform/clock.ts";
 import type { Log } from "../../platform/log.ts";
 import { partitionOf } from "../../platform/state/store.ts";
 import type { AlertKeeper, AlertKind, AlertRule, AlertStore, AlertSubject, Pulse } from "../alert-ports.ts";
@@ -73,36 +73,43 @@ export interface EventWatch extends AlertKeeper {
   forget(partition: number): void;
 }
 
-/** Few enough that the answer does not hold up a downlink. */
-const maxPulses = 1000;
+/** Few enough that neither the statement nor its answer holds up a downlink. */
+const maxPulses = 250;
+/** Between two statements the machine is everybody else's for as long. */
+const restMs = 25;
+/** All rests together, however many devices were heard. */
+const longestRestsMs = 2_000;
 
 /** Takes from events what rules look at. Who was heard is gathered and written down now and then, not with every uplink. */
 export function createEventWatch(tools: AlertTools): EventWatch {
-  const { store, rules } = tools;
+  const { store, rules, clock } = tools;
   const newest = new Map<number, number>();
   let pulses = new Map<DevEui, Pulse>();
   let flushing = Promise.resolve();
 
+  /** A frame that a gateway held back says nothing about now. */
+  const put = (pulse: Pulse): void => {
+    const known = pulses.get(pulse.devEui);
+    if (known === undefined || known.heardAtMs <= pulse.heardAtMs) pulses.set(pulse.devEui, pulse);
+  };
   const gather = (event: ApplicationEvent): void => {
     const pulse = pulseOf(event);
     if (pulse === undefined) return;
-    const known = pulses.get(event.devEui);
-    // A frame that a gateway held back says nothing about now.
-    if (known !== undefined && known.heardAtMs > pulse.heardAtMs) return;
     const { raise } = rules.of({ tenantId: event.tenantId, kind: "device-silent" });
-    pulses.set(event.devEui, { ...pulse, intervals: raise });
+    put({ ...pulse, intervals: raise });
   };
   const write = async (): Promise<void> => {
-    while (pulses.size > 0) {
-      const [written, rest] = splitAfter(pulses, maxPulses);
-      pulses = rest;
+    const given = [...pulses.values()];
+    pulses = new Map();
+    const betweenMs = Math.min(restMs, (longestRestsMs * maxPulses) / given.length);
+    for (let at = 0; at < given.length; at += maxPulses) {
+      if (at > 0) await sleep(clock, betweenMs);
+      const some = given.slice(at, at + maxPulses);
       try {
-        const back = await store.pulse([...written.values()]);
-        const heard = [...written.values()].filter(({ devEui }) => back.has(devEui));
-        await observe(heard.map(isBack), tools);
+        const back = await store.pulse(some);
+        await observe(some.filter(({ devEui }) => back.has(devEui)).map(isBack), tools);
       } catch (error) {
-        // Those that were heard since know it better.
-        pulses = new Map([...written, ...pulses]);
+        for (const pulse of given.slice(at)) put(pulse);
         throw error;
       }
     }
@@ -125,13 +132,6 @@ export function createEventWatch(tools: AlertTools): EventWatch {
     newestAtMs: partition => newest.get(partition),
     forget: partition => void newest.delete(partition),
   };
-}
-
-/** The first so many entries, and the others. */
-function splitAfter<Key, Value>(map: Map<Key, Value>, count: number): readonly [Map<Key, Value>, Map<Key, Value>] {
-  if (map.size <= count) return [map, new Map()];
-  const entries = [...map];
-  return [new Map(entries.slice(0, count)), new Map(entries.slice(count))];
 }
 
 const isBack = ({ tenantId, applicationId, devEui }: Pulse): Fact => ({
