@@ -36,7 +36,7 @@ export const encryptBlocks = (key: Uint8Array, blocks: Uint8Array): Uint8Array =
 /** Decrypts each block by itself; `blocks` is a multiple of 16 bytes. Throws MalformedValue. */
 export function decryptBlocks(key: Uint8Array, blocks: Uint8Array): Uint8Array {
   const schedule = scheduleOf(key);
-  schedule.decryption ??= unsafe.expandKeyDecLE(key);
+  schedule.decryption ??= expanded(key, unsafe.expandKeyDecLE);
   return eachBlock(unsafe.decrypt, schedule.decryption, blocks);
 }
 
@@ -75,9 +75,33 @@ function scheduleOf(key: Uint8Array): KeySchedule {
   const known = schedules.get(key);
   if (known && isOf(known, key)) return known;
   if (key.length !== blockBytes) throw new MalformedValue("an AES-128 key is 16 bytes", { bytes: key.length });
-  const schedule: KeySchedule = { encryption: unsafe.expandKeyLE(key) };
+  const schedule: KeySchedule = { encryption: expanded(key, unsafe.expandKeyLE) };
   schedules.set(key, schedule);
   return schedule;
+}
+
+const keyCopy = new Uint8Array(blockBytes);
+/** Of so many keys; 64 KiB. */
+const roomKeys = 372;
+let room = new Uint32Array(0);
+let taken = 0;
+
+/**
+ * The round keys of one key, in room that many share: memory of its own for each of 176 bytes costs the garbage collector more
+ * than the bytes. It works on a copy, because whoever asks for the buffer behind a small array moves it out of the heap.
+ */
+function expanded(key: Uint8Array, expand: (key: Uint8Array) => Uint32Array): Uint32Array {
+  keyCopy.set(key);
+  const roundKeys = expand(keyCopy);
+  keyCopy.fill(0);
+  if (taken + roundKeys.length > room.length) {
+    room = new Uint32Array(roomKeys * roundKeys.length);
+    taken = 0;
+  }
+  const own = room.subarray(taken, taken + roundKeys.length);
+  own.set(roundKeys);
+  taken += roundKeys.length;
+  return own;
 }
 
 /** The first round key is the key itself. */

@@ -119,6 +119,15 @@ describe("kept schedules", () => {
     );
   });
 
+  test("keys by the thousand keep schedules of their own in the room that they share", () => {
+    const keys = Array.from({ length: 1000 }, (_, number) => keyOf(number));
+    const blocks = Uint8Array.from({ length: 32 }, (_, index) => 7 * index);
+    const first = keys.map(key => [hexOf(encryptBlocks(key, blocks)), hexOf(decryptBlocks(key, blocks))]);
+    const again = keys.map(key => [hexOf(encryptBlocks(key, blocks)), hexOf(decryptBlocks(key, blocks))]);
+    expect(again).toEqual(first);
+    expect(first).toEqual(keys.map(key => [freshEncryption(key, blocks), freshDecryption(key, blocks)]));
+  });
+
   test("a key that is changed in place is another key", () => {
     const key = keyOf(1).slice();
     const before = hexOf(encryptBlocks(key, new Uint8Array(16)));
