@@ -33,7 +33,7 @@ const faultTexts: Readonly<Record<string, string>> = {
 };
 
 /**
- * The records of a CSV file, the header first. Delimiter and line ends are found out. A quote that is never closed ends the
+ * The records of a CSV file, the header first. The delimiter is found out, and lines may end in any way. A quote that is never closed ends the
  * file with a faulty record: what follows cannot be told apart.
  */
 export async function* csvRecords(texts: AsyncIterable<string>): AsyncGenerator<SourceRecord> {
@@ -43,16 +43,21 @@ export async function* csvRecords(texts: AsyncIterable<string>): AsyncGenerator<
   const [header = ""] = first.value.trimStart().split(/[\r\n]/, 1);
   const parsed: SourceRecord[] = [];
   const place = { line: 1, bytes: 0 };
+  /** CR LF in quotes, of which the parser counts both. */
+  let pairs = 0;
   const parser = parse({
     delimiter: delimiterOf(header),
+    // Found out by the first line they would be part of a cell wherever another line ends otherwise.
+    record_delimiter: ["\r\n", "\n", "\r"],
     relax_quotes: true,
     relax_column_count: true,
     skip_empty_lines: true,
     max_record_size: maxRecordLength,
     // Taken here and not from the stream, which drops what it holds when it comes upon a fault.
     on_record: (cells: string[], { lines, bytes }) => {
-      Object.assign(place, { line: lines + 1, bytes });
-      parsed.push(recordOf(cells, lines, bytes));
+      pairs += occurrences(cells, /\r\n/g);
+      Object.assign(place, { line: lines - pairs + 1, bytes });
+      parsed.push(recordOf(cells, lines - pairs, bytes));
       return null;
     },
   });
@@ -80,9 +85,12 @@ const written = (parser: Parser, text: string): Promise<string | undefined> =>
   }).then(() => undefined, codeOf);
 
 function recordOf(cells: readonly string[], endLine: number, bytes: number): SourceRecord {
-  const breaks = cells.reduce((sum, cell) => sum + (cell.match(/\r\n|\r|\n/g)?.length ?? 0), 0);
+  const breaks = occurrences(cells, /\r\n|\r|\n/g);
   return { line: endLine - breaks, bytes, text: JSON.stringify(cells), content: { kind: "cells", cells } };
 }
+
+const occurrences = (cells: readonly string[], pattern: RegExp): number =>
+  cells.reduce((sum, cell) => sum + (cell.match(pattern)?.length ?? 0), 0);
 
 const faultyRecord = (code: string, place: { readonly line: number; readonly bytes: number }): SourceRecord => ({
   ...place,

@@ -162,6 +162,19 @@ describe("a file with", () => {
   }, 120_000);
 });
 
+test("records have the lines of the file, whichever way each of them ends and whatever is in quotes", async () => {
+  const text = 'devEui,name\n\r\n1,2\r\n"x\r\ny\n",3\r4,5\r\n6,"7';
+  const lines: number[] = [];
+  for (const cut of [1, 2, 3, text.length]) {
+    lines.length = 0;
+    async function* file() {
+      for (let at = 0; at < text.length; at += cut) yield Buffer.from(text.slice(at, at + cut));
+    }
+    for await (const { line } of readRecords(file(), "csv", deviceLines)) lines.push(line);
+    expect(lines, `in pieces of ${cut}`).toEqual([3, 4, 7, 8]);
+  }
+});
+
 test("no bytes make the reader throw, and every record has a line of the file", async () => {
   const pieces = fc.array(
     fc.oneof(
