@@ -23,7 +23,7 @@ import { type RunOptions, runMode } from "./run-mode.ts";
 const terminal = processTerminal();
 const progress = (text: string): void => terminal.writeError(`${text}\n`);
 const interrupted = new Promise<never>((_, reject) => {
-  process.once("SIGINT", () => reject(new Error("interrupted")));
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => reject(new Error("interrupted")));
 });
 // Nobody may be waiting for it yet.
 interrupted.catch(() => {});
