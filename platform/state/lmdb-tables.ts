@@ -34,6 +34,12 @@ export interface Tables {
 const formatVersion = 1;
 const formatKey = Buffer.from("format");
 
+/**
+ * Addresses, not memory, of which a process has thousands of times more. A file that outgrows its map gets a larger one beside it,
+ * and the former stays until the end, with every page that was read through it once more in the process's resident memory.
+ */
+const mapBytes = 64 * 2 ** 30;
+
 /** Opens or makes an environment whose writes are durable once their promise resolves. */
 export function openEnvironment(folder: string): RootDatabase<Buffer, Buffer> {
   const options = {
@@ -42,6 +48,8 @@ export function openEnvironment(folder: string): RootDatabase<Buffer, Buffer> {
     encoding: "binary",
     keyEncoding: "binary",
     maxDbs: 16,
+    // Windows takes what is mapped from the disk.
+    ...(process.platform !== "win32" && { mapSize: mapBytes }),
     // The default resolves a write before it is flushed. Off, a commit is pages, fdatasync, then the meta page through a
     // descriptor opened with O_DSYNC, and only then does its promise resolve.
     overlappingSync: false,
