@@ -1,7 +1,14 @@
 import Type, { type Static } from "typebox";
 import type { Sql, SqlTransaction } from "../../platform/sql.ts";
 import type { Span } from "../history-ports.ts";
-import { addMeasurements, type Measured, type Measurement, measuredOf, mergeMeasured } from "./measured.ts";
+import {
+  addMeasurements,
+  type Measured,
+  type MeasuredSum,
+  type Measurement,
+  measuredOf,
+  mergeMeasured,
+} from "./measured.ts";
 import { MeasuredColumn, measuredJson, readMeasured, readTally, TallyColumn, tallyJson } from "./sum-columns.ts";
 import { GrowingTally, type Happening, mergeTallies, type Tally } from "./tally.ts";
 
@@ -52,7 +59,7 @@ const LongRow = Type.Object({ devEui: Type.String(), tenantId: Type.String(), ..
 
 /** A comma before each line makes of many the inside of a list. */
 const lineOf = ({ atMs, happening, measurements }: Told): string =>
-  `,${JSON.stringify([atMs, happening, measurements] satisfies Static<typeof Line> | readonly unknown[])}`;
+  `,${JSON.stringify([atMs, happening, measurements])}`;
 const pendingLines = "('[' || ltrim(d.pending, ',') || ']')::json as pending";
 const key = ["text", "uuid", "timestamptz"].map((type, index) => `$${index + 1}::${type}[]`).join(", ");
 const sameKey = "d.dev_eui = t.dev_eui and d.tenant_id = t.tenant_id and d.start = t.start";
@@ -133,7 +140,7 @@ function addUp({ start, hours, pending }: DayRow): readonly TimeSum[] {
   }
   for (const [startMs, lines] of Map.groupBy(pending, ([atMs]) => Math.floor(atMs / hourMs) * hourMs)) {
     const tally = new GrowingTally();
-    const measured = new Map<string, Measured extends ReadonlyMap<string, infer Sum> ? Sum : never>();
+    const measured = new Map<string, MeasuredSum>();
     for (const [atMs, happening, measurements] of lines) {
       tally.add(happening);
       addMeasurements(measured, measuredOf(measurements, atMs));

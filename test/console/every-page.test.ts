@@ -119,7 +119,7 @@ describeInBrowser("every page of the console", () => {
     await expect.poll(() => focused(page)).toBe("Cancel");
     await press("Escape");
     await sure.waitFor({ state: "hidden" });
-    await expect.poll(() => panel.isVisible()).toBe(true);
+    expect(await panel.isVisible()).toBe(true);
     await expect.poll(() => focused(page)).toBe("Delete user");
     await press("Escape");
     await panel.waitFor({ state: "hidden" });
@@ -130,8 +130,8 @@ describeInBrowser("every page of the console", () => {
     for (const name of ["Diagnosis", "Frames", "Events", "Queue", "Twin", "Activation", "Settings"]) {
       await press("ArrowRight");
       await page.getByRole("tabpanel", { name }).waitFor();
-      await expect.poll(() => focused(page)).toBe(name);
-      await expect.poll(() => isOutlined(page)).toBe(true);
+      expect(await focused(page)).toBe(name);
+      expect(await isOutlined(page)).toBe(true);
     }
     // From a menu, which is gone by then.
     await page.goto("/console/devices?state=never-seen");
@@ -158,7 +158,7 @@ describeInBrowser("every page of the console", () => {
     await page.getByRole("button", { name: "Add application" }).waitFor();
     const press = (key: string) => page.keyboard.press(key);
     await tabTo(page, "Devices");
-    await expect.poll(() => isOutlined(page)).toBe(true);
+    expect(await isOutlined(page)).toBe(true);
     await press("Enter");
     await page.getByRole("heading", { name: "Devices" }).waitFor();
 
@@ -169,7 +169,7 @@ describeInBrowser("every page of the console", () => {
     await expect.poll(() => focused(page)).toBe("Your account");
     await press("Escape");
     await page.getByRole("menu").waitFor({ state: "hidden" });
-    await expect.poll(() => focused(page)).toBe("Account");
+    expect(await focused(page)).toBe("Account");
 
     // A dialog keeps the focus in itself, and gives it back.
     await press("Shift+Tab");
@@ -182,7 +182,7 @@ describeInBrowser("every page of the console", () => {
     await expect.poll(() => isIn(page, "[role=dialog]")).toBe(true);
     for (let presses = 0; presses < 8; presses += 1) {
       await press("Tab");
-      await expect.poll(() => isIn(page, "[role=dialog]")).toBe(true);
+      expect(await isIn(page, "[role=dialog]")).toBe(true);
     }
     await press("Escape");
     await dialog.waitFor({ state: "hidden" });
@@ -192,7 +192,7 @@ describeInBrowser("every page of the console", () => {
     await page.goto("/console/api-keys");
     await page.getByRole("button", { name: "Delete" }).first().waitFor();
     await tabTo(page, "Delete");
-    await expect.poll(() => isOutlined(page)).toBe(true);
+    expect(await isOutlined(page)).toBe(true);
     await press("Enter");
     await expect.poll(() => focused(page)).toBe("Cancel");
     await press("Enter");

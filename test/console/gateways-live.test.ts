@@ -120,7 +120,7 @@ describeInBrowser("the console with radio traffic behind it", () => {
       await page.goto(path);
       await page.getByRole("heading", { level: 1 }).waitFor();
       const overflow = "document.documentElement.scrollWidth - document.documentElement.clientWidth";
-      await expect.poll(() => page.evaluate<number>(overflow), { message: path }).toBeLessThanOrEqual(0);
+      expect(await page.evaluate<number>(overflow), path).toBeLessThanOrEqual(0);
     }
   });
 

@@ -33,8 +33,8 @@ const faultTexts: Readonly<Record<string, string>> = {
 };
 
 /**
- * The records of a CSV file, the header first. The delimiter is found out, and lines may end in any way. A quote that is never closed ends the
- * file with a faulty record: what follows cannot be told apart.
+ * The records of a CSV file, the header first. The delimiter is found out, and lines may end in any way. A quote that is
+ * never closed ends the file with a faulty record: what follows cannot be told apart.
  */
 export async function* csvRecords(texts: AsyncIterable<string>): AsyncGenerator<SourceRecord> {
   const parts = withHead(texts);
@@ -47,7 +47,7 @@ export async function* csvRecords(texts: AsyncIterable<string>): AsyncGenerator<
   let pairs = 0;
   const parser = parse({
     delimiter: delimiterOf(header),
-    // Found out by the first line they would be part of a cell wherever another line ends otherwise.
+    // Found out by the first line alone, the end of a line that ends in another way would be part of its last cell.
     record_delimiter: ["\r\n", "\n", "\r"],
     relax_quotes: true,
     relax_column_count: true,

@@ -53,7 +53,7 @@ test("frames for which there is no room are counted, whether they came so far or
   const metrics = createMetrics();
   const feed = createFrameFeed({ clock, metrics });
   const writer = { write: () => new Promise<void>(() => undefined) };
-  const keeper = createFrameKeeper({
+  createFrameKeeper({
     stream: feed,
     writer,
     clock,
@@ -68,5 +68,4 @@ test("frames for which there is no room are counted, whether they came so far or
   expect((await metrics.historyLeftOut.get()).values).toMatchObject([
     { value: 10, labels: { what: "frames", reason: "backlog" } },
   ]);
-  void keeper;
 });
