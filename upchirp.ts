@@ -15,6 +15,7 @@ import { systemClock } from "./platform/clock.ts";
 import { exampleConfig, printConfig } from "./platform/config/print.ts";
 import { loadConfig } from "./platform/config.ts";
 import { ConfigError } from "./platform/errors.ts";
+import { settleHeap } from "./platform/heap.ts";
 import { addMasterKey, KeyFileError } from "./platform/key-file.ts";
 import { endAtOnce, stopOnSignals } from "./platform/lifecycle.ts";
 import { createLog, type Log } from "./platform/log.ts";
@@ -123,6 +124,7 @@ function configOf(options: StartOptions): Config {
 }
 
 async function start(options: StartOptions): Promise<{ installation: Installation; config: Config }> {
+  settleHeap();
   const config = configOf(options);
   const log = createLog(config.log);
   const surroundings = { log, clock: systemClock, version, onFatal: fail(log) };
