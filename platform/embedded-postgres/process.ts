@@ -18,7 +18,8 @@ const environmentOf = (environment: Environment): Record<string, string> => ({
 /**
  * Starts the server and waits for it. Standard input is a pipe that the starting process never writes to: its end comes
  * when that process closes it or dies, in whatever way, and then a fast shutdown is asked for, later an immediate one.
- * The server's processes hold a lock on the cluster, which other containers see where they do not see process ids.
+ * The server's processes hold a lock on the cluster, which other containers see where they do not see process ids. Where
+ * processors are short they come after the process that answers devices in time.
  */
 const guardScript = `
 trap '' HUP INT TERM
@@ -30,6 +31,7 @@ if command -v flock >/dev/null && ! flock -w 3 9 2>/dev/null && ! flock -n 9; th
 fi
 if [ "$stale" = stale ]; then rm -f "$1/postmaster.pid"; fi
 shift 2
+if command -v nice >/dev/null; then set -- nice -n 5 "$@"; fi
 "$@" 3<&- &
 server=$!
 (

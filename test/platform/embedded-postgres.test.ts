@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readFileSync } from "node:fs";
 import { chmod, cp, mkdir, mkdtemp, readdir, rm, stat, symlink, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { getPriority, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import Type from "typebox";
@@ -146,6 +146,12 @@ describe("the embedded PostgreSQL", () => {
     child.stdin?.end();
     await once(child, "exit");
     await withSql(await start(dataFolder), sql => sql.run("select 1"));
+  });
+
+  test("leaves the processors to the process that answers devices in time", async () => {
+    const dataFolder = await preparedFolder();
+    await start(dataFolder);
+    expect(getPriority(postmasterOf(dataFolder))).toBe(Math.min(19, getPriority() + 5));
   });
 
   test("tells when it ends by itself", async () => {
