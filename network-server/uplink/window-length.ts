@@ -6,12 +6,12 @@ export interface WindowLength {
 }
 
 const sampleCount = 512;
-const shortestMs = 5;
+const shortestMs = 3;
 /** Recomputed after this many samples: sorting is not for every frame. */
 const recomputeEvery = 64;
 
 /**
- * 5 ms and half as long again as nearly all copies needed, up to the limit; the limit itself until enough has been seen. A
+ * 3 ms and half as long again as nearly all copies needed, up to the limit; the limit itself until enough has been seen. A
  * network of one gateway comes down to the shortest.
  */
 export function createWindowLength(longestMs: number): WindowLength {
