@@ -1,4 +1,4 @@
-import { restMs } from "../platform/busy-share.ts";
+import { createRest } from "../platform/busy-share.ts";
 import type { Clock } from "../platform/clock.ts";
 import { SqlError } from "../platform/errors.ts";
 import type { Log } from "../platform/log.ts";
@@ -37,7 +37,7 @@ export interface BatchOutletOptions {
 }
 
 /** Few enough that what is computed for them at once does not hold up a downlink. */
-const maxBatch = 300;
+const maxBatch = 100;
 /** Long enough for a batch to be worth its transaction, short enough for people who look. */
 const gatherMs = 50;
 const firstRetryMs = 500;
@@ -50,6 +50,8 @@ const longestRetryMs = 10_000;
 export class BatchOutlet {
   readonly #options: BatchOutletOptions;
   readonly #pauses: Pauses;
+  /** After a batch that took so long, or that was not a full one. */
+  readonly #rest: (tookMs: number, isFull: boolean) => Promise<void>;
   #waiting: Delivery[] = [];
   #running: Promise<void> | undefined;
   #closed = false;
@@ -57,6 +59,12 @@ export class BatchOutlet {
   constructor(options: BatchOutletOptions) {
     this.#options = options;
     this.#pauses = new Pauses(options.clock);
+    const pause = (delayMs: number) => this.#pauses.pause(delayMs);
+    const rest = options.busyShare && createRest(options.busyShare, pause);
+    this.#rest = rest
+      ? // The event loop is everybody else's for as long.
+        (tookMs, isFull) => rest(isFull ? Math.min(tookMs, gatherMs) : gatherMs)
+      : (_tookMs, isFull) => pause(isFull ? 0 : gatherMs);
   }
 
   submit(delivery: Delivery): void {
@@ -84,18 +92,10 @@ export class BatchOutlet {
       for (const { lane } of batch) lane.inFlight += 1;
       const startedUs = this.#options.clock.monotonicUs();
       await this.#keep(batch);
-      await this.#pauses.pause(this.#pauseMs((this.#options.clock.monotonicUs() - startedUs) / 1000));
+      // What comes meanwhile waits in the log.
+      await this.#rest((this.#options.clock.monotonicUs() - startedUs) / 1000, this.#waiting.length >= maxBatch);
     }
     this.#running = undefined;
-  }
-
-  /** What is gathered meanwhile waits in the log. */
-  #pauseMs(tookMs: number): number {
-    const { busyShare } = this.#options;
-    const isFull = this.#waiting.length >= maxBatch;
-    if (busyShare === undefined) return isFull ? 0 : gatherMs;
-    // After each batch the event loop is everybody else's for as long.
-    return restMs(isFull ? Math.min(tookMs, gatherMs) : gatherMs, busyShare());
   }
 
   async #keep(given: readonly Delivery[]): Promise<void> {

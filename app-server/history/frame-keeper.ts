@@ -1,4 +1,4 @@
-import { restMs } from "../../platform/busy-share.ts";
+import { createRest } from "../../platform/busy-share.ts";
 import type { Clock } from "../../platform/clock.ts";
 import { SqlError } from "../../platform/errors.ts";
 import type { FrameBatch, FrameStream } from "../../platform/frames/frame-feed.ts";
@@ -26,7 +26,7 @@ export interface FrameKeeper {
 }
 
 /** Few enough that what is computed for them at once does not hold up a downlink. */
-const maxBatch = 300;
+const maxBatch = 100;
 /** Between two batches the event loop is everybody else's for as long as the one took, or this long where there is time. */
 const longestUsualRestMs = 50;
 const firstRetryMs = 500;
@@ -48,6 +48,7 @@ export function createFrameKeeper(options: FrameKeeperOptions): FrameKeeper {
         resolve();
       };
     });
+  const rest = createRest(busyShare, pause);
   const leaveOut = (count: number, reason: string): void => {
     if (count > 0) metrics.historyLeftOut.inc({ what: "frames", reason }, count);
   };
@@ -70,7 +71,7 @@ export function createFrameKeeper(options: FrameKeeperOptions): FrameKeeper {
         waiting.splice(0, batch.length);
         retryMs = firstRetryMs;
         const tookMs = (clock.monotonicUs() - startedUs) / 1000;
-        if (waiting.length > 0 && !isClosed) await pause(restMs(Math.min(tookMs, longestUsualRestMs), busyShare()));
+        if (waiting.length > 0 && !isClosed) await rest(Math.min(tookMs, longestUsualRestMs));
       } catch (error) {
         const isRefused = !(error instanceof SqlError) || !error.retryable;
         if (isRefused || isClosed) {
