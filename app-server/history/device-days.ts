@@ -1,4 +1,5 @@
 import Type, { type Static } from "typebox";
+import { jsonList, jsonTexts } from "../../platform/json-list.ts";
 import type { Sql, SqlTransaction } from "../../platform/sql.ts";
 import type { Span } from "../history-ports.ts";
 import {
@@ -80,7 +81,7 @@ export async function addToDays(sql: SqlTransaction, told: readonly Told[]): Pro
     LongRow,
     `with put as (
        insert into device_days as d (dev_eui, tenant_id, start, pending)
-         select * from unnest(${key}, $4::text[])
+         select * from unnest(${key}, ${jsonTexts("$4")})
          on conflict (dev_eui, tenant_id, start) do update set pending = d.pending || excluded.pending
          returning dev_eui, tenant_id, start, hours, pending)
      select d.dev_eui as "devEui", d.tenant_id as "tenantId", d.start, d.hours, ${pendingLines} from put d
@@ -89,7 +90,7 @@ export async function addToDays(sql: SqlTransaction, told: readonly Told[]): Pro
       days.map(({ first }) => first.devEui),
       days.map(({ first }) => first.tenantId),
       days.map(({ first }) => new Date(dayOf(first.atMs)).toISOString()),
-      days.map(({ pending }) => pending),
+      jsonList(days.map(({ pending }) => pending)),
     ],
   );
   if (long.length === 0) return;

@@ -1,4 +1,5 @@
 import Type from "typebox";
+import { jsonList, jsonTexts } from "../../platform/json-list.ts";
 import type { Sql, SqlTransaction } from "../../platform/sql.ts";
 import type { JournalSpan } from "../journal-ports.ts";
 import { type EventRow, journalKey } from "./event-row.ts";
@@ -56,14 +57,14 @@ async function insert(sql: SqlTransaction, rows: readonly EventRow[], after: num
     rows.map(({ devEui }) => devEui),
     rows.map(({ code = null }) => code),
     rows.map(({ devAddr = null }) => devAddr),
-    rows.map(({ json }) => json),
+    jsonList(rows.map(({ json }) => json)),
     rows.map((_, index) => after + 1 + index),
   ];
   const kept = await sql.rows(
     KeptRow,
     `insert into event_history (at, id, kind, tenant_id, application_id, dev_eui, code, dev_addr, body, number)
        select * from unnest($1::timestamptz[], $2::uuid[], $3::text[], $4::uuid[], $5::uuid[], $6::text[], $7::text[],
-         $8::text[], $9::text[], $10::bigint[])
+         $8::text[], ${jsonTexts("$9")}, $10::bigint[])
        order by 1, 2, 3
        on conflict do nothing returning id::text, kind, number`,
     values,

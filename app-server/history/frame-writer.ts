@@ -1,6 +1,7 @@
 import Type from "typebox";
 import { writeFrame } from "../../platform/frames/frame-letter.ts";
 import { type FrameRecord, gatewaysOf } from "../../platform/frames/frame-record.ts";
+import { jsonList, jsonTexts } from "../../platform/json-list.ts";
 import type { Sql, SqlTransaction } from "../../platform/sql.ts";
 import { rowOverhead } from "./event-writer.ts";
 import { type WritablePartitions, withPartitions } from "./partitions.ts";
@@ -82,7 +83,7 @@ const insert = (sql: SqlTransaction, rows: readonly FrameRow[]) =>
        select t.at, t.id, t.direction, t.tenant_id, t.application_id, t.dev_eui, t.dev_addr, t.result,
            decode(t.phy_payload, 'hex'), t.details
          from unnest($1::timestamptz[], $2::uuid[], $3::text[], $4::uuid[], $5::uuid[], $6::text[], $7::text[], $8::text[],
-           $9::text[], $10::text[])
+           $9::text[], ${jsonTexts("$10")})
            as t (at, id, direction, tenant_id, application_id, dev_eui, dev_addr, result, phy_payload, details)
        order by t.at, t.id
        on conflict do nothing returning id::text as id`,
@@ -96,6 +97,6 @@ const insert = (sql: SqlTransaction, rows: readonly FrameRow[]) =>
       rows.map(({ frame }) => frame.devAddr ?? null),
       rows.map(({ frame }) => (frame.direction === "up" ? frame.verdict : frame.outcome)),
       rows.map(({ frame }) => Buffer.from(frame.phyPayload).toString("hex")),
-      rows.map(({ details }) => details),
+      jsonList(rows.map(({ details }) => details)),
     ],
   );
