@@ -10,6 +10,13 @@ export interface MovableClock {
   readonly impossible: readonly string[];
 }
 
+/** Undefined where the wall clock can be moved. Throws on CI where it cannot. */
+export function whyNoClockStep(): string | undefined {
+  if (findLibrary() !== undefined) return undefined;
+  if (process.env.CI === "true") throw new Error("libfaketime is needed on CI");
+  return "libfaketime is not installed";
+}
+
 const steps = ["-3600s", "-60s", "-5s", "+5s", "+60s", "+3600s"];
 
 /** libfaketime, where it is installed, stands between the program and the system's clock (Debian: package faketime). */

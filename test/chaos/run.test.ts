@@ -1,12 +1,14 @@
 import { expect, test, vi } from "vitest";
 import { mosquittoMissing } from "../app-server/support/mosquitto.ts";
 import { whyNoRedis } from "../support/redis.ts";
+import { whyNoClockStep } from "./clock-step.ts";
 import { reportText } from "./report.ts";
 import { type ChaosOptions, runChaos } from "./run.ts";
 
 vi.setConfig({ testTimeout: 300_000 });
 
 const noBroker = mosquittoMissing();
+const noClockStep = whyNoClockStep();
 const skipped = (reason: string | undefined): string => (reason === undefined ? "" : ` (skipped: ${reason})`);
 
 async function expectPromisesKept(options: Pick<ChaosOptions, "set" | "seed" | "kinds">): Promise<void> {
@@ -32,6 +34,11 @@ test.skipIf(noBroker !== undefined)(
       seed: 11,
       kinds: ["server-kill", "server-freeze", "server-stop", "broker-kill", "broker-cut"],
     }),
+);
+
+test.skipIf(noBroker !== undefined || noClockStep !== undefined)(
+  `C15 C16 C26 nothing is lost or used twice while the wall clock is moved by an hour${skipped(noBroker ?? noClockStep)}`,
+  () => expectPromisesKept({ set: "embedded", seed: 13, kinds: ["clock-step", "server-kill"] }),
 );
 
 const noScaledSet = noBroker ?? whyNoRedis;
