@@ -10,11 +10,13 @@ export interface MovableClock {
   readonly impossible: readonly string[];
 }
 
+const notInstalled = "libfaketime is not installed";
+
 /** Undefined where the wall clock can be moved. Throws on CI where it cannot. */
 export function whyNoClockStep(): string | undefined {
   if (findLibrary() !== undefined) return undefined;
   if (process.env.CI === "true") throw new Error("libfaketime is needed on CI");
-  return "libfaketime is not installed";
+  return notInstalled;
 }
 
 const steps = ["-3600s", "-60s", "-5s", "+5s", "+60s", "+3600s"];
@@ -23,7 +25,7 @@ const steps = ["-3600s", "-60s", "-5s", "+5s", "+60s", "+3600s"];
 export async function createMovableClock(folder: string): Promise<MovableClock> {
   const library = findLibrary();
   if (library === undefined) {
-    return { environment: {}, faults: [], impossible: ["clock-step: libfaketime is not installed"] };
+    return { environment: {}, faults: [], impossible: [`clock-step: ${notInstalled}`] };
   }
   const file = join(folder, "clock");
   await writeFile(file, "+0");

@@ -9,25 +9,21 @@ test("rests as is usual while other things leave time, and the longer the busier
   expect(longer.at(-1)).toBe(5000);
 });
 
-test("work of its own does not make it slower: only what is done while it rests", async () => {
-  // At first everything; then, in turn, what was done in a rest and in a piece of work.
-  const shares = [1, 1, 1, 0.1, 1, 0.1];
+/** Three rests of work that usually rests for 50 ms, by what a watch says: before the first rest, and then of each rest and each piece of work. */
+async function restsBy(shares: number[]): Promise<readonly number[]> {
   const rests: number[] = [];
   const rest = createRest(
     () => shares.shift() ?? 0,
     async delayMs => void rests.push(delayMs),
   );
   for (let piece = 0; piece < 3; piece += 1) await rest(50);
-  expect(rests).toEqual([5000, 5000, 50]);
+  return rests;
+}
+
+test("work of its own does not make it slower: only what is done while it rests", async () => {
+  expect(await restsBy([1, 1, 1, 0.1, 1, 0.1])).toEqual([5000, 5000, 50]);
 });
 
-test("a short rest in which others happened to be busy, or idle, changes little", async () => {
-  const shares = [0.2, 1, 1, 0.2, 1, 0.2];
-  const rests: number[] = [];
-  const rest = createRest(
-    () => shares.shift() ?? 0,
-    async delayMs => void rests.push(delayMs),
-  );
-  for (let piece = 0; piece < 3; piece += 1) await rest(50);
-  expect(rests).toEqual([50, 50, 50]);
+test("a short rest in which others happened to be busy changes little", async () => {
+  expect(await restsBy([0.2, 1, 1, 0.2, 1, 0.2])).toEqual([50, 50, 50]);
 });
