@@ -165,11 +165,13 @@ describeInBrowser("every page of the console", () => {
     // A menu: opened, walked through and left, and then the button has the focus again.
     await tabTo(page, "Account");
     await press("Enter");
+    // The menu takes the focus a moment after it is there; an arrow pressed before that is the page's.
+    await expect.poll(() => isIn(page, "[role=menu]")).toBe(true);
     await press("ArrowDown");
     await expect.poll(() => focused(page)).toBe("Your account");
     await press("Escape");
     await page.getByRole("menu").waitFor({ state: "hidden" });
-    expect(await focused(page)).toBe("Account");
+    await expect.poll(() => focused(page)).toBe("Account");
 
     // A dialog keeps the focus in itself, and gives it back.
     await press("Shift+Tab");
