@@ -42,12 +42,17 @@ export async function visit(
 }
 
 /** What axe finds that would keep somebody from using the page, or what is within one element of it; the rule's name with the element. */
-export async function seriousFaults(page: Page, within = "html"): Promise<readonly string[]> {
+export async function seriousFaults(
+  page: Page,
+  { within = "html", of }: { readonly within?: string; readonly of?: "colours" } = {},
+): Promise<readonly string[]> {
   // What is still coming into sight has not its own colours yet.
   await page.evaluate(settle);
   // Evaluated by the debugger, since the page's own policy lets nobody add a script.
-  await page.evaluate(axe.source);
-  const { violations } = await page.evaluate<axe.AxeResults>(`axe.run(${JSON.stringify(within)})`);
+  if (!(await page.evaluate<boolean>("'axe' in window"))) await page.evaluate(axe.source);
+  const options: axe.RunOptions = { resultTypes: ["violations"], ...(of === "colours" && { runOnly: ["cat.color"] }) };
+  const run = `axe.run(${JSON.stringify(within)}, ${JSON.stringify(options)})`;
+  const { violations } = await page.evaluate<axe.AxeResults>(run);
   return violations
     .filter(({ impact }) => impact === "serious" || impact === "critical")
     .flatMap(({ id, nodes }) => nodes.map(({ html, failureSummary = "" }) => `${id}: ${html} ${failureSummary}`));
