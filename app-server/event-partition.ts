@@ -31,8 +31,8 @@ export interface PartitionOptions {
 
 const readFaultPauseMs = 1000;
 const drainPauseMs = 10;
-/** A lane that is further behind than this has fallen behind. */
-const maxRecent = 64;
+/** A lane that is further behind than this has fallen behind. What waits for it lives long enough to be old to the garbage collector. */
+const maxRecent = 16;
 
 /**
  * One partition of the event log on its way to every outlet: a lane for each, with a position of its own. Outlets that

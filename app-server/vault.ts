@@ -1,6 +1,7 @@
 import { timingSafeEqual } from "node:crypto";
 import { unwrapKey, wrapKey } from "../lorawan/backend/key-envelope.ts";
 import { type AesKey, parseAesKey } from "../lorawan/keys.ts";
+import { createByteSlab } from "../platform/byte-slab.ts";
 import type { KeyEnvelope } from "../platform/state/network-event.ts";
 import type { AppSKeyVault } from "./ports.ts";
 
@@ -28,6 +29,7 @@ const maxOpened = 100_000;
 export function createAppSKeyVault(options: VaultOptions): AppSKeyVault {
   const { kekLabel, kek, others = [], applicationOnly = [] } = options;
   const opened = new Map<string, AesKey>();
+  const room = createByteSlab();
   const byLabel = new Map([...applicationOnly, ...others, { kekLabel, kek }].map(entry => [entry.kekLabel, entry.kek]));
   const oursAlone = new Set(applicationOnly.map(entry => entry.kekLabel));
   for (const known of byLabel.values()) assertUsable(known);
@@ -36,8 +38,9 @@ export function createAppSKeyVault(options: VaultOptions): AppSKeyVault {
     const cached = opened.get(wrapped);
     if (cached !== undefined) return cached;
     if (!/^([0-9a-fA-F]{2})+$/.test(wrapped)) return undefined;
-    const appSKey = unwrapKey(key, Buffer.from(wrapped, "hex"));
-    if (appSKey === undefined || appSKey.length !== 16) return undefined;
+    const unwrapped = unwrapKey(key, Buffer.from(wrapped, "hex"));
+    if (unwrapped === undefined || unwrapped.length !== 16) return undefined;
+    const appSKey = room.keep(unwrapped);
     const [oldest] = opened.keys();
     if (opened.size >= maxOpened && oldest !== undefined) opened.delete(oldest);
     opened.set(wrapped, appSKey);

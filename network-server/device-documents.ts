@@ -2,7 +2,7 @@ import type { DevAddr, DevEui } from "../lorawan/ids.ts";
 import type { NetworkEvent } from "../platform/state/network-event.ts";
 import type { DeviceDocument, QueueChange, StateStore } from "../platform/state/store.ts";
 import type { DeviceCache } from "./device-cache.ts";
-import { decodeDeviceState, encodeDeviceState } from "./device-record.ts";
+import { decodeDeviceState, encodeDeviceState, withSharedParts } from "./device-record.ts";
 import { knowingLosses, pastLosses } from "./lost-counters.ts";
 import { type DeviceState, devAddrsOf, type LoadedDevice } from "./session.ts";
 import type { OpenUplink } from "./session-record.ts";
@@ -58,7 +58,7 @@ export async function commitDevice(
     ...(change.expectsNoQueue && { expectsNoQueue: true }),
   });
   if (outcome.kind === "conflict") return conflict(known, loaded);
-  const committed = { devEui: loaded.devEui, version: outcome.version, losses, state };
+  const committed = { devEui: loaded.devEui, version: outcome.version, losses, state: withSharedParts(state) };
   known?.put(committed);
   return committed;
 }

@@ -1,6 +1,6 @@
 import { regionOf } from "../lorawan/region/regions.ts";
 import { decodeFormat1, decodeFormat2 } from "./former-device-records.ts";
-import { macLines, macStateOf } from "./mac-lines.ts";
+import { macLines, macStateOf, sharedMac } from "./mac-lines.ts";
 import { type DeviceState, regionOfSession, type Session } from "./session.ts";
 import { lastingLine, lastingOf, livingLine, livingOf } from "./session-lines.ts";
 import { openUplink, UnreadableSession } from "./session-record.ts";
@@ -61,6 +61,19 @@ function decodeLines(lines: readonly string[]): DeviceState {
     ...(joined && { joined }),
     ...(open && { open: checkedOpen(jsonOf(open)) }),
   };
+}
+
+/** The same state with what it has in common with other devices' as objects that all of them share. */
+export function withSharedParts(state: DeviceState): DeviceState {
+  const active = state.active && withSharedMac(state.active);
+  const joined = state.joined && withSharedMac(state.joined);
+  if (active === state.active && joined === state.joined) return state;
+  return { ...state, ...(active && { active }), ...(joined && { joined }) };
+}
+
+function withSharedMac(session: Session): Session {
+  const mac = sharedMac(session.mac, regionOfSession(session));
+  return mac === session.mac ? session : { ...session, mac };
 }
 
 const sessionLines = (session: Session): string =>

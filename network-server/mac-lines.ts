@@ -80,15 +80,38 @@ const macRow = rowOf(
   { readers: { deviceStatus: statusRow.read }, usual: { pending: [], failures: {} } },
 );
 
-const knownLines = new WeakMap<MacState, { readonly region: Region; readonly lines: string }>();
+interface WrittenMac {
+  readonly region: Region;
+  readonly lines: string;
+  readonly shared: MacState;
+}
+
+const knownLines = new WeakMap<MacState, WrittenMac>();
 
 /** Of a MAC state that was written before they are those of then. */
-export function macLines(mac: MacState, region: Region): string {
+export const macLines = (mac: MacState, region: Region): string => written(mac, region).lines;
+
+/**
+ * The same, with what it has in common with other devices' as the one object for all of them: itself where it is at rest, and the
+ * radio parameters where it is not. A server has many devices, and few of these.
+ */
+export const sharedMac = (mac: MacState, region: Region): MacState => written(mac, region).shared;
+
+function written(mac: MacState, region: Region): WrittenMac {
   const known = knownLines.get(mac);
-  if (known?.region === region) return known.lines;
-  const lines = `${parametersLine(mac.current, region)}\n${macLine(mac)}`;
-  knownLines.set(mac, { region, lines });
-  return lines;
+  if (known?.region === region) return known;
+  const parameters = parametersLine(mac.current, region);
+  const ownLine = macLine(mac);
+  const now = { region, lines: `${parameters}\n${ownLine}`, shared: shared(mac, ownLine === "", region, parameters) };
+  knownLines.set(mac, now);
+  return now;
+}
+
+function shared(mac: MacState, isAtRest: boolean, region: Region, parameters: string): MacState {
+  const { current } = mac;
+  const atRest = sharedMacState(region, parameters, () => (isAtRest ? mac : { current, pending: [], failures: {} }));
+  if (isAtRest) return atRest;
+  return atRest.current === current ? mac : { ...mac, current: atRest.current };
 }
 
 const knownParameters = new WeakMap<MacParameters, { readonly region: Region; readonly line: string }>();

@@ -1,9 +1,11 @@
 import { type AesKey, parseAesKey } from "../lorawan/keys.ts";
+import { createByteSlab } from "../platform/byte-slab.ts";
 import type { AppSKeyVault } from "./ports.ts";
 import type { Session } from "./session.ts";
 
 const known = new Map<string, AesKey>();
 const maxKnown = 65_536;
+const room = createByteSlab();
 
 /**
  * A key of a session, from hex to bytes; each frame needs it, and what is worked out for a key is remembered with its bytes
@@ -12,7 +14,7 @@ const maxKnown = 65_536;
 export function sessionKey(hexText: string): AesKey {
   const found = known.get(hexText);
   if (found) return found;
-  const key = parseAesKey(hexText);
+  const key = room.keep(parseAesKey(hexText));
   if (known.size >= maxKnown) known.clear();
   known.set(hexText, key);
   return key;

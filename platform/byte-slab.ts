@@ -6,20 +6,30 @@
 export interface ByteSlab {
   /** Reads as `Buffer.from(text, "base64")` does. */
   fromBase64(text: string): Buffer;
+  /** A copy. */
+  keep(bytes: Uint8Array): Buffer;
 }
 
 export function createByteSlab(slabBytes = 4096): ByteSlab {
   let slab = Buffer.alloc(0);
   let used = 0;
+  const makeRoom = (bytes: number): void => {
+    if (used + bytes <= slab.length) return;
+    slab = Buffer.allocUnsafeSlow(Math.max(slabBytes, bytes));
+    used = 0;
+  };
   return {
     fromBase64(text) {
-      const longest = Math.ceil((text.length * 3) / 4);
-      if (used + longest > slab.length) {
-        slab = Buffer.allocUnsafeSlow(Math.max(slabBytes, longest));
-        used = 0;
-      }
+      makeRoom(Math.ceil((text.length * 3) / 4));
       const start = used;
       used += slab.write(text, start, "base64");
+      return slab.subarray(start, used);
+    },
+    keep(bytes) {
+      makeRoom(bytes.length);
+      const start = used;
+      slab.set(bytes, start);
+      used += bytes.length;
       return slab.subarray(start, used);
     },
   };

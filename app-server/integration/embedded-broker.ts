@@ -14,6 +14,7 @@ import type { TwinOutlet, TwinRequests } from "../twin-ports.ts";
 import { type MqttScope, mayRead, mayReceive, maySend, scopedClientId, scopeNameOf } from "./access.ts";
 import { BrokerSessions } from "./broker-sessions.ts";
 import { packetLengthGuard } from "./packet-length.ts";
+import { makeNumbersWhenNeeded } from "./packet-numbers.ts";
 import { eventTopic, parseRequestTopic, type TopicRequest, twinTopic } from "./topics.ts";
 
 export interface EmbeddedBrokerOptions {
@@ -120,6 +121,7 @@ class Broker implements EmbeddedBroker {
       store,
       onDropped: clientId => this.#dropped(clientId),
     });
+    makeNumbersWhenNeeded();
     this.#aedes = new Aedes({
       // One subscriber that does not read must not make the emitter queue what others wait for.
       concurrency: 0,

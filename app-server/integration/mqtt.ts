@@ -5,6 +5,7 @@ import { PassingMap } from "../../platform/passing-map.ts";
 import type { ApplicationCommands, ApplicationEvent, EventSink } from "../ports.ts";
 import type { TwinOutlet, TwinRequests } from "../twin-ports.ts";
 import { createInFlightStore } from "./in-flight-store.ts";
+import { makeNumbersWhenNeeded } from "./packet-numbers.ts";
 import { commandFilter, eventTopic, parseRequestTopic, twinFilters, twinTopic } from "./topics.ts";
 
 export interface MqttIntegrationOptions {
@@ -50,6 +51,7 @@ export interface MqttIntegration {
  * after they are in the device's queue, so that a slow command holds up no event and a crash loses no command.
  */
 export function createMqttIntegration(options: MqttIntegrationOptions): MqttIntegration {
+  makeNumbersWhenNeeded();
   return new Integration(options);
 }
 

@@ -5,18 +5,15 @@ import { MalformedValue } from "../errors.ts";
 // (docs/decisions/0017-aes-in-javascript.md).
 
 export const blockBytes = 16;
+const blockWords = 4;
 
-/** What is worked out once for a key of 16 bytes. */
+/** What is worked out once for a key of 16 bytes. A server has one for each session, so that it is few objects. */
 interface KeySchedule {
   readonly encryption: Uint32Array;
-  decryption?: Uint32Array;
-  subkeys?: CmacSubkeys;
-}
-
-/** K1 and K2 of RFC 4493 2.3. */
-interface CmacSubkeys {
-  readonly complete: Uint8Array;
-  readonly padded: Uint8Array;
+  decryption: Uint32Array | undefined;
+  /** Words of `room` from `subkeysAt` on are K1 and K2 of RFC 4493 2.3, four each: for a last block that is complete, and for a padded one. */
+  readonly room: Uint32Array;
+  readonly subkeysAt: number;
 }
 
 /** The columns of a block, each with its first byte as the least significant. */
@@ -36,7 +33,7 @@ export const encryptBlocks = (key: Uint8Array, blocks: Uint8Array): Uint8Array =
 /** Decrypts each block by itself; `blocks` is a multiple of 16 bytes. Throws MalformedValue. */
 export function decryptBlocks(key: Uint8Array, blocks: Uint8Array): Uint8Array {
   const schedule = scheduleOf(key);
-  schedule.decryption ??= expanded(key, unsafe.expandKeyDecLE);
+  schedule.decryption ??= kept(expanded(key, unsafe.expandKeyDecLE));
   return eachBlock(unsafe.decrypt, schedule.decryption, blocks);
 }
 
@@ -45,8 +42,7 @@ const usualInput = new Uint8Array(272);
 
 /** AES-CMAC (RFC 4493) of `prefix` followed by `message`: 16 bytes. Throws MalformedValue for a key of another length. */
 export function cmac(key: Uint8Array, prefix: Uint8Array, message: Uint8Array): Uint8Array {
-  const schedule = scheduleOf(key);
-  schedule.subkeys ??= subkeysOf(schedule.encryption);
+  const { encryption, room, subkeysAt } = scheduleOf(key);
   const length = prefix.length + message.length;
   const inputLength = Math.max(1, Math.ceil(length / blockBytes)) * blockBytes;
   const input = inputLength <= usualInput.length ? usualInput : new Uint8Array(inputLength);
@@ -56,13 +52,21 @@ export function cmac(key: Uint8Array, prefix: Uint8Array, message: Uint8Array): 
     input[length] = 0x80;
     input.fill(0, length + 1, inputLength);
   }
-  const { complete, padded } = schedule.subkeys;
-  xorBlock(input, inputLength - blockBytes, length < inputLength ? padded : complete);
+  const lastAt = inputLength - blockBytes;
   let chain: Columns = { s0: 0, s1: 0, s2: 0, s3: 0 };
-  for (let at = 0; at < inputLength; at += blockBytes) {
+  for (let at = 0; at < lastAt; at += blockBytes) {
     const { s0, s1, s2, s3 } = columnsAt(input, at);
-    chain = unsafe.encrypt(schedule.encryption, chain.s0 ^ s0, chain.s1 ^ s1, chain.s2 ^ s2, chain.s3 ^ s3);
+    chain = unsafe.encrypt(encryption, chain.s0 ^ s0, chain.s1 ^ s1, chain.s2 ^ s2, chain.s3 ^ s3);
   }
+  const { s0, s1, s2, s3 } = columnsAt(input, lastAt);
+  const subkey = length < inputLength ? subkeysAt + blockWords : subkeysAt;
+  chain = unsafe.encrypt(
+    encryption,
+    chain.s0 ^ s0 ^ room[subkey]!,
+    chain.s1 ^ s1 ^ room[subkey + 1]!,
+    chain.s2 ^ s2 ^ room[subkey + 2]!,
+    chain.s3 ^ s3 ^ room[subkey + 3]!,
+  );
   const result = new Uint8Array(blockBytes);
   putColumns(result, 0, chain);
   return result;
@@ -75,32 +79,42 @@ function scheduleOf(key: Uint8Array): KeySchedule {
   const known = schedules.get(key);
   if (known && isOf(known, key)) return known;
   if (key.length !== blockBytes) throw new MalformedValue("an AES-128 key is 16 bytes", { bytes: key.length });
-  const schedule: KeySchedule = { encryption: expanded(key, unsafe.expandKeyLE) };
+  const roundKeys = expanded(key, unsafe.expandKeyLE);
+  const subkeys = subkeysOf(roundKeys);
+  const encryption = kept(roundKeys, subkeys.length);
+  const subkeysAt = taken - subkeys.length;
+  room.set(subkeys, subkeysAt);
+  const schedule: KeySchedule = { encryption, decryption: undefined, room, subkeysAt };
   schedules.set(key, schedule);
   return schedule;
 }
 
 const keyCopy = new Uint8Array(blockBytes);
-/** Of so many keys; 64 KiB. */
-const roomKeys = 372;
-let room = new Uint32Array(0);
-let taken = 0;
 
-/**
- * The round keys of one key, in room that many share: memory of its own for each of 176 bytes costs the garbage collector more
- * than the bytes. It works on a copy, because whoever asks for the buffer behind a small array moves it out of the heap.
- */
+/** Of a copy, because whoever asks for the buffer behind a small array moves it out of the heap. */
 function expanded(key: Uint8Array, expand: (key: Uint8Array) => Uint32Array): Uint32Array {
   keyCopy.set(key);
   const roundKeys = expand(keyCopy);
   keyCopy.fill(0);
-  if (taken + roundKeys.length > room.length) {
-    room = new Uint32Array(roomKeys * roundKeys.length);
+  return roundKeys;
+}
+
+const roomWords = 16_384;
+let room = new Uint32Array(0);
+let taken = 0;
+
+/**
+ * The words in room that many share, with as many free ones behind them: memory of its own for each few hundred bytes costs the
+ * garbage collector more than the bytes.
+ */
+function kept(words: Uint32Array, moreWords = 0): Uint32Array {
+  if (taken + words.length + moreWords > room.length) {
+    room = new Uint32Array(roomWords);
     taken = 0;
   }
-  const own = room.subarray(taken, taken + roundKeys.length);
-  own.set(roundKeys);
-  taken += roundKeys.length;
+  const own = room.subarray(taken, taken + words.length);
+  own.set(words);
+  taken += words.length + moreWords;
   return own;
 }
 
@@ -111,9 +125,10 @@ function isOf({ encryption }: KeySchedule, key: Uint8Array): boolean {
   return differences === 0;
 }
 
-function subkeysOf(encryption: Uint32Array): CmacSubkeys {
-  const complete = doubled(eachBlock(unsafe.encrypt, encryption, new Uint8Array(blockBytes)));
-  return { complete, padded: doubled(complete) };
+function subkeysOf(roundKeys: Uint32Array): Uint32Array {
+  const complete = doubled(eachBlock(unsafe.encrypt, roundKeys, new Uint8Array(blockBytes)));
+  const subkeys = [complete, doubled(complete)].map(subkey => columnsAt(subkey, 0));
+  return Uint32Array.from(subkeys.flatMap(({ s0, s1, s2, s3 }) => [s0, s1, s2, s3]));
 }
 
 function eachBlock(cipher: BlockCipher, schedule: Uint32Array, blocks: Uint8Array): Uint8Array {
@@ -169,8 +184,4 @@ function doubled(block: Uint8Array): Uint8Array {
 export function xorInto(target: Uint8Array, source: Uint8Array): void {
   const length = Math.min(target.length, source.length);
   for (let index = 0; index < length; index++) target[index]! ^= source[index]!;
-}
-
-function xorBlock(target: Uint8Array, start: number, block: Uint8Array): void {
-  for (let index = 0; index < blockBytes; index++) target[start + index]! ^= block[index]!;
 }

@@ -12,7 +12,7 @@ import type { MacParameters, MacState } from "../../lorawan/mac/state.ts";
 import { type Channel, type ChannelPlan, type RegionName, regionNames } from "../../lorawan/region/region.ts";
 import { regionOf } from "../../lorawan/region/regions.ts";
 import { macVersions, type RegionalParametersRevision, regionalParametersRevisions } from "../../lorawan/version.ts";
-import { decodeDeviceState, encodeDeviceState } from "../../network-server/device-record.ts";
+import { decodeDeviceState, encodeDeviceState, withSharedParts } from "../../network-server/device-record.ts";
 import type { DeviceState, Session } from "../../network-server/session.ts";
 import { UnreadableSession } from "../../network-server/session-record.ts";
 import documents from "../vectors/device-records.json" with { type: "json" };
@@ -234,6 +234,17 @@ describe("any state of a device", () => {
     fc.assert(
       fc.property(state, any => {
         expect(decodeDeviceState(encodeDeviceState(any))).toEqual(any);
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
+
+describe("any state of a device, with the parts that others share", () => {
+  test("says the same", () => {
+    fc.assert(
+      fc.property(state, any => {
+        expect(withSharedParts(any)).toEqual(any);
       }),
       { numRuns: 300 },
     );

@@ -5,7 +5,7 @@ import { type RegionName, regionNames } from "../../lorawan/region/region.ts";
 import { regionOf } from "../../lorawan/region/regions.ts";
 import { type RegionalParametersRevision, regionalParametersRevisions } from "../../lorawan/version.ts";
 import { loadDevice, updateDevice } from "../../network-server/device-documents.ts";
-import { decodeDeviceState, encodeDeviceState } from "../../network-server/device-record.ts";
+import { decodeDeviceState, encodeDeviceState, withSharedParts } from "../../network-server/device-record.ts";
 import type { DeviceState, Session } from "../../network-server/session.ts";
 import { UnreadableSession } from "../../network-server/session-record.ts";
 import { createMemoryStore } from "../support/memory-store.ts";
@@ -149,6 +149,25 @@ describe("a device's record", () => {
     });
     expect(second?.mac.deviceStatus?.battery).toBe(2);
     expect(second?.mac.current).toBe(first?.mac.current);
+  });
+
+  test("has the same MAC state as others at rest that say the same, and else the same radio parameters", () => {
+    const macOf = (pending: readonly string[]) => {
+      const active = someSession();
+      const mac = { ...active.mac, current: { ...active.mac.current, dataRate: 3 }, pending };
+      return withSharedParts({ active: { ...active, mac } }).active?.mac;
+    };
+    const atRest = macOf([]);
+    expect(macOf([])).toBe(atRest);
+    const awaiting = macOf(["0350070001"]);
+    expect(awaiting?.pending).toEqual(["0350070001"]);
+    expect(awaiting?.current).toBe(atRest?.current);
+    expect(awaiting?.current.dataRate).toBe(3);
+  });
+
+  test("that has its parts in common with others stays the same object", () => {
+    const state = withSharedParts({ active: someSession(), joined: { ...someSession(), macVersion: "1.1.0" } });
+    expect(withSharedParts(state)).toBe(state);
   });
 
   test("is read in format 1 too", () => {

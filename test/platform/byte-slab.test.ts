@@ -30,3 +30,18 @@ test("pieces have no room in common with the pool of Buffer, and share little am
   expect(rooms.size).toBe(5);
   for (const { buffer } of pieces) expect(buffer.byteLength).toBe(64);
 });
+
+test("keeps copies, beside what is read", () => {
+  const slab = createByteSlab(64);
+  const bytes = fc.uint8Array({ maxLength: 100 });
+  fc.assert(
+    fc.property(fc.array(bytes, { maxLength: 20 }), pieces => {
+      const kept = pieces.map((piece, index) =>
+        index % 2 === 0 ? slab.keep(piece) : slab.fromBase64(Buffer.from(piece).toString("base64")),
+      );
+      const expected = pieces.map(piece => Array.from(piece));
+      for (const piece of pieces) piece.fill(0);
+      expect(kept.map(piece => Array.from(piece))).toEqual(expected);
+    }),
+  );
+});
