@@ -1,3 +1,4 @@
+import { hash } from "node:crypto";
 import { type ClientBase, Pool, type PoolClient, type QueryResult } from "pg";
 import type { Static, TSchema } from "typebox";
 import { Compile } from "typebox/compile";
@@ -6,7 +7,7 @@ import { SqlError } from "./errors.ts";
 import type { Log } from "./log.ts";
 import { createListener } from "./postgres-listen.ts";
 import { columnTypes, sqlErrorOf } from "./postgres-values.ts";
-import type { Sql, SqlTransaction } from "./sql.ts";
+import type { Sql, SqlTransaction, TransactionOptions } from "./sql.ts";
 
 /** Where the server is: a URL, or the folder of its Unix socket as `host`. */
 export type PostgresConnection =
@@ -49,18 +50,35 @@ function assertRow<Row extends TSchema>(schema: Row, row: unknown): asserts row 
   );
 }
 
-async function query(client: Pool | ClientBase, text: string, values?: readonly unknown[]): Promise<QueryResult> {
+async function query(
+  client: Pool | ClientBase,
+  text: string,
+  values?: readonly unknown[],
+  { prepare = false }: TransactionOptions = {},
+): Promise<QueryResult> {
   try {
     // Without values it is a simple query, which may hold several statements: migrations need that.
-    return await (values === undefined ? client.query(text) : client.query(text, [...values]));
+    if (values === undefined) return await client.query(text);
+    return await client.query({ text, values: [...values], ...(prepare && { name: nameOf(text) }) });
   } catch (error) {
     throw sqlErrorOf(error);
   }
 }
 
-const statementsOn = (client: Pool | ClientBase): SqlTransaction => ({
+const names = new Map<string, string>();
+
+/** One for each text, the same in every process: a pooler between may give one's connection to another. */
+function nameOf(text: string): string {
+  const known = names.get(text);
+  if (known !== undefined) return known;
+  const name = hash("sha256", text).slice(0, 32);
+  names.set(text, name);
+  return name;
+}
+
+const statementsOn = (client: Pool | ClientBase, options?: TransactionOptions): SqlTransaction => ({
   async rows<Row extends TSchema>(row: Row, text: string, values?: readonly unknown[]) {
-    const result = await query(client, text, values ?? []);
+    const result = await query(client, text, values ?? [], options);
     const rows: unknown[] = result.rows;
     return rows.map(value => {
       assertRow(row, value);
@@ -68,12 +86,16 @@ const statementsOn = (client: Pool | ClientBase): SqlTransaction => ({
     });
   },
   async run(text, values) {
-    const result = await query(client, text, values);
+    const result = await query(client, text, values, options);
     return result.rowCount ?? 0;
   },
 });
 
-async function transaction<Result>(pool: Pool, work: (sql: SqlTransaction) => Promise<Result>): Promise<Result> {
+async function transaction<Result>(
+  pool: Pool,
+  work: (sql: SqlTransaction) => Promise<Result>,
+  options?: TransactionOptions,
+): Promise<Result> {
   let client: PoolClient;
   try {
     client = await pool.connect();
@@ -83,7 +105,7 @@ async function transaction<Result>(pool: Pool, work: (sql: SqlTransaction) => Pr
   let broken: Error | undefined;
   try {
     await query(client, "begin");
-    const result = await work(statementsOn(client));
+    const result = await work(statementsOn(client, options));
     await query(client, "commit");
     return result;
   } catch (error) {
@@ -127,7 +149,7 @@ export function createPostgres(options: PostgresOptions): Sql {
 
   return {
     ...statementsOn(pool),
-    transaction: work => transaction(pool, work),
+    transaction: (work, how) => transaction(pool, work, how),
     listen: listener.listen,
     close() {
       closing ??= Promise.all([listener.close(), pool.end()]).then(() => undefined);

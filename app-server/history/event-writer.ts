@@ -30,17 +30,20 @@ export function createEventWriter(sql: Sql, partitions: WritablePartitions, coun
     async write(rows) {
       if (rows.length === 0) return { after: 0, upTo: 0, rows: [] };
       return withPartitions(partitions, new Set(rows.map(({ atMs }) => atMs)), () =>
-        sql.transaction(async transaction => {
-          const after = await takeNumbers(transaction, rows.length);
-          const numbered = await insert(transaction, rows, after);
-          const written = { after, upTo: after + rows.length, rows: numbered };
-          const kept = numbered.map(({ row }) => row);
-          if (kept.length === 0) return written;
-          await insertGateways(transaction, kept);
-          await addUse(transaction, "events", kept, ({ json }) => Buffer.byteLength(json) + rowOverhead);
-          await count(kept, transaction);
-          return written;
-        }),
+        sql.transaction(
+          async transaction => {
+            const after = await takeNumbers(transaction, rows.length);
+            const numbered = await insert(transaction, rows, after);
+            const written = { after, upTo: after + rows.length, rows: numbered };
+            const kept = numbered.map(({ row }) => row);
+            if (kept.length === 0) return written;
+            await insertGateways(transaction, kept);
+            await addUse(transaction, "events", kept, ({ json }) => Buffer.byteLength(json) + rowOverhead);
+            await count(kept, transaction);
+            return written;
+          },
+          { prepare: true },
+        ),
       );
     },
   };

@@ -33,14 +33,17 @@ export function createFrameWriter(
     async write(frames) {
       const rows = frames.filter(isKept).map(rowOf);
       await withPartitions(partitions, new Set(frames.map(({ atMs }) => atMs)), () =>
-        sql.transaction(async transaction => {
-          const kept = await keep(transaction, rows);
-          // Those that are not kept cannot be known again, should the answer to a commit get lost.
-          await count(
-            frames.filter(frame => !isKept(frame) || kept.has(frame.id)),
-            transaction,
-          );
-        }),
+        sql.transaction(
+          async transaction => {
+            const kept = await keep(transaction, rows);
+            // Those that are not kept cannot be known again, should the answer to a commit get lost.
+            await count(
+              frames.filter(frame => !isKept(frame) || kept.has(frame.id)),
+              transaction,
+            );
+          },
+          { prepare: true },
+        ),
       );
     },
   };

@@ -130,6 +130,29 @@ describe("a transaction", () => {
   });
 });
 
+describe("a transaction that prepares", () => {
+  test("has each of its texts read once for a connection, and no other transaction does", async () => {
+    const sql = await testSql();
+    const Names = Type.Object({ names: Type.Integer() });
+    const prepared = "select count(*) as names from pg_prepared_statements";
+    const countBoth = (): Promise<readonly number[]> =>
+      sql.transaction(
+        async transaction => {
+          await transaction.run("select $1::integer", [1]);
+          await transaction.run("select $1::integer", [2]);
+          return (await transaction.rows(Names, prepared, [])).map(({ names }) => names);
+        },
+        { prepare: true },
+      );
+    await sql.transaction(async transaction => {
+      await transaction.run("select $1::integer", [1]);
+      expect(await transaction.rows(Names, prepared)).toEqual([{ names: 0 }]);
+    });
+    expect(await countBoth()).toEqual([2]);
+    expect(await countBoth()).toEqual([2]);
+  });
+});
+
 describe("listen", () => {
   test("hears notifications of its channel and of no other", async () => {
     const sql = await testSql();
