@@ -1,6 +1,8 @@
 import type { Clock } from "../../platform/clock.ts";
 import type { Metrics } from "../../platform/metrics.ts";
+import { PassingMap } from "../../platform/passing-map.ts";
 import type { Reception } from "../gateway/types.ts";
+import { FrameMemory, type RememberedFrame } from "./frame-memory.ts";
 import { createWindowLength } from "./window-length.ts";
 
 /** One frame on the air with the copies of it that gateways have brought so far. */
@@ -23,28 +25,12 @@ export interface Collector {
   addCopy(reception: Reception): void;
 }
 
-/** What is remembered of a frame. There are many times more of them than open windows, so a closed one lets its copies go. */
-interface Entry {
-  readonly firstAtUs: number;
-  /** Until the window closes. */
-  copies: Reception[] | undefined;
-  /** Who heard it, from then on. */
-  heard: readonly Heard[];
-  take: ((copy: Reception) => void) | undefined;
-}
-
-type Heard = Pick<Reception, "gatewayId" | "counterUs">;
-
 export interface CollectorOptions {
   readonly clock: Clock;
   readonly metrics: Metrics;
   readonly longestWindowMs: number;
 }
 
-/** How long a closed frame is remembered at least, so that a late copy is not taken for a new frame. */
-const memoryUs = 10_000_000;
-/** Under a flood the memory is shorter: so many frames, or twice as many, are kept at most. */
-const maxRemembered = 250_000;
 /**
  * A device repeats a frame only after both its receive windows, 2 s and more after the end of the first
  * (TS001-1.0.4 4.3.1.2); a copy on the way is quicker.
@@ -59,67 +45,66 @@ const sameTransmissionUs = 100_000;
 export function createCollector(options: CollectorOptions): Collector {
   const { clock, metrics } = options;
   const windowLength = createWindowLength(options.longestWindowMs);
-  let recent = new Map<string, Entry>();
-  let older = new Map<string, Entry>();
-  let rotatedAtUs = clock.monotonicUs();
-
-  const rotate = (nowUs: number): void => {
-    if (nowUs - rotatedAtUs < memoryUs && recent.size < maxRemembered) return;
-    older = nowUs - rotatedAtUs < 2 * memoryUs ? recent : new Map();
-    recent = new Map();
-    rotatedAtUs = nowUs;
-  };
+  const memory = new FrameMemory(clock.monotonicUs());
+  /** Copies of frames whose window is open. */
+  const windows = new PassingMap<string, Reception[]>();
 
   const begin = (key: string, reception: Reception): Collection => {
+    const firstAtUs = reception.receivedAtUs;
     const copies = [reception];
+    windows.set(key, copies);
     const { promise, resolve } = Promise.withResolvers<readonly Reception[]>();
-    const close = (): void => {
-      if (!entry.copies) return;
-      entry.copies = undefined;
-      entry.heard = copies.map(({ gatewayId, counterUs }) => ({ gatewayId, counterUs }));
+    let remembered: RememberedFrame | undefined;
+    const closed = (): RememberedFrame => {
+      if (remembered) return remembered;
+      windows.delete(key);
+      remembered = memory.add({ key, firstAtUs, copies });
       cancelTimer();
       metrics.copies.observe(copies.length);
-      windowLength.observe((copies.at(-1)?.receivedAtUs ?? 0) - reception.receivedAtUs);
+      windowLength.observe((copies.at(-1)?.receivedAtUs ?? 0) - firstAtUs);
       resolve(copies);
-    };
-    const pass = (take: (copy: Reception) => void): void => {
-      close();
-      entry.take = take;
-      for (const copy of copies) take(copy);
+      return remembered;
     };
     const windowMs = windowLength.lengthMs();
-    const collection: Collection = { first: reception, windowMs, collected: promise, close, pass };
-    const entry: Entry = { firstAtUs: reception.receivedAtUs, copies, heard: [], take: undefined };
-    const cancelTimer = clock.after(windowMs, close);
-    recent.set(key, entry);
-    return collection;
+    const cancelTimer = clock.after(windowMs, closed);
+    return {
+      first: reception,
+      windowMs,
+      collected: promise,
+      close: () => void closed(),
+      pass(take) {
+        closed().giveCopiesTo(take);
+        for (const copy of copies) take(copy);
+      },
+    };
   };
 
-  const noteLate = (entry: Entry | undefined, reception: Reception): void => {
+  const noteLate = (known: RememberedFrame | undefined, reception: Reception): void => {
     metrics.lateCopies.inc();
-    if (entry) windowLength.observe(reception.receivedAtUs - entry.firstAtUs);
+    if (known) windowLength.observe(reception.receivedAtUs - known.firstAtUs);
   };
 
   return {
     add(reception) {
-      rotate(reception.receivedAtUs);
+      memory.rotate(reception.receivedAtUs);
       const key = latin1(reception.phyPayload);
-      const entry = recent.get(key) ?? older.get(key);
-      if (!entry) return begin(key, reception);
-      if (entry.copies) {
-        addCopy(entry.copies, reception);
+      const copies = windows.get(key);
+      if (copies) {
+        addCopy(copies, reception);
         return undefined;
       }
-      if (isNewTransmission(entry, reception)) return begin(key, reception);
-      if (entry.take) entry.take(reception);
-      else noteLate(entry, reception);
+      const known = memory.find(key);
+      if (!known || isNewTransmission(known, reception)) return begin(key, reception);
+      const { taker } = known;
+      if (taker) taker(reception);
+      else noteLate(known, reception);
       return undefined;
     },
     addCopy(reception) {
       const key = latin1(reception.phyPayload);
-      const entry = recent.get(key) ?? older.get(key);
-      if (entry?.copies) addCopy(entry.copies, reception);
-      else noteLate(entry, reception);
+      const copies = windows.get(key);
+      if (copies) addCopy(copies, reception);
+      else noteLate(memory.find(key), reception);
     },
   };
 }
@@ -134,10 +119,10 @@ function addCopy(copies: Reception[], reception: Reception): void {
   else if (reception.snrDb > known.snrDb) copies[same] = reception;
 }
 
-function isNewTransmission(entry: Entry, reception: Reception): boolean {
-  const heardBefore = entry.heard.find(({ gatewayId }) => gatewayId === reception.gatewayId);
-  const elapsedUs = heardBefore ? (reception.counterUs - heardBefore.counterUs) | 0 : 0;
-  return Math.abs(elapsedUs) > sameTransmissionUs || reception.receivedAtUs - entry.firstAtUs > repeatAfterUs;
+function isNewTransmission(known: RememberedFrame, reception: Reception): boolean {
+  const counterUs = known.counterOf(reception.gatewayId);
+  const elapsedUs = counterUs === undefined ? 0 : (reception.counterUs - counterUs) | 0;
+  return Math.abs(elapsedUs) > sameTransmissionUs || reception.receivedAtUs - known.firstAtUs > repeatAfterUs;
 }
 
 const latin1 = (bytes: Uint8Array): string =>
