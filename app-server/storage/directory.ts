@@ -10,6 +10,7 @@ import {
 } from "../../lorawan/ids.ts";
 import type { Clock } from "../../platform/clock.ts";
 import { gatherReads } from "../../platform/gathered-reads.ts";
+import { createSharing, createTextSharing } from "../../platform/sharing.ts";
 import type { Sql } from "../../platform/sql.ts";
 import { codecKinds } from "../codec-ports.ts";
 import type {
@@ -97,22 +98,27 @@ function toProfile(row: Static<typeof ProfileRow>): Profile {
   return { name: row.name, deviceClassEnabled, codec };
 }
 
-const toDirectoryDevice = (row: Static<typeof DeviceRow>, profile: Profile): DirectoryDevice => ({
-  info: {
-    tenantId: parseTenantId(row.tenantId),
-    tenantName: row.tenantName,
-    applicationId: parseApplicationId(row.applicationId),
-    applicationName: row.applicationName,
-    deviceProfileId: parseDeviceProfileId(row.deviceProfileId),
-    deviceProfileName: profile.name,
-    deviceName: row.deviceName,
-    devEui: parseDevEui(row.devEui),
-    deviceClassEnabled: profile.deviceClassEnabled,
-    tags: row.tags,
-  },
-  codec: profile.codec,
-  variables: row.variables,
-});
+/** Devices hold what they have in common with others once. */
+function deviceMaking(): (row: Static<typeof DeviceRow>, profile: Profile) => DirectoryDevice {
+  const text = createTextSharing();
+  const texts = createSharing<Readonly<Record<string, string>>>(JSON.stringify);
+  return (row, profile) => ({
+    info: {
+      tenantId: text(parseTenantId(row.tenantId)),
+      tenantName: text(row.tenantName),
+      applicationId: text(parseApplicationId(row.applicationId)),
+      applicationName: text(row.applicationName),
+      deviceProfileId: text(parseDeviceProfileId(row.deviceProfileId)),
+      deviceProfileName: profile.name,
+      deviceName: row.deviceName,
+      devEui: parseDevEui(row.devEui),
+      deviceClassEnabled: profile.deviceClassEnabled,
+      tags: texts(row.tags),
+    },
+    codec: profile.codec,
+    variables: texts(row.variables),
+  });
+}
 
 /** What a cache holds of one key: what is known, or, while it is read, that it is being read. */
 interface Entry<Value> {
@@ -193,9 +199,10 @@ function createCaches(sql: Sql, maxDevices: number): Caches {
     const rows = await sql.rows(DeviceRow, selectDevices, [devEuis]);
     return new Map(rows.map(row => [parseDevEui(row.devEui), row]));
   });
+  const toDevice = deviceMaking();
   const withProfile = async (row: Static<typeof DeviceRow> | undefined): Promise<DirectoryDevice | undefined> => {
     const profile = row && (await profiles.get(parseDeviceProfileId(row.deviceProfileId)));
-    return row && profile && toDirectoryDevice(row, profile);
+    return row && profile && toDevice(row, profile);
   };
   const devices = new ReadThrough<DevEui, DirectoryDevice>(maxDevices, async devEui =>
     withProfile(await deviceRow(devEui)),

@@ -1,8 +1,9 @@
-import { type DevEui, type DeviceProfileId, type GatewayId, parseDevEui, parseGatewayId } from "../../lorawan/ids.ts";
+import { type DevEui, type GatewayId, parseDevEui, parseGatewayId } from "../../lorawan/ids.ts";
 import { gatherReads } from "../../platform/gathered-reads.ts";
 import type { Log } from "../../platform/log.ts";
+import { createSharing, createTextSharing } from "../../platform/sharing.ts";
 import type { Sql } from "../../platform/sql.ts";
-import type { Catalog, DeviceConfig, GatewayConfig } from "../ports.ts";
+import type { Catalog, DeviceConfig, DeviceProfileConfig, GatewayConfig, MacWishes } from "../ports.ts";
 import { createRecordCache, type RecordCache } from "./record-cache.ts";
 import { readDevices, readGateway } from "./rows.ts";
 
@@ -29,13 +30,16 @@ const maxDevicesAtOnce = 500;
  */
 export async function openSqlCatalog(options: SqlCatalogOptions): Promise<SqlCatalog> {
   const { sql, log, maxDevices = 50_000, maxGateways = 10_000, maxUnknown = 10_000 } = options;
-  const withSharedScript = scriptSharing();
+  const withSharedParts = deviceSharing();
   const readDevice = gatherReads<DevEui, DeviceConfig>(maxDevicesAtOnce, devEuis => readDevices(sql, devEuis));
   const state: State = {
     devices: createRecordCache({
       maxRecords: maxDevices,
       maxAbsent: maxUnknown,
-      read: async devEui => withSharedScript(await readDevice(devEui)),
+      async read(devEui) {
+        const device = await readDevice(devEui);
+        return device && withSharedParts(device);
+      },
     }),
     gateways: createRecordCache({
       maxRecords: maxGateways,
@@ -69,18 +73,18 @@ export async function openSqlCatalog(options: SqlCatalogOptions): Promise<SqlCat
   };
 }
 
-/** Devices of one profile hold one text of its ADR script: a copy for each of 200,000 would fill the memory. */
-function scriptSharing() {
-  const texts = new Map<DeviceProfileId, string>();
-  return (device: DeviceConfig | undefined): DeviceConfig | undefined => {
-    const script = device?.profile.adrScript;
-    if (device === undefined || script === undefined) return device;
-    const { profile } = device;
-    const known = texts.get(profile.id);
-    if (known === script) return { ...device, profile: { ...profile, adrScript: known } };
-    texts.set(profile.id, script);
-    return device;
-  };
+/** Devices of one profile hold one object of it, and one text of its ADR script: of 50,000 each would fill the memory. */
+function deviceSharing(): (device: DeviceConfig) => DeviceConfig {
+  const profile = createSharing<DeviceProfileConfig>(({ id }) => id);
+  const wishes = createSharing<MacWishes>(JSON.stringify);
+  const id = createTextSharing();
+  return device => ({
+    ...device,
+    tenantId: id(device.tenantId),
+    applicationId: id(device.applicationId),
+    profile: profile(device.profile),
+    ...(device.mac && { mac: wishes(device.mac) }),
+  });
 }
 
 interface State {
