@@ -8,6 +8,7 @@ import type { FirstAdministrator } from "./app-server/storage/first-start.ts";
 import { type Config, configSchema } from "./compose/config.ts";
 import { openDatabase, prepareCatalog } from "./compose/database.ts";
 import { openFrameHistory } from "./compose/frame-history.ts";
+import { createHistoryThread } from "./compose/history-thread.ts";
 import { joinServerFaultsOf, joinServerOf, listenWithTls, type TlsListener } from "./compose/join-servers.ts";
 import { installationKeys } from "./compose/keys.ts";
 import { networkControl } from "./compose/network-control.ts";
@@ -90,6 +91,12 @@ export async function startInstallation(
     () => openDatabase(config, surroundings),
     opened => opened.close(),
   );
+  const intake = add(
+    "intake of the history",
+    onState,
+    async () => createHistoryThread({ connection: database().connection, limits: appServer.history }, log),
+    opened => opened.close(),
+  );
   const store = add(
     "state store",
     onState,
@@ -117,7 +124,7 @@ export async function startInstallation(
   add(
     "history of frames",
     ["network-server"],
-    async () => openFrameHistory(appServer.history, database().sql, frames().feed, { log, clock, metrics }),
+    async () => openFrameHistory(appServer.history, intake(), frames().feed, { log, clock, metrics }),
     async opened => {
       frames().feed?.flush();
       await opened?.close();
@@ -236,6 +243,7 @@ export async function startInstallation(
       const server = await startAppServer({
         config: appServer,
         sql: database().sql,
+        intake: intake(),
         store: store(),
         peers: peers(),
         counters: counters(),

@@ -28,6 +28,7 @@ import { createDownlinkQueue } from "./downlink.ts";
 import { createEventConsumer } from "./events.ts";
 import { type EventHistory, startEventHistory } from "./history/event-history.ts";
 import { eventKey } from "./history/event-row.ts";
+import type { HistoryIntake } from "./history/intake.ts";
 import { createEventJournal } from "./history/journal.ts";
 import { createHistorySettings } from "./history/limits.ts";
 import { measurementsOf } from "./history/measured.ts";
@@ -77,6 +78,8 @@ import type { TwinRequests } from "./twin-ports.ts";
 export interface AppServerOptions {
   readonly config: AppServerConfig;
   readonly sql: Sql;
+  /** What the history is given to. */
+  readonly intake: HistoryIntake;
   readonly store: StateStore;
   /** The other application servers of the installation, and what they leave to this one. */
   readonly peers: Peers;
@@ -279,12 +282,9 @@ const ofDevices =
     if (event.json.includes('"deviceInfo":')) await sink.deliver(event);
   };
 
-function startHistory(
-  { config, sql, peers, clock, log, metrics }: AppServerOptions,
-  onKept: JournalFeed["kept"],
-): EventHistory | undefined {
-  const { history } = config;
-  return history.enabled ? startEventHistory({ config: history, sql, peers, clock, log, metrics, onKept }) : undefined;
+function startHistory(options: AppServerOptions, onKept: JournalFeed["kept"]): EventHistory | undefined {
+  const { history } = options.config;
+  return history.enabled ? startEventHistory({ ...options, config: history, onKept }) : undefined;
 }
 
 /** What clients of a broker can ask for. */

@@ -7,7 +7,7 @@ import { prepareDataFolder } from "../platform/data-folder.ts";
 import { startEmbeddedPostgres } from "../platform/embedded-postgres.ts";
 import { deriveKey } from "../platform/key-file.ts";
 import { migrate } from "../platform/migrate.ts";
-import { createPostgres } from "../platform/postgres.ts";
+import { createPostgres, type PostgresConnection } from "../platform/postgres.ts";
 import type { Sql } from "../platform/sql.ts";
 import type { Config } from "./config.ts";
 import { masterKeysOf } from "./keys.ts";
@@ -20,6 +20,8 @@ export const localTokenFile = (dataFolder: string): string => join(dataFolder, "
 
 export interface Database {
   readonly sql: Sql;
+  /** For further connections of this process. */
+  readonly connection: PostgresConnection;
   close(): Promise<void>;
 }
 
@@ -30,15 +32,18 @@ export async function connectDatabase(
 ): Promise<Database> {
   const { url } = config.postgres;
   if (url !== undefined) {
-    const sql = createPostgres({ connection: { connectionString: url }, log, clock });
-    return { sql, close: () => sql.close() };
+    const connection = { connectionString: url };
+    const sql = createPostgres({ connection, log, clock });
+    return { sql, connection, close: () => sql.close() };
   }
   prepareDataFolder(config.dataFolder);
   const dataFolder = join(config.dataFolder, "postgres");
   const embedded = await startEmbeddedPostgres({ dataFolder, log, clock, onUnexpectedExit: onFatal });
-  const sql = createPostgres({ connection: embedded.connection, log, clock });
+  const { connection } = embedded;
+  const sql = createPostgres({ connection, log, clock });
   return {
     sql,
+    connection,
     async close() {
       await sql.close();
       await embedded.stop();

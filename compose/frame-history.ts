@@ -1,9 +1,9 @@
 import type { HistoryConfig } from "../app-server/config.ts";
 import { startFrameHistory } from "../app-server/history/frame-history.ts";
 import type { FrameKeeper } from "../app-server/history/frame-keeper.ts";
+import type { HistoryIntake } from "../app-server/history/intake.ts";
 import type { FrameStream } from "../platform/frames/frame-feed.ts";
 import type { Metrics } from "../platform/metrics.ts";
-import type { Sql } from "../platform/sql.ts";
 import type { Surroundings } from "./surroundings.ts";
 
 /**
@@ -12,10 +12,10 @@ import type { Surroundings } from "./surroundings.ts";
  */
 export function openFrameHistory(
   config: HistoryConfig,
-  sql: Sql,
+  intake: HistoryIntake,
   stream: FrameStream | undefined,
   surroundings: Pick<Surroundings, "log" | "clock"> & { readonly metrics: Metrics },
 ): FrameKeeper | undefined {
   if (!config.enabled || stream === undefined) return undefined;
-  return startFrameHistory({ config, sql, stream, ...surroundings });
+  return startFrameHistory({ intake, stream, ...surroundings });
 }

@@ -5,15 +5,15 @@ import type { Peers } from "../../platform/peers/peers.ts";
 import type { Sql } from "../../platform/sql.ts";
 import type { HistoryLimits } from "../history-ports.ts";
 import { createEventKeeper, type EventKeeperOptions } from "./event-keeper.ts";
-import { createEventWriter } from "./event-writer.ts";
+import type { HistoryIntake } from "./intake.ts";
 import { createKnownLimits } from "./limits.ts";
-import { bothOf, createPartitions, eventTables, frameTables, sumTables } from "./partitions.ts";
+import { createPartitions, eventTables, frameTables, sumTables } from "./partitions.ts";
 import { createSweep } from "./retention.ts";
-import { countEvents } from "./sums.ts";
 
 export interface EventHistoryOptions {
   readonly config: HistoryLimits;
   readonly sql: Sql;
+  readonly intake: HistoryIntake;
   readonly peers: Peers;
   readonly clock: Clock;
   readonly log: Log;
@@ -33,12 +33,16 @@ const sweepHoldsMs = 590_000;
 
 /** Keeps events, and sees to it that what nobody keeps any more goes. */
 export function startEventHistory(options: EventHistoryOptions): EventHistory {
-  const { config, sql, peers, clock, log, metrics, onKept } = options;
+  const { config, sql, intake, peers, clock, log, metrics, onKept } = options;
   const limits = createKnownLimits(sql, clock, config);
-  const events = createPartitions(sql, eventTables);
-  const sums = createPartitions(sql, sumTables);
-  const writer = createEventWriter(sql, bothOf(events, sums), countEvents);
-  const sweep = createSweep({ sql, clock, limits, events, frames: createPartitions(sql, frameTables), sums });
+  const sweep = createSweep({
+    sql,
+    clock,
+    limits,
+    events: createPartitions(sql, eventTables),
+    frames: createPartitions(sql, frameTables),
+    sums: createPartitions(sql, sumTables),
+  });
   let sweeping = Promise.resolve();
   let cancel = (): void => {};
   const sweepNow = async (): Promise<void> => {
@@ -57,7 +61,7 @@ export function startEventHistory(options: EventHistoryOptions): EventHistory {
   };
   plan(0);
   return {
-    keeper: createEventKeeper({ writer, limits, clock, metrics, onKept }),
+    keeper: createEventKeeper({ intake, metrics, onKept }),
     async close() {
       cancel();
       await sweeping;

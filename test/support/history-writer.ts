@@ -1,9 +1,6 @@
 import { createEventConsumer } from "../../app-server/events.ts";
 import { createEventKeeper } from "../../app-server/history/event-keeper.ts";
-import { createEventWriter } from "../../app-server/history/event-writer.ts";
-import { createKnownLimits } from "../../app-server/history/limits.ts";
-import { bothOf, createPartitions, eventTables, sumTables } from "../../app-server/history/partitions.ts";
-import { countEvents } from "../../app-server/history/sums.ts";
+import { createHistoryIntake } from "../../app-server/history/intake.ts";
 import { createAppSKeyVault } from "../../app-server/vault.ts";
 import { systemClock } from "../../platform/clock.ts";
 import { createLocalLeases } from "../../platform/leases/local.ts";
@@ -22,18 +19,13 @@ const log = createLog({ level: "silent" });
 const metrics = createMetrics();
 const clock = systemClock;
 const sql = createPostgres({ connection: JSON.parse(connection), log, clock });
-const limits = createKnownLimits(sql, clock, {
+const intake = createHistoryIntake(sql, clock, {
   eventDays: 3650,
   frameDays: 1,
   measurementDays: 1,
   maxMegabytes: 1000,
 });
-const writer = createEventWriter(
-  sql,
-  bothOf(createPartitions(sql, eventTables), createPartitions(sql, sumTables)),
-  countEvents,
-);
-const keeper = createEventKeeper({ writer, limits, clock, metrics });
+const keeper = createEventKeeper({ intake, metrics });
 const failed = async () => ({ kind: "failed", message: "" }) as const;
 const consumer = createEventConsumer({
   store: await openLmdbStore({ folder }),

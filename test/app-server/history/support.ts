@@ -1,6 +1,6 @@
 import { createEventKeeper, type EventKeeperOptions } from "../../../app-server/history/event-keeper.ts";
-import { createEventWriter } from "../../../app-server/history/event-writer.ts";
 import { createFrameWriter } from "../../../app-server/history/frame-writer.ts";
+import { createHistoryIntake } from "../../../app-server/history/intake.ts";
 import { createKnownLimits } from "../../../app-server/history/limits.ts";
 import {
   bothOf,
@@ -11,7 +11,7 @@ import {
 } from "../../../app-server/history/partitions.ts";
 import { createSweep } from "../../../app-server/history/retention.ts";
 import { createHistory } from "../../../app-server/history/search.ts";
-import { countEvents, countFrames } from "../../../app-server/history/sums.ts";
+import { countFrames } from "../../../app-server/history/sums.ts";
 import type { EventFilter, HistoryEvent, HistoryLimits } from "../../../app-server/history-ports.ts";
 import type { ApplicationEvent, ApplicationEventKind } from "../../../app-server/ports.ts";
 import { createMetrics } from "../../../platform/metrics.ts";
@@ -64,7 +64,6 @@ export function startHistory(sql: Sql, limits: Partial<HistoryLimits> = {}, onKe
   const events = createPartitions(sql, eventTables);
   const frames = createPartitions(sql, frameTables);
   const sums = createPartitions(sql, sumTables);
-  const writer = createEventWriter(sql, bothOf(events, sums), countEvents);
   const history = createHistory(sql);
   /** Every page, of so many items. */
   const all = async (filter: Partial<EventFilter> = {}, limit = 100): Promise<readonly HistoryEvent[]> => {
@@ -84,7 +83,7 @@ export function startHistory(sql: Sql, limits: Partial<HistoryLimits> = {}, onKe
     metrics,
     history,
     all,
-    keeper: createEventKeeper({ writer, limits: known, clock, metrics, onKept }),
+    keeper: createEventKeeper({ intake: createHistoryIntake(sql, clock, defaults), metrics, onKept }),
     frameWriter: createFrameWriter(sql, bothOf(frames, sums), countFrames, () => true),
     sweep: createSweep({ sql, clock, limits: known, events, frames, sums }),
   };

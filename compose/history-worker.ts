@@ -1,0 +1,74 @@
+import os from "node:os";
+import { parentPort, workerData } from "node:worker_threads";
+import { createHistoryIntake, type TakenEvents } from "../app-server/history/intake.ts";
+import type { HistoryLimits } from "../app-server/history-ports.ts";
+import type { ApplicationEvent } from "../app-server/ports.ts";
+import { systemClock } from "../platform/clock.ts";
+import { SqlError, type SqlErrorCode } from "../platform/errors.ts";
+import { readFrames } from "../platform/frames/frame-letter.ts";
+import { createLog } from "../platform/log.ts";
+import { createPostgres, type PostgresConnection } from "../platform/postgres.ts";
+
+/** What the thread needs to know. */
+export interface HistoryWorkerSetup {
+  readonly connection: PostgresConnection;
+  readonly limits: HistoryLimits;
+}
+
+export type HistoryCall =
+  | { readonly id: number; readonly events: readonly ApplicationEvent[] }
+  /** A text of writeFrames: a record's many small objects would cost more to copy than to write. */
+  | { readonly id: number; readonly frames: string };
+
+/** `close` is answered by the thread's end. */
+export type HistoryRequest = HistoryCall | "close";
+
+export type HistoryAnswer =
+  | { readonly id: number; readonly taken?: TakenEvents }
+  | { readonly id: number; readonly fault: HistoryFault };
+
+/** An error as a message can carry it. */
+export interface HistoryFault {
+  readonly message: string;
+  /** Of a SqlError. */
+  readonly code?: SqlErrorCode;
+}
+
+/** Events and frames at a time, of which each has one transaction under way, and one for the limits. */
+const connections = 3;
+/** As PostgreSQL inside: where processors are short, what answers devices in time comes before. */
+const niceness = 5;
+
+const faultOf = (error: unknown): HistoryFault =>
+  error instanceof SqlError ? { message: error.message, code: error.code } : { message: String(error) };
+
+function serve({ connection, limits }: HistoryWorkerSetup): void {
+  // Of this thread alone; elsewhere it would be the whole process.
+  if (process.platform === "linux") os.setPriority(niceness);
+  // Whoever asked is told of what goes wrong, and has a log.
+  const log = createLog({ level: "silent" });
+  const sql = createPostgres({ connection, log, clock: systemClock, maxConnections: connections });
+  const intake = createHistoryIntake(sql, systemClock, limits);
+  const answered = async (call: HistoryCall): Promise<HistoryAnswer> => {
+    const { id } = call;
+    try {
+      if ("events" in call) return { id, taken: await intake.events(call.events) };
+      const batch = readFrames(call.frames);
+      if (batch === undefined) throw new Error("frames for the history cannot be read");
+      await intake.frames(batch.frames);
+      return { id };
+    } catch (error) {
+      return { id, fault: faultOf(error) };
+    }
+  };
+  parentPort?.on("message", async (request: HistoryRequest) => {
+    if (request !== "close") {
+      parentPort?.postMessage(await answered(request));
+      return;
+    }
+    await sql.close();
+    parentPort?.close();
+  });
+}
+
+serve(workerData);
