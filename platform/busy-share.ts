@@ -10,7 +10,7 @@ export function eventLoopWatch(): () => number {
 }
 
 /** The time above this share is kept for radio traffic. */
-const busyFrom = 0.5;
+const busyFrom = 0.4;
 const longestRestMs = 5_000;
 
 /**

@@ -81,7 +81,7 @@ test("the busier the process is, the longer the history rests, and it makes up f
   await scene.clock.advance(14_000);
   expect(scene.delivered).toHaveLength(1000);
   expect(scene.batches).toHaveLength(3);
-  busy = 0.5;
+  busy = 0.4;
   await scene.clock.advance(5_000);
   expect(sorted(scene.counters(scene.kept))).toEqual(upTo(1000));
   await consumer.close();
