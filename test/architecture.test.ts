@@ -58,7 +58,7 @@ const role = (name: string, core: readonly string[], adapters: readonly string[]
       !adapters.some(part => file.startsWith(`${name}/${part}`)),
     allowed: [
       /^lorawan\//,
-      /^platform\/(clock|log|metrics|passing-map|serial)\.ts$/,
+      /^platform\/(byte-slab|clock|log|metrics|passing-map|serial)\.ts$/,
       /^platform\/(peers\/peers|leases\/leases)\.ts$/,
       /^platform\/(state|frames)\//,
       /^platform\/sql\.ts$/,
