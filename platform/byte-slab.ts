@@ -7,7 +7,7 @@ export interface ByteSlab {
   /** Reads as `Buffer.from(text, "base64")` does. */
   fromBase64(text: string): Buffer;
   /** A copy. */
-  keep(bytes: Uint8Array): Buffer;
+  keep(bytes: Uint8Array): Uint8Array;
 }
 
 export function createByteSlab(slabBytes = 4096): ByteSlab {
@@ -30,7 +30,7 @@ export function createByteSlab(slabBytes = 4096): ByteSlab {
       const start = used;
       slab.set(bytes, start);
       used += bytes.length;
-      return slab.subarray(start, used);
+      return new Uint8Array(slab.buffer, slab.byteOffset + start, bytes.length);
     },
   };
 }
