@@ -50,7 +50,10 @@ export async function seriousFaults(
   await page.evaluate(settle);
   // Evaluated by the debugger, since the page's own policy lets nobody add a script.
   if (!(await page.evaluate<boolean>("'axe' in window"))) await page.evaluate(axe.source);
-  const options: axe.RunOptions = { resultTypes: ["violations"], ...(of === "colours" && { runOnly: ["color-contrast", "link-in-text-block"] }) };
+  const options: axe.RunOptions = {
+    resultTypes: ["violations"],
+    ...(of === "colours" && { runOnly: ["color-contrast", "link-in-text-block"] }),
+  };
   const run = `axe.run(${JSON.stringify(within)}, ${JSON.stringify(options)})`;
   const { violations } = await page.evaluate<axe.AxeResults>(run);
   return violations
