@@ -38,13 +38,23 @@ export interface HistoryFault {
 const connections = 3;
 /** As PostgreSQL inside: where processors are short, what answers devices in time comes before. */
 const niceness = 5;
+const lowestPriority = os.constants.priority.PRIORITY_LOW;
 
 const faultOf = (error: unknown): HistoryFault =>
   error instanceof SqlError ? { message: error.message, code: error.code } : { message: String(error) };
 
+/** On Linux it is the priority of this thread alone; elsewhere it would be that of the whole process. */
+function comeAfterOthers(): void {
+  if (process.platform !== "linux") return;
+  try {
+    os.setPriority(Math.min(lowestPriority, os.getPriority() + niceness));
+  } catch {
+    // Where a sandbox forbids it, the thread is as urgent as the others.
+  }
+}
+
 function serve({ connection, limits }: HistoryWorkerSetup): void {
-  // Of this thread alone; elsewhere it would be the whole process.
-  if (process.platform === "linux") os.setPriority(niceness);
+  comeAfterOthers();
   // Whoever asked is told of what goes wrong, and has a log.
   const log = createLog({ level: "silent" });
   const sql = createPostgres({ connection, log, clock: systemClock, maxConnections: connections });
