@@ -26,8 +26,10 @@ async function expectPromisesKept(options: Pick<ChaosOptions, "set" | "seed" | "
   expect(report.counts.uplinksAnswered).toBeGreaterThan(0);
 }
 
-test.skipIf(noBroker !== undefined)(
+// Side by side, since both wait for most of their time.
+test(
   `C15 C16 C26 nothing is lost or used twice while the embedded set is killed, frozen and cut off${skipped(noBroker)}`,
+  { concurrent: true, skip: noBroker !== undefined },
   () =>
     expectPromisesKept({
       set: "embedded",
@@ -36,8 +38,9 @@ test.skipIf(noBroker !== undefined)(
     }),
 );
 
-test.skipIf(noBroker !== undefined || noClockStep !== undefined)(
+test(
   `C15 C16 C26 nothing is lost or used twice while the wall clock is moved by an hour${skipped(noBroker ?? noClockStep)}`,
+  { concurrent: true, skip: (noBroker ?? noClockStep) !== undefined },
   () => expectPromisesKept({ set: "embedded", seed: 13, kinds: ["clock-step", "server-kill"] }),
 );
 
