@@ -3,7 +3,6 @@ import { Worker } from "node:worker_threads";
 import type { HistoryIntake, TakenEvents } from "../app-server/history/intake.ts";
 import type { ApplicationEvent } from "../app-server/ports.ts";
 import { SqlError } from "../platform/errors.ts";
-import { writeFrames } from "../platform/frames/frame-letter.ts";
 import type { Log } from "../platform/log.ts";
 import type { HistoryAnswer, HistoryCall, HistoryFault, HistoryRequest, HistoryWorkerSetup } from "./history-worker.ts";
 
@@ -73,7 +72,7 @@ export function createHistoryThread(setup: HistoryWorkerSetup, log: Log, program
       return taken;
     },
     async frames(given) {
-      await ask(id => ({ id, frames: writeFrames({ frames: given, leftOut: 0 }) }));
+      await ask(id => ({ id, frames: given }));
     },
     async close() {
       if (thread === undefined) return;

@@ -5,7 +5,6 @@ import type { HistoryLimits } from "../app-server/history-ports.ts";
 import type { ApplicationEvent } from "../app-server/ports.ts";
 import { systemClock } from "../platform/clock.ts";
 import { SqlError, type SqlErrorCode } from "../platform/errors.ts";
-import { readFrames } from "../platform/frames/frame-letter.ts";
 import { createLog } from "../platform/log.ts";
 import { createPostgres, type PostgresConnection } from "../platform/postgres.ts";
 
@@ -17,8 +16,7 @@ export interface HistoryWorkerSetup {
 
 export type HistoryCall =
   | { readonly id: number; readonly events: readonly ApplicationEvent[] }
-  /** A text of writeFrames: a record's many small objects would cost more to copy than to write. */
-  | { readonly id: number; readonly frames: string };
+  | { readonly id: number; readonly frames: readonly string[] };
 
 /** `close` is answered by the thread's end. */
 export type HistoryRequest = HistoryCall | "close";
@@ -63,9 +61,7 @@ function serve({ connection, limits }: HistoryWorkerSetup): void {
     const { id } = call;
     try {
       if ("events" in call) return { id, taken: await intake.events(call.events) };
-      const batch = readFrames(call.frames);
-      if (batch === undefined) throw new Error("frames for the history cannot be read");
-      await intake.frames(batch.frames);
+      await intake.frames(call.frames);
       return { id };
     } catch (error) {
       return { id, fault: faultOf(error) };

@@ -15,5 +15,5 @@ export interface FrameHistoryOptions {
 }
 
 /** Keeps the frames of a stream, those of tenants that want none left out. */
-export const startFrameHistory = ({ intake, ...options }: FrameHistoryOptions): FrameKeeper =>
-  createFrameKeeper({ ...options, busyShare: eventLoopWatch(), writer: { write: frames => intake.frames(frames) } });
+export const startFrameHistory = (options: FrameHistoryOptions): FrameKeeper =>
+  createFrameKeeper({ ...options, busyShare: eventLoopWatch() });

@@ -2,15 +2,15 @@ import { createRest } from "../../platform/busy-share.ts";
 import type { Clock } from "../../platform/clock.ts";
 import { SqlError } from "../../platform/errors.ts";
 import type { FrameBatch, FrameStream } from "../../platform/frames/frame-feed.ts";
-import type { FrameRecord } from "../../platform/frames/frame-record.ts";
+import { frameText } from "../../platform/frames/frame-letter.ts";
 import type { Log } from "../../platform/log.ts";
 import type { Metrics } from "../../platform/metrics.ts";
-import type { FrameWriter } from "./frame-writer.ts";
+import type { HistoryIntake } from "./intake.ts";
 
 export interface FrameKeeperOptions {
   /** Of the network server in this process. */
   readonly stream: FrameStream;
-  readonly writer: FrameWriter;
+  readonly intake: Pick<HistoryIntake, "frames">;
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics;
@@ -34,8 +34,9 @@ const longestRetryMs = 10_000;
 
 /** Writes the frames of this process into the history, a batch after the other. Nobody waits for it: too many are left out. */
 export function createFrameKeeper(options: FrameKeeperOptions): FrameKeeper {
-  const { stream, writer, clock, log, metrics, maxWaiting = 5_000, busyShare = () => 0 } = options;
-  const waiting: FrameRecord[] = [];
+  const { stream, intake, clock, log, metrics, maxWaiting = 5_000, busyShare = () => 0 } = options;
+  /** Texts, of which thousands cost the garbage collector little. */
+  const waiting: string[] = [];
   let running: Promise<void> | undefined;
   let isClosed = false;
   let endPause = (): void => {};
@@ -55,7 +56,7 @@ export function createFrameKeeper(options: FrameKeeperOptions): FrameKeeper {
   const room = (): number => Math.max(0, maxWaiting - waiting.length);
   const take = ({ frames, leftOut }: FrameBatch): void => {
     const taken = frames.slice(0, room());
-    waiting.push(...taken);
+    waiting.push(...taken.map(frameText));
     leaveOut(frames.length - taken.length + leftOut, "backlog");
     if (waiting.length === 0) return;
     running ??= run();
@@ -66,7 +67,7 @@ export function createFrameKeeper(options: FrameKeeperOptions): FrameKeeper {
       const batch = waiting.slice(0, maxBatch);
       const startedUs = clock.monotonicUs();
       try {
-        await writer.write(batch);
+        await intake.frames(batch);
         metrics.historyRows.inc({ what: "frames" }, batch.length);
         waiting.splice(0, batch.length);
         retryMs = firstRetryMs;

@@ -1,4 +1,5 @@
 import type { Clock } from "../../platform/clock.ts";
+import { frameOfText } from "../../platform/frames/frame-letter.ts";
 import type { FrameRecord } from "../../platform/frames/frame-record.ts";
 import type { Sql } from "../../platform/sql.ts";
 import type { HistoryLimits } from "../history-ports.ts";
@@ -15,8 +16,8 @@ import { countEvents, countFrames } from "./sums.ts";
 export interface HistoryIntake {
   /** Resolves when every event is kept that the history takes. Rejects with SqlError, and none is kept then. */
   events(given: readonly ApplicationEvent[]): Promise<TakenEvents>;
-  /** Resolves when the frames are kept. Rejects with SqlError, and none is kept then. */
-  frames(given: readonly FrameRecord[]): Promise<void>;
+  /** Resolves when the frames are kept, each a text of `frameText`. Rejects with SqlError, and none is kept then. */
+  frames(given: readonly string[]): Promise<void>;
 }
 
 /** What one transaction did. */
@@ -36,6 +37,12 @@ export interface SettledPlace {
   readonly key: string;
   /** In the journal, of one that was new. */
   readonly number?: number;
+}
+
+function readFrame(text: string): FrameRecord {
+  const frame = frameOfText(text);
+  if (frame === undefined) throw new Error("a frame for the history cannot be read");
+  return frame;
 }
 
 const dayMs = 86_400_000;
@@ -72,7 +79,7 @@ export function createHistoryIntake(sql: Sql, clock: Clock, defaults: HistoryLim
     },
     async frames(given) {
       await limits.refresh();
-      await frameWriter.write(given);
+      await frameWriter.write(given.map(readFrame));
     },
   };
 }

@@ -51,7 +51,17 @@ const letter = Compile(Type.Object({ frames: Type.Array(frameSchema), leftOut: T
 
 /** A batch on its way from one process to another. */
 export const writeFrames = ({ frames, leftOut }: FrameBatch): string =>
-  JSON.stringify({ frames: frames.map(frame => ({ ...frame, phyPayload: base64(frame.phyPayload) })), leftOut });
+  `{"frames":[${frames.map(frameText).join(",")}],"leftOut":${leftOut}}`;
+
+/** A record on its way, or while it waits. */
+export const frameText = (frame: FrameRecord): string =>
+  JSON.stringify({ ...frame, phyPayload: base64(frame.phyPayload) });
+
+/** The record again; undefined for a text that is none. */
+export function frameOfText(text: string): FrameRecord | undefined {
+  const value: unknown = JSON.parse(text);
+  return frameCheck.Check(value) ? withBytes(value) : undefined;
+}
 
 /** Undefined for a text that is none. */
 export function readFrames(text: string): FrameBatch | undefined {

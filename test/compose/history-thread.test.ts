@@ -6,6 +6,7 @@ import { createHistory } from "../../app-server/history/search.ts";
 import { createHistoryThread, type HistoryThread } from "../../compose/history-thread.ts";
 import { systemClock } from "../../platform/clock.ts";
 import { SqlError } from "../../platform/errors.ts";
+import { frameText } from "../../platform/frames/frame-letter.ts";
 import { createLog } from "../../platform/log.ts";
 import { createPostgres } from "../../platform/postgres.ts";
 import { dayMs, testEvent } from "../app-server/history/support.ts";
@@ -52,8 +53,9 @@ test("events are kept once, with numbers for those that are new; others are coun
 test("frames are kept once, with their bytes", async () => {
   const thread = threadOn(database.connection);
   const frames = [uplinkFrame(1, { atMs: nowMs }), downlinkFrame(2, { atMs: nowMs - 1 })];
-  await thread.frames(frames);
-  await thread.frames(frames);
+  await thread.frames(frames.map(frameText));
+  await thread.frames(frames.map(frameText));
+  await expect(thread.frames([...frames.map(frameText), "{}"])).rejects.toThrow("cannot be read");
   const sql = createPostgres({ connection: database.connection, log, clock: systemClock });
   onTestFinished(() => sql.close());
   const { items } = await createHistory(sql).frames({ tenants: "all" }, { limit: 10 });

@@ -14,8 +14,8 @@ async function written(busyShare: number, frames: number, afterMs: number): Prom
   let count = 0;
   const keeper = createFrameKeeper({
     stream: feed,
-    writer: {
-      async write(batch) {
+    intake: {
+      async frames(batch) {
         count += batch.length;
       },
     },
@@ -52,10 +52,10 @@ test("frames for which there is no room are counted, whether they came so far or
   const clock = createVirtualClock();
   const metrics = createMetrics();
   const feed = createFrameFeed({ clock, metrics });
-  const writer = { write: () => new Promise<void>(() => undefined) };
+  const intake = { frames: () => new Promise<void>(() => undefined) };
   createFrameKeeper({
     stream: feed,
-    writer,
+    intake,
     clock,
     metrics,
     log: createLog({ level: "silent" }),
