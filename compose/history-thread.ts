@@ -1,4 +1,3 @@
-import { once } from "node:events";
 import { Worker } from "node:worker_threads";
 import type { HistoryIntake, TakenEvents } from "../app-server/history/intake.ts";
 import type { ApplicationEvent } from "../app-server/ports.ts";
@@ -75,9 +74,10 @@ export function createHistoryThread(setup: HistoryWorkerSetup, log: Log, program
       await ask(id => ({ id, frames: given }));
     },
     async close() {
-      if (thread === undefined) return;
-      const ended = once(thread, "exit");
-      thread.postMessage("close" satisfies HistoryRequest);
+      const ending = thread;
+      if (ending === undefined) return;
+      const ended = new Promise(resolve => ending.once("exit", resolve));
+      ending.postMessage("close" satisfies HistoryRequest);
       await ended;
     },
   };
