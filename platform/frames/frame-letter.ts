@@ -59,18 +59,13 @@ export const frameText = (frame: FrameRecord): string =>
 
 /** The record again; undefined for a text that is none. */
 export function frameOfText(text: string): FrameRecord | undefined {
-  const value: unknown = JSON.parse(text);
+  const value = parsed(text);
   return frameCheck.Check(value) ? withBytes(value) : undefined;
 }
 
 /** Undefined for a text that is none. */
 export function readFrames(text: string): FrameBatch | undefined {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    return undefined;
-  }
+  const value = parsed(text);
   return letter.Check(value) ? { frames: value.frames.map(withBytes), leftOut: value.leftOut } : undefined;
 }
 
@@ -79,9 +74,17 @@ export const writeFrame = ({ phyPayload: _, ...rest }: FrameRecord): string => J
 
 /** The record again, with its bytes as base64; undefined for a text that is none. */
 export function readFrame(text: string, phyPayload: string): FrameRecord | undefined {
-  const value: unknown = JSON.parse(text);
+  const value = parsed(text);
   const whole = typeof value === "object" && value !== null ? { ...value, phyPayload } : undefined;
   return frameCheck.Check(whole) ? withBytes(whole) : undefined;
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 const withBytes = (frame: Static<typeof frameSchema>): FrameRecord => ({
