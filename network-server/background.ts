@@ -1,6 +1,7 @@
 import type { Clock } from "../platform/clock.ts";
 import type { Log } from "../platform/log.ts";
 import type { Metrics } from "../platform/metrics.ts";
+import { createUnderWay } from "../platform/under-way.ts";
 
 export interface Background {
   readonly run: (work: () => Promise<void>) => void;
@@ -28,9 +29,7 @@ const betweenLinesUs = 1_000_000;
  * refuses refuses every frame, and a disk that is full should not be filled with that.
  */
 export function createBackground({ clock, log, metrics, room = defaultRoom }: BackgroundOptions): Background {
-  // A number, and no set of what runs: the tables of a set that much passes through keep what was in them alive (passing-map.ts).
-  let running = 0;
-  let tellIdle: (() => void)[] = [];
+  const underWay = createUnderWay();
   let saidAtUs = Number.NEGATIVE_INFINITY;
   let unsaid = 0;
   const complain = (error: unknown): void => {
@@ -43,20 +42,12 @@ export function createBackground({ clock, log, metrics, room = defaultRoom }: Ba
     log.error({ err: error, ...(unsaid > 0 && { alsoBefore: unsaid }) }, "a frame was not processed to its end");
     unsaid = 0;
   };
-  const end = (): void => {
-    running -= 1;
-    if (running > 0) return;
-    for (const tell of tellIdle) tell();
-    tellIdle = [];
-  };
   return {
     run(work) {
-      running += 1;
-      void work().catch(complain).finally(end);
+      underWay.begin();
+      void work().catch(complain).finally(underWay.end);
     },
-    hasRoom: () => running < room,
-    async idle() {
-      while (running > 0) await new Promise<void>(resolve => tellIdle.push(resolve));
-    },
+    hasRoom: () => underWay.count < room,
+    idle: underWay.idle,
   };
 }

@@ -134,7 +134,7 @@ export const stateCheck: DoctorCheck = {
 
 async function redisOutcome({ config: { state } }: Patient): Promise<Outcome> {
   if (state.redis === undefined) return well("embedded");
-  const client = createClient(redisConnection(state.redis), answerMs);
+  const client = createClient(redisConnection(state.redis), { answerMs });
   try {
     await connected(client, undefined, answerMs);
     const losses = await lossesOf(client);

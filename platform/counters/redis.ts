@@ -40,7 +40,7 @@ const quietMs = 60_000;
 export async function openRedisCounters(options: RedisCountersOptions): Promise<Counters> {
   const { clock, log, answerMs = usualAnswerMs } = options;
   const prefix = `${(options.keyPrefix ?? "upchirp:").replace(/[{}]/g, "")}count:`;
-  const client = createClient(options.connection, commandTimeoutMs);
+  const client = createClient(options.connection, { answerMs: commandTimeoutMs });
   const local = createLocalCounters(clock);
   // Keys hold what people typed, like addresses: nobody has to read them in Redis.
   const keyOf = (name: string, key: string): string =>

@@ -51,7 +51,7 @@ const topic = "leases";
  */
 export async function openRedisLeases(options: RedisLeasesOptions): Promise<Leases> {
   const { log, clock = systemClock, holdMs = 3000 } = options;
-  const client = createClient(options.connection, Math.max(500, Math.floor(holdMs / 2)));
+  const client = createClient(options.connection, { answerMs: Math.max(500, Math.floor(holdMs / 2)) });
   const prefix = (options.keyPrefix ?? "upchirp:").replace(/[{}]/g, "");
   const retry = createRetry(clock, Math.floor(holdMs / 2), () => {});
   try {

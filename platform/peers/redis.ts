@@ -37,7 +37,7 @@ const letterSchema = Compile(
 export async function openRedisPeers(options: RedisPeersOptions): Promise<Peers> {
   const { log, clock = systemClock, retryMs = 5000, commandTimeoutMs = 2000 } = options;
   const prefix = (options.keyPrefix ?? "upchirp:").replace(/[{}]/g, "");
-  const client = createClient(options.connection, commandTimeoutMs);
+  const client = createClient(options.connection, { answerMs: commandTimeoutMs });
   const instance = randomBytes(8).toString("hex");
   const channelOf = (to: string): string => `${prefix}peer:${to}`;
   const everybody = `${prefix}peers`;
@@ -80,7 +80,7 @@ export async function openRedisPeers(options: RedisPeersOptions): Promise<Peers>
       },
       async close() {
         mailbox.close();
-        ending();
+        await ending();
         client.disconnect();
       },
     };

@@ -58,13 +58,24 @@ function parseServer(url: string, { username, password, ca }: RedisCredentials):
 
 const reconnectDelayMs = (times: number): number => Math.min(25 * 2 ** Math.min(times, 6), 1000);
 
+/** When Redis counts as gone: while a command waits for its answer, or while any does and nothing at all arrives. */
+export type Patience = { readonly answerMs: number } | { readonly silenceMs: number };
+
+/** A timer for each command is what thousands in a second cost; answers come in order, so that silence says as much. */
+const timeoutsOf = (patience: Patience) =>
+  "silenceMs" in patience
+    ? { connectTimeout: patience.silenceMs, socketTimeout: patience.silenceMs }
+    : {
+        connectTimeout: patience.answerMs,
+        commandTimeout: patience.answerMs,
+        socketTimeout: 2 * patience.answerMs,
+      };
+
 /** Nothing is kept back and sent later by the client: what fails is sent again by `createRetry`, or refused. */
-export function createClient(connection: RedisConnection, commandTimeoutMs: number): RedisClient {
+export function createClient(connection: RedisConnection, patience: Patience): RedisClient {
   const common = {
     protocol: 2 as const,
-    connectTimeout: commandTimeoutMs,
-    commandTimeout: commandTimeoutMs,
-    socketTimeout: 2 * commandTimeoutMs,
+    ...timeoutsOf(patience),
     autoResendUnfulfilledCommands: false,
     autoResubscribe: false,
   };
@@ -79,7 +90,6 @@ export function createClient(connection: RedisConnection, commandTimeoutMs: numb
           ...first.options,
           host: first.host,
           port: first.port,
-          enableAutoPipelining: true,
           enableOfflineQueue: false,
           maxRetriesPerRequest: 0,
           retryStrategy: reconnectDelayMs,
@@ -89,7 +99,6 @@ export function createClient(connection: RedisConnection, commandTimeoutMs: numb
       : new Cluster(
           servers.map(({ host, port }) => ({ host, port })),
           {
-            enableAutoPipelining: true,
             enableOfflineQueue: false,
             shardedSubscribers: true,
             clusterRetryStrategy: reconnectDelayMs,
@@ -104,6 +113,26 @@ export function createClient(connection: RedisConnection, commandTimeoutMs: numb
         );
   defineScripts(client);
   return client;
+}
+
+/**
+ * To be called before a command is sent: those of one turn of the event loop leave together, a system call for all of them.
+ * Pipelines do that as well, and cost more: of what they are made of, most was alive until the next full collection.
+ */
+export function createGathering(client: RedisClient): () => void {
+  let isGathering = false;
+  return () => {
+    if (isGathering) return;
+    isGathering = true;
+    const connections = client instanceof Cluster ? client.nodes("all") : [client];
+    // None before the first connection, whatever its type says.
+    const streams: readonly (Redis["stream"] | undefined)[] = connections.map(({ stream }) => stream);
+    for (const stream of streams) stream?.cork();
+    setImmediate(() => {
+      isGathering = false;
+      for (const stream of streams) stream?.uncork();
+    });
+  };
 }
 
 /** Waits for the first connection; a refusal that waiting does not mend ends it at once. */

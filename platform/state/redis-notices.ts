@@ -98,7 +98,7 @@ export async function openNotices(options: NoticesOptions): Promise<Notices> {
     async close() {
       closed = true;
       cancel();
-      unsubscribe();
+      void unsubscribe();
       await looking;
     },
   };

@@ -15,18 +15,24 @@ export interface SubscriptionOptions {
   readonly againAfterMs: number;
 }
 
-/** In a cluster each channel lives with the slot of its name; a single server has them all on one more connection. */
+/**
+ * In a cluster each channel lives with the slot of its name; a single server has them all on one more connection. What comes
+ * back ends it, and resolves once Redis counts this one no more among those who hear, or cannot be told.
+ */
 export async function subscribe(
   { client, retry, clock, log, missing, againAfterMs }: SubscriptionOptions,
   channels: readonly string[],
   hear: (channel: string, message: string) => void,
-): Promise<() => void> {
+): Promise<() => Promise<void>> {
   if (client instanceof Cluster) {
     client.on("smessage", hear);
     await Promise.all(channels.map(channel => retry(() => client.ssubscribe(channel))));
-    return () => client.off("smessage", hear);
+    return async () => {
+      client.off("smessage", hear);
+      await Promise.allSettled(channels.map(channel => client.sunsubscribe(channel)));
+    };
   }
-  const subscriber = client.duplicate({ enableAutoPipelining: false });
+  const subscriber = client.duplicate();
   subscriber.on("error", () => {
     // The client's own connection fails with it and says so.
   });
@@ -47,9 +53,10 @@ export async function subscribe(
       cancel = clock.after(againAfterMs, () => subscriber.disconnect(true));
     });
   });
-  return () => {
+  return async () => {
     cancel();
     subscriber.removeAllListeners("ready");
+    await subscriber.unsubscribe().catch(() => undefined);
     subscriber.disconnect();
   };
 }

@@ -3,8 +3,17 @@ import { type DevEui, type GatewayId, parseGatewayId } from "../../lorawan/ids.t
 import { type Clock, systemClock } from "../clock.ts";
 import type { Log } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
+import { createUnderWay } from "../under-way.ts";
 import { StateStoreError } from "./errors.ts";
-import { connected, createClient, createRetry, type RedisConnection, type Retry, warnOfLoss } from "./redis-client.ts";
+import {
+  connected,
+  createClient,
+  createGathering,
+  createRetry,
+  type RedisConnection,
+  type Retry,
+  warnOfLoss,
+} from "./redis-client.ts";
 import type { RedisContext } from "./redis-context.ts";
 import { createDevices } from "./redis-devices.ts";
 import { startIndexCheck } from "./redis-index-check.ts";
@@ -23,7 +32,7 @@ export interface RedisStoreOptions {
   readonly keyPrefix?: string;
   /** How long a call is tried again while Redis cannot answer: a restart or a fail-over. */
   readonly retryMs?: number;
-  /** After this a call that is not answered counts as failed, and is tried again if there is time. */
+  /** After this without an answer to anything calls count as failed, and are tried again if there is time. */
   readonly commandTimeoutMs?: number;
   /** How often every partition is looked at for news whose message was lost. */
   readonly lookEveryMs?: number;
@@ -39,13 +48,14 @@ const format = "1";
  */
 export async function openRedisStore(options: RedisStoreOptions): Promise<StateStore> {
   const { log, metrics, clock = systemClock, retryMs = 5000, commandTimeoutMs = 2000 } = options;
-  const client = createClient(options.connection, commandTimeoutMs);
+  const client = createClient(options.connection, { silenceMs: commandTimeoutMs });
   try {
     await connected(client, log, retryMs);
     const keys = createKeys((options.keyPrefix ?? "upchirp:").replace(/[{}]/g, ""));
     const losses = watchLosses(client, keys.runs, log);
     let saidAtUs = Number.NEGATIVE_INFINITY;
-    const retry = createRetry(
+    const gather = createGathering(client);
+    const repeat = createRetry(
       clock,
       retryMs,
       fault => {
@@ -57,6 +67,11 @@ export async function openRedisStore(options: RedisStoreOptions): Promise<StateS
       },
       losses,
     );
+    const retry: Retry = send =>
+      repeat(() => {
+        gather();
+        return send();
+      });
     await checkFormat(client, keys, retry);
     await warnOfLoss(client, log);
     const instance = randomBytes(8).toString("hex");
@@ -87,11 +102,11 @@ async function checkFormat(client: RedisClient, keys: Keys, retry: Retry): Promi
 
 function createStore(parts: Omit<RedisContext, "newToken" | "behind">, letGo: () => Promise<void>): StateStore {
   const { notices, losses } = parts;
-  const underWay = new Set<Promise<unknown>>();
+  const underWay = createUnderWay();
   let closing: Promise<void> | undefined;
   const track = <Result>(work: Promise<Result>): Promise<Result> => {
-    const settled: Promise<unknown> = work.catch(() => undefined).finally(() => underWay.delete(settled));
-    underWay.add(settled);
+    underWay.begin();
+    work.then(underWay.end, underWay.end);
     return work;
   };
   const guarded: Guard =
@@ -114,7 +129,7 @@ function createStore(parts: Omit<RedisContext, "newToken" | "behind">, letGo: ()
   const devices = createDevices(context);
   const rest = { ...queuePart(context), ...eventPart(context), ...gatewayPart(context) };
   const close = async (): Promise<void> => {
-    while (underWay.size > 0) await Promise.all(underWay);
+    await underWay.idle();
     await letGo();
   };
   return {

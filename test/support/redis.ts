@@ -19,6 +19,9 @@ export interface TestRedis {
   readonly port: number;
   /** As in a power cut; what it had written to its append-only file stays. */
   kill(): Promise<void>;
+  /** It stands still, as a machine that swaps does; its connections stay. */
+  freeze(): void;
+  thaw(): void;
   /** Starts it again on the same port and files. */
   restart(): Promise<void>;
   stop(): Promise<void>;
@@ -50,6 +53,8 @@ export async function startRedis(settings: readonly string[] = []): Promise<Test
   return {
     port,
     kill,
+    freeze: () => void process.kill("SIGSTOP"),
+    thaw: () => void process.kill("SIGCONT"),
     async restart() {
       await kill();
       process = await launch(port, folder, settings);
