@@ -44,7 +44,8 @@ export function startMosquitto(folder: string): Promise<ChildServer> {
 export function startRedis(folder: string): Promise<ChildServer> {
   return start("redis", pathOf("redis-server"), port => [
     ...["--port", String(port), "--bind", "127.0.0.1", "--dir", folder, "--save", ""],
-    ...["--appendonly", "yes", "--appendfsync", "everysec", "--maxmemory-policy", "noeviction"],
+    ...["--appendonly", "yes", "--appendfsync", "everysec", "--auto-aof-rewrite-min-size", "512mb"],
+    ...["--maxmemory-policy", "noeviction"],
   ]);
 }
 
