@@ -21,6 +21,8 @@ const highestRate = 100_000;
 const precision = 0.06;
 const confirmations = 4;
 const stepDown = 0.93;
+/** A server collects its whole heap about once in this time: a shorter run has one in it or none, by chance. */
+const leastHalfSeconds = 60;
 
 /** One rate, after a while at the same rate that is not counted: a program that has just started is slow. */
 export async function measureAt(load: Load, ratePerSecond: number, options: MeasureOptions): Promise<Measurement> {
@@ -47,7 +49,10 @@ export async function measureHighest(load: Load, options: MeasureOptions): Promi
     report = await load.run(rate, seconds);
   }
   progress(`${stepText(report)} over ${seconds} s`);
-  return { report, halfRate: await load.run(Math.ceil(rate / 2), seconds) };
+  const half = Math.ceil(rate / 2);
+  const halfSeconds = Math.max(seconds, leastHalfSeconds);
+  progress(`measuring ${half}/s for ${halfSeconds} s`);
+  return { report, halfRate: await load.run(half, halfSeconds) };
 }
 
 function stepText(report: LoadReport): string {
