@@ -98,6 +98,7 @@ export async function openNotices(options: NoticesOptions): Promise<Notices> {
     async close() {
       closed = true;
       cancel();
+      // Nobody counts who hears: a Redis that stands still must not hold up the end.
       void unsubscribe();
       await looking;
     },
