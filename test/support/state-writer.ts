@@ -6,9 +6,9 @@ import type { StateStore } from "../../platform/state/store.ts";
 /**
  * A process to be killed: commits to several devices at once without end, and after each resolved commit prints
  * `devEui version`. With the word `hold` it only opens the store and prints `open`; with `end` it ends itself at once after
- * a hundred commits.
+ * a hundred commits, or as many as the third argument says.
  */
-const [folder = "", mode = ""] = process.argv.slice(2);
+const [folder = "", mode = "", last = "100"] = process.argv.slice(2);
 let commits = 0;
 
 const store = await openLmdbStore({ folder });
@@ -36,7 +36,7 @@ async function writeForever(to: StateStore, n: number): Promise<void> {
     if (outcome.kind !== "committed") throw new Error("someone else writes here");
     version = outcome.version;
     commits += 1;
-    if (mode === "end" && commits === 100) setImmediate(() => endAtOnce(process, "SIGKILL", 1));
+    if (mode === "end" && commits === Number(last)) setImmediate(() => endAtOnce(process, "SIGKILL", 1));
     process.stdout.write(`${devEui} ${version}\n`);
   }
 }

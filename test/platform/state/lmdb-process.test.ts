@@ -10,11 +10,11 @@ import { open } from "lmdb";
 import Type from "typebox";
 import Value from "typebox/value";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { parseDevEui } from "../../../lorawan/ids.ts";
 import { createMetrics } from "../../../platform/metrics.ts";
 import { openLmdbStore } from "../../../platform/state/lmdb.ts";
-import { partitionOf, type StateStore } from "../../../platform/state/store.ts";
+import { partitionOf } from "../../../platform/state/store.ts";
 import { bytes, devAddrOf, devEuiOf, text } from "../../contracts/state-store-values.ts";
+import { expectWhole, notePromise } from "../../support/written-state.ts";
 
 let folder: string;
 const children = new Set<ChildProcessByStdio<null, Readable, null>>();
@@ -56,30 +56,13 @@ async function writeThenKill(lines: number): Promise<ReadonlyMap<string, number>
   const printed = new Map<string, number>();
   let count = 0;
   for await (const line of createInterface({ input: child.stdout })) {
-    const [devEui = "", version = "0"] = line.split(" ");
-    printed.set(devEui, Number(version));
+    notePromise(printed, line);
     count += 1;
     // Lines that were printed before the kill arrives are read to their end: each of them is a promise.
     if (count === lines) child.kill("SIGKILL");
   }
   await kill(child);
   return printed;
-}
-
-async function expectWhole(store: StateStore, printed: ReadonlyMap<string, number>): Promise<void> {
-  for (const [digits, version] of printed) {
-    const devEui = parseDevEui(digits);
-    const device = await store.device(devEui);
-    expect(device?.version).toBeGreaterThanOrEqual(version);
-    const stored = device?.version ?? 0;
-    expect(device && text(device.value)).toBe(`${digits} ${stored}`);
-    const events = await store.readEvents(partitionOf(devEui), "", 1_000_000);
-    const own = events.filter(event => event.devEui === devEui).map(event => text(event.value));
-    expect(own).toEqual(Array.from({ length: stored }, (_, n) => `${digits} ${n + 1}`));
-    const waiting = (await store.queue(devEui)).map(entry => Number(entry.id));
-    // The entry of the last commit, and perhaps the one of a commit that did not come about.
-    expect([[stored], [stored, stored + 1]]).toContainEqual(waiting);
-  }
 }
 
 describe("a store whose process is killed", () => {
