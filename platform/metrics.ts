@@ -69,6 +69,11 @@ export function createMetrics() {
 
     storeConflicts: counter("store_conflicts_total", "Commits that another commit overtook."),
     storeFaults: counter("store_faults_total", "Store operations that failed."),
+    storeCommitSeconds: histogram(
+      "store_commit_seconds",
+      "Time until a commit of a device was durable, those before it included that it waited for.",
+      [0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
+    ),
 
     events: counter("events_total", "Events delivered to integrations, by kind.", ["kind"]),
     eventsSkipped: counter("events_skipped_total", "Event records that no integration gets, by reason.", ["reason"]),

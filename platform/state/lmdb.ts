@@ -1,7 +1,8 @@
 import { UpchirpError } from "../../lorawan/errors.ts";
 import { type DevEui, parseDevEui, parseGatewayId } from "../../lorawan/ids.ts";
+import { systemClock } from "../clock.ts";
 import type { Log } from "../log.ts";
-import type { Metrics } from "../metrics.ts";
+import { type CommitWatch, createCommitWatch, type StoreMetrics } from "./commit-watch.ts";
 import { type DiskLook, watchDiskRoom } from "./disk-room.ts";
 import { StateStoreError } from "./errors.ts";
 import { type FolderLock, lockFolder } from "./folder-lock.ts";
@@ -48,7 +49,7 @@ export interface LmdbStoreOptions {
   /** Made if it is not there; belongs to the store alone. */
   readonly folder: string;
   readonly log?: Log;
-  readonly metrics?: Pick<Metrics, "storeConflicts" | "storeFaults">;
+  readonly metrics?: StoreMetrics;
   readonly look?: DiskLook;
 }
 
@@ -91,6 +92,7 @@ export async function openLmdbStore(options: LmdbStoreOptions): Promise<StateSto
       return commits.write(operation, after);
     },
   };
+  const watch = createCommitWatch({ clock: systemClock, metrics, log });
   const events = createListeners<Appended>(log);
   const enqueued = createListeners<DevEui>(log);
   let closing: Promise<void> | undefined;
@@ -109,7 +111,7 @@ export async function openLmdbStore(options: LmdbStoreOptions): Promise<StateSto
   };
 
   return {
-    ...devicePart(tables, operations, adding, read, events, metrics),
+    ...devicePart(tables, operations, { adding, watch, metrics }, read, events),
     ...queuePart(tables, operations, { commits, adding }, read, awaited, enqueued),
     ...eventPart(tables, operations, commits, read),
     ...gatewayPart(tables, { commits, adding }, read),
@@ -131,13 +133,18 @@ interface Writers {
 }
 type Read = <Result>(action: () => Result) => Promise<Result>;
 
+interface Committing {
+  readonly adding: Writer;
+  readonly watch: CommitWatch;
+  readonly metrics: StoreMetrics | undefined;
+}
+
 function devicePart(
   tables: Tables,
   operations: Operations,
-  adding: Writer,
+  { adding, watch, metrics }: Committing,
   read: Read,
   events: Listeners<Appended>,
-  metrics: LmdbStoreOptions["metrics"],
 ): Pick<StateStore, "device" | "devicesByDevAddr" | "commit" | "dueDevices"> {
   const document = (devEui: DevEui, key: Buffer): DeviceDocument | undefined => {
     const record = tables.devices.getBinaryFast(key);
@@ -154,7 +161,9 @@ function devicePart(
         }),
       ),
     async commit(change) {
+      const beganAtUs = watch.begin();
       const { outcome } = await adding.write(operations.commit(change), ({ outcome: { kind }, after }) => {
+        watch.end(beganAtUs);
         if (kind === "conflict") metrics?.storeConflicts.inc();
         else if (change.events?.length) events.call(appendedBy(change, change.events, after));
       });

@@ -1,4 +1,4 @@
-import type { Metrics } from "../metrics.ts";
+import type { CommitWatch, StoreMetrics } from "./commit-watch.ts";
 import type { Retry } from "./redis-client.ts";
 import type { Losses } from "./redis-losses.ts";
 import type { Notices } from "./redis-notices.ts";
@@ -12,7 +12,8 @@ export interface RedisContext {
   readonly retry: Retry;
   readonly notices: Notices;
   readonly losses: Losses;
-  readonly metrics: Pick<Metrics, "storeConflicts" | "storeFaults"> | undefined;
+  readonly metrics: StoreMetrics | undefined;
+  readonly watch: CommitWatch;
   /** Unique for ever: letters and digits alone. */
   readonly newToken: () => string;
   /** Tidies up later; what fails is left for the next reader. */

@@ -30,7 +30,7 @@ import {
 export function createDevices(
   context: RedisContext,
 ): Pick<StateStore, "device" | "devicesByDevAddr" | "commit" | "dueDevices"> {
-  const { client, keys, retry, notices, losses, metrics } = context;
+  const { client, keys, retry, notices, losses, metrics, watch } = context;
   const partitions = keys.partitions.map(partition => partition.wakeUps);
   // One script may touch one slot of a cluster; a single server answers for all partitions at once.
   const wakeUps = client instanceof Cluster ? partitions.map(name => [name]) : [partitions];
@@ -60,7 +60,9 @@ export function createDevices(
       );
     },
     async commit(change) {
+      const beganAtUs = watch.begin();
       const { outcome, before, ids } = await commit(context, change);
+      watch.end(beganAtUs);
       if (outcome.kind === "conflict") metrics?.storeConflicts.inc();
       else if (change.events?.length) notices.appended(partitionOf(change.devEui), appendedBy(change, before, ids));
       return outcome;

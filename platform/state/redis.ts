@@ -2,8 +2,8 @@ import { randomBytes } from "node:crypto";
 import { type DevEui, type GatewayId, parseGatewayId } from "../../lorawan/ids.ts";
 import { type Clock, systemClock } from "../clock.ts";
 import type { Log } from "../log.ts";
-import type { Metrics } from "../metrics.ts";
 import { createUnderWay } from "../under-way.ts";
+import { createCommitWatch, type StoreMetrics } from "./commit-watch.ts";
 import { StateStoreError } from "./errors.ts";
 import {
   connected,
@@ -26,7 +26,7 @@ import type { StateStore } from "./store.ts";
 export interface RedisStoreOptions {
   readonly connection: RedisConnection;
   readonly log?: Log;
-  readonly metrics?: Pick<Metrics, "storeConflicts" | "storeFaults">;
+  readonly metrics?: StoreMetrics;
   readonly clock?: Clock;
   /** Begins every key, so that several systems share a server; without braces, `upchirp:` unless given. */
   readonly keyPrefix?: string;
@@ -85,7 +85,8 @@ export async function openRedisStore(options: RedisStoreOptions): Promise<StateS
       await notices.close();
       client.disconnect();
     };
-    return createStore({ client, keys, retry, notices, losses, metrics }, letGo);
+    const watch = createCommitWatch({ clock, metrics, log });
+    return createStore({ client, keys, retry, notices, losses, metrics, watch }, letGo);
   } catch (error) {
     client.disconnect();
     throw error;

@@ -231,11 +231,13 @@ describe("a store", () => {
     await store.close();
   });
 
-  test("counts conflicts", async () => {
+  test("counts conflicts, and the time that commits took", async () => {
     const metrics = createMetrics();
     const store = await openLmdbStore({ folder, metrics });
     await store.commit({ devEui: devEuiOf(1), expectedVersion: 5, value: bytes("x"), devAddrs: [] });
+    await store.commit({ devEui: devEuiOf(1), expectedVersion: 0, value: bytes("x"), devAddrs: [] });
     expect((await metrics.storeConflicts.get()).values).toMatchObject([{ value: 1 }]);
+    expect((await metrics.storeCommitSeconds.get()).values.at(-1)).toMatchObject({ value: 2 });
     await store.close();
   });
 

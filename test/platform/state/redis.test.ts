@@ -4,6 +4,7 @@ import { Redis } from "ioredis";
 import { pino } from "pino";
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import type { DevEui } from "../../../lorawan/ids.ts";
+import { createMetrics } from "../../../platform/metrics.ts";
 import { openRedisStore, type RedisStoreOptions } from "../../../platform/state/redis.ts";
 import { partitionOf, type StateStore } from "../../../platform/state/store.ts";
 import { bytes, devAddrOf, devEuiOf, devEuisIn, eventTexts, text } from "../../contracts/state-store-values.ts";
@@ -47,6 +48,15 @@ describe.skipIf(whyNoRedis !== undefined)(`the store on Redis${reason}`, () => {
     onTestFinished(() => client.disconnect());
     return client;
   };
+
+  test("conflicts are counted, and the time that commits took", async () => {
+    const metrics = createMetrics();
+    const store = await open({ metrics });
+    await store.commit({ ...change, expectedVersion: 5 });
+    await store.commit(change);
+    expect((await metrics.storeConflicts.get()).values).toMatchObject([{ value: 1 }]);
+    expect((await metrics.storeCommitSeconds.get()).values.at(-1)).toMatchObject({ value: 2 });
+  });
 
   test("a commit whose answer was lost is sent again, answers as it would have, and happens once", async () => {
     const proxy = await startCuttingProxy(server.port);
