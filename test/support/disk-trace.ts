@@ -40,77 +40,89 @@ interface OpenFile {
   position: number;
 }
 
-/** A call that another thread's line interrupts comes in two lines; what it writes may be in the file from the first on. */
-interface Begun {
-  readonly call: string;
-  readonly step: number | undefined;
+/** A call that has begun: strace prints one that another thread's comes into in two lines. */
+interface Call {
+  readonly text: string;
+  readonly name: string;
+  /** Numbers of the writes that are on the disk once it has succeeded. */
+  readonly flushes: readonly number[];
 }
 
 function createReader(path: string) {
   const steps: DiskStep[] = [];
   const files = new Map<string, OpenFile>();
-  const begun = new Map<string, Begun>();
-  let unflushed: number[] = [];
-  let numbers = 0;
+  /** By thread. */
+  const unfinished = new Map<string, Call>();
+  let unflushed: readonly number[] = [];
+  let lastNumber = 0;
 
-  const wrote = (file: OpenFile, offset: number, bytes: Buffer): void => {
-    numbers += 1;
-    steps.push({ kind: "write", number: numbers, offset, bytes });
-    if (!file.synchronous) unflushed.push(numbers);
-  };
-  /** Gives the number of what is flushed by the end of the call. */
-  const begin = (call: string): number | undefined => {
-    const [, name = "", descriptor = "", rest = ""] = /^(\w+)\((\w+)(.*)$/s.exec(call) ?? [];
+  /** What a call writes may be in the file from its beginning on. Gives what its end flushes. */
+  const begun = (name: string, descriptor: string, rest: string): readonly number[] => {
     if (name === "write" && descriptor === "1") steps.push({ kind: "printed", text: bytesOf(rest).toString() });
     const file = files.get(descriptor);
-    if (file === undefined) return undefined;
-    if (name === "close") files.delete(descriptor);
-    else if (name === "lseek") file.position = Number(/^, (\d+)/.exec(rest)?.[1]);
-    else if (name === "ftruncate") throw new Error("the trace has a call that is not understood: ftruncate");
-    else if (name === "fdatasync" || name === "fsync") return numbers;
-    else {
-      const bytes = bytesOf(rest);
-      const at = name.startsWith("p") ? Number(/, (\d+)\)?(?: = \d+| <unfinished.*)?$/.exec(rest)?.[1]) : file.position;
-      wrote(file, at, bytes);
-      file.position = at + bytes.length;
-      if (file.synchronous) return numbers;
+    if (file === undefined) return [];
+    switch (name) {
+      case "close":
+        files.delete(descriptor);
+        return [];
+      case "lseek":
+        file.position = Number(/^, (\d+)/.exec(rest)?.[1]);
+        return [];
+      case "fdatasync":
+      case "fsync":
+        return unflushed;
+      case "write":
+      case "writev":
+      case "pwrite64":
+      case "pwritev": {
+        const bytes = bytesOf(rest);
+        const offset = name.startsWith("p") ? offsetIn(rest) : file.position;
+        lastNumber += 1;
+        steps.push({ kind: "write", number: lastNumber, offset, bytes });
+        if (!name.startsWith("p")) file.position += bytes.length;
+        if (file.synchronous) return [lastNumber];
+        unflushed = [...unflushed, lastNumber];
+        return [];
+      }
+      default:
+        throw new Error(`the file was changed by a call that is not understood: ${name}`);
     }
-    return undefined;
   };
-  const end = ({ call, step }: Begun, result: string): void => {
-    const name = call.slice(0, call.indexOf("("));
-    if (name === "openat" && textOf(call) === path && !result.startsWith("-")) {
-      files.set(result, { synchronous: call.includes("O_DSYNC"), position: 0 });
+  const ended = ({ text, name, flushes }: Call, result: string): void => {
+    if (result.startsWith("-")) return;
+    if (name === "openat" && bytesOf(text).toString() === path) {
+      files.set(result, { synchronous: text.includes("O_DSYNC"), position: 0 });
     }
-    if (step === undefined || result.startsWith("-")) return;
-    if (name === "fdatasync" || name === "fsync") {
-      steps.push({ kind: "flushed", numbers: unflushed.filter(number => number <= step) });
-      unflushed = unflushed.filter(number => number > step);
-    } else steps.push({ kind: "flushed", numbers: [step] });
+    if (flushes.length === 0) return;
+    steps.push({ kind: "flushed", numbers: flushes });
+    unflushed = unflushed.filter(number => !flushes.includes(number));
   };
 
   return {
     steps,
     read(line: string): void {
       const [, thread = "", text = ""] = /^(\d+) +(.*)$/s.exec(line) ?? [];
-      const resumed = /^<\.\.\. \w+ resumed>.* = (-?\d+)/s.exec(text);
-      if (resumed !== null) {
-        const call = begun.get(thread);
-        begun.delete(thread);
-        if (call !== undefined) end(call, resumed[1] ?? "-");
+      const [, result] = / = (-?\d+)[^=]*$/.exec(text) ?? [];
+      const resumed = text.startsWith("<... ") ? unfinished.get(thread) : undefined;
+      if (resumed !== undefined) {
+        unfinished.delete(thread);
+        if (result !== undefined) ended(resumed, result);
         return;
       }
-      if (!/^\w+\(/.test(text)) return;
-      const call = { call: text, step: begin(text) };
-      if (text.endsWith("<unfinished ...>")) begun.set(thread, call);
-      else end(call, / = (-?\d+)[^=]*$/.exec(text)?.[1] ?? "-");
+      const [, name, descriptor = "", rest = ""] = /^(\w+)\((\w+)(.*)$/s.exec(text) ?? [];
+      if (name === undefined) return;
+      const call = { text, name, flushes: begun(name, descriptor, rest) };
+      if (result === undefined) unfinished.set(thread, call);
+      else ended(call, result);
     },
   };
 }
+
+/** The last argument. */
+const offsetIn = (rest: string): number => Number(/, (\d+)(?:\) = \d+| <unfinished \.\.\.>)$/.exec(rest)?.[1]);
 
 const hexText = /"((?:\\x[0-9a-f]{2})*)"/g;
 
 /** Of all texts of a call, which strace prints as hexadecimal escapes. */
 const bytesOf = (call: string): Buffer =>
   Buffer.concat(Array.from(call.matchAll(hexText), ([, text = ""]) => Buffer.from(text.replaceAll("\\x", ""), "hex")));
-const textOf = (call: string): string => bytesOf(call).toString();
