@@ -11,6 +11,7 @@ import { stateFolder } from "../state.ts";
 import { brokerCheck } from "./broker.ts";
 import { certificatesCheck } from "./certificates.ts";
 import { clockCheck } from "./clock.ts";
+import { commitsCheck } from "./commits.ts";
 import {
   codeOf,
   type DoctorCheck,
@@ -96,6 +97,7 @@ const checks: readonly DoctorCheck[] = [
   databaseCheck,
   stateCheck,
   readinessCheck,
+  commitsCheck,
   brokerCheck,
   certificatesCheck,
   clockCheck,

@@ -26,6 +26,7 @@ export const doctorCodes = [
   "state_in_memory",
   "state_on_network",
   "slow_disk",
+  "slow_commits",
   "redis_unreachable",
   "redis_not_durable",
   "redis_evicts",

@@ -24,6 +24,7 @@ test("upchirp doctor looks at a server that runs, and at one that has stopped; i
   };
   const beside = await doctor();
   expect(beside.checked).toContainEqual({ check: "server", found: "runs and is ready" });
+  expect(beside.checked).toContainEqual({ check: "commits", found: expect.stringMatching(/^\d+ since the start/) });
   expect(beside.codes).not.toContain("port_taken");
   expect(beside.codes).not.toContain("check_failed");
   expect(beside.checked).toContainEqual({

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { findingsOf } from "../../../compose/doctor/certificates.ts";
 import { gatewaysOutcome } from "../../../compose/doctor/clock.ts";
+import { commitsOutcome } from "../../../compose/doctor/commits.ts";
 import type { Outcome } from "../../../compose/doctor/examination.ts";
 import { diskOutcome, fileSystemOutcome, flushOutcome } from "../../../compose/doctor/folders.ts";
 import { filesOutcome, nodeOutcome, udpBufferOutcome } from "../../../compose/doctor/process.ts";
@@ -25,6 +26,9 @@ test.each<readonly [string, Outcome, readonly string[]]>([
   ["one over NFS", fileSystemOutcome("/x", 0x6969), ["error state_on_network"]],
   ["a disk that flushes at once", flushOutcome(2), []],
   ["one that takes its time", flushOutcome(120), ["warning slow_disk"]],
+  ["a state store whose commits are quick but for a few", commitsOutcome({ total: 100_000, slow: 900 }), []],
+  ["one of which hardly anything is known", commitsOutcome({ total: 20, slow: 9 }), []],
+  ["one that stands still now and then", commitsOutcome({ total: 90_000, slow: 900 }), ["warning slow_commits"]],
   ["a limit on open files as in the units", filesOutcome(65_536, 200), []],
   ["one of a shell", filesOutcome(1024, undefined), ["warning few_open_files"]],
   ["one that is nearly reached", filesOutcome(65_536, 60_000), ["error few_open_files"]],
