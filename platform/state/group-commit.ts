@@ -24,6 +24,8 @@ export interface GroupCommitOptions {
   readonly clock?: Clock;
   /** From the start of one transaction to that of the next. */
   readonly leastIntervalMs?: number;
+  /** The same while fewer than `enough` operations wait, if the last transaction had more than one. By default there is no such wait. */
+  readonly gathering?: { readonly enough: number; readonly intervalMs: number };
 }
 
 /** Keeps the time that one transaction holds the main thread to a few milliseconds. */
@@ -31,15 +33,17 @@ const maxOperations = 500;
 
 /**
  * Group commit: while one transaction is on its way to the disk, and for the rest of the interval after a quick one,
- * operations gather for the next, so that a busy store pays one flush for many. A lone operation waits for nothing. A fault
- * rejects every operation of its transaction.
+ * operations gather for the next, so that a busy store pays one flush for many. A lone operation waits for nothing, and who asks for one
+ * thing after the other waits for nobody else. A fault rejects every operation of its transaction.
  */
 export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
-  const { transact, onFault, isPassing = () => false, clock = systemClock, leastIntervalMs = 0 } = options;
+  const { transact, onFault, isPassing = () => false, clock = systemClock, leastIntervalMs = 0, gathering } = options;
   let waiting: Waiting[] = [];
   let running: Promise<void> | undefined;
   let beganAtUs = Number.NEGATIVE_INFINITY;
+  let lastSize = 0;
   let closed = false;
+  let endGathering = (): void => {};
 
   const commitOnce = async (): Promise<void> => {
     let taken: readonly Waiting[] = [];
@@ -60,6 +64,7 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
     };
 
     let failed = await attempt();
+    lastSize = taken.length;
     if (failed !== undefined && taken.length > 0 && isPassing(failed.fault)) failed = await attempt();
     if (failed === undefined) {
       for (const operation of taken) operation.done();
@@ -73,10 +78,25 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
     for (const operation of taken) operation.failed(failed.fault);
   };
 
+  /** Until so long after the start of the last transaction. */
+  const restMs = (intervalMs: number): number => intervalMs - (clock.monotonicUs() - beganAtUs) / 1000;
+  const hasEnough = (): boolean =>
+    closed || gathering === undefined || lastSize <= 1 || waiting.length >= gathering.enough;
+  const gather = (forMs: number): Promise<void> =>
+    new Promise(resolve => {
+      const cancel = clock.after(forMs, resolve);
+      endGathering = () => {
+        cancel();
+        resolve();
+      };
+    });
+
   const run = async (): Promise<void> => {
     while (waiting.length > 0) {
-      const restMs = leastIntervalMs - (clock.monotonicUs() - beganAtUs) / 1000;
-      if (restMs > 0 && !closed) await sleep(clock, restMs);
+      const leastMs = restMs(leastIntervalMs);
+      if (leastMs > 0 && !closed) await sleep(clock, leastMs);
+      const moreMs = hasEnough() ? 0 : restMs(gathering?.intervalMs ?? 0);
+      if (moreMs > 0) await gather(moreMs);
       beganAtUs = clock.monotonicUs();
       await commitOnce();
     }
@@ -88,11 +108,13 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
       if (closed) return Promise.reject(new StateStoreError("state_closed", "The state store is closed."));
       return new Promise<Result>((resolve, reject) => {
         waiting.push(new Write(operation, after, resolve, reject));
-        running ??= run();
+        if (running === undefined) running = run();
+        else if (hasEnough()) endGathering();
       });
     },
     async close() {
       closed = true;
+      endGathering();
       await running;
     },
   };

@@ -55,6 +55,8 @@ export interface LmdbStoreOptions {
 
 /** Beginning and ending a transaction costs as much as a dozen operations in it, however quick the disk is. */
 const leastTransactionIntervalMs = 3;
+/** And it writes as many pages to the disk as these do. No device misses its answer for ten milliseconds. */
+const gathering = { enough: 6, intervalMs: 10 };
 
 /**
  * The embedded state store: LMDB in a folder that one process owns at a time. Throws StateStoreError `state_in_use`,
@@ -84,6 +86,7 @@ export async function openLmdbStore(options: LmdbStoreOptions): Promise<StateSto
     },
     isPassing: isPassingFault,
     leastIntervalMs: leastTransactionIntervalMs,
+    gathering,
   });
   /** For what makes the store grow; what takes things away goes on when the disk is full. */
   const adding: Writer = {

@@ -1,5 +1,5 @@
-import { expect, test } from "vitest";
-import { createGroupCommit } from "../../../platform/state/group-commit.ts";
+import { describe, expect, test } from "vitest";
+import { createGroupCommit, type GroupCommitOptions } from "../../../platform/state/group-commit.ts";
 import { createVirtualClock } from "../../support/virtual-clock.ts";
 
 /** Transactions that end when the test says so. */
@@ -47,20 +47,28 @@ test("calls during a transaction gather into the next one, in their order, and w
   expect(ends).toHaveLength(2);
 });
 
-test("a transaction follows a quick one after the interval, with what has come meanwhile; a lone call waits for nothing", async () => {
+/** Transactions that end at once, on a clock that the test moves, and how many operations each had. */
+function quickCommits(options: Pick<GroupCommitOptions, "leastIntervalMs" | "gathering">) {
   const clock = createVirtualClock();
   const sizes: number[] = [];
   let size = 0;
   const transact = async (work: () => void): Promise<void> => {
+    // Not before what is called in the same turn.
+    await Promise.resolve();
     size = 0;
     work();
     sizes.push(size);
   };
-  const commits = createGroupCommit({ transact, onFault: error => error, clock, leastIntervalMs: 3 });
+  const commits = createGroupCommit({ transact, onFault: error => error, clock, ...options });
   const write = (): Promise<void> =>
     commits.write(() => {
       size += 1;
     });
+  return { clock, sizes, commits, write };
+}
+
+test("a transaction follows a quick one after the interval, with what has come meanwhile; a lone call waits for nothing", async () => {
+  const { clock, sizes, write } = quickCommits({ leastIntervalMs: 3 });
   await write();
   const second = write();
   await clock.advance(2);
@@ -73,6 +81,55 @@ test("a transaction follows a quick one after the interval, with what has come m
   await clock.advance(3);
   await write();
   expect(sizes).toEqual([1, 2, 1]);
+});
+
+describe("while several call and few have come", () => {
+  const gathering = { leastIntervalMs: 3, gathering: { enough: 4, intervalMs: 10 } };
+
+  test("a transaction waits longer for more, until there are enough", async () => {
+    const { clock, sizes, write } = quickCommits(gathering);
+    await Promise.all([write(), write()]);
+    const few = [write(), write()];
+    await clock.advance(9);
+    expect(sizes).toEqual([2]);
+    await clock.advance(1);
+    await Promise.all(few);
+    expect(sizes).toEqual([2, 2]);
+
+    const enough = [write(), write(), write()];
+    await clock.advance(5);
+    expect(sizes).toEqual([2, 2]);
+    enough.push(write());
+    await Promise.all(enough);
+    expect(sizes).toEqual([2, 2, 4]);
+    const atOnce = [write(), write(), write(), write(), write()];
+    await clock.advance(2);
+    expect(sizes).toEqual([2, 2, 4]);
+    await clock.advance(1);
+    await Promise.all(atOnce);
+    expect(sizes).toEqual([2, 2, 4, 5]);
+  });
+
+  test("who calls one time after the other does not wait for others", async () => {
+    const { clock, sizes, write } = quickCommits(gathering);
+    for (let call = 0; call < 3; call += 1) {
+      const one = write();
+      await clock.advance(3);
+      await one;
+    }
+    expect(sizes).toEqual([1, 1, 1]);
+  });
+
+  test("close waits for nothing more", async () => {
+    const { clock, sizes, commits, write } = quickCommits(gathering);
+    await Promise.all([write(), write()]);
+    const last = write();
+    await clock.advance(4);
+    expect(sizes).toEqual([2]);
+    await commits.close();
+    await last;
+    expect(sizes).toEqual([2, 1]);
+  });
 });
 
 test("a fault rejects every call of its transaction, none after it, and no listener hears of them", async () => {
