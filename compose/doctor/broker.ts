@@ -2,9 +2,7 @@ import { randomBytes } from "node:crypto";
 import mqtt from "mqtt";
 import { readPem } from "../../platform/pem-file.ts";
 import type { Config } from "../config.ts";
-import { type DoctorCheck, ill, messageOf, type Outcome, type Patient, well } from "./examination.ts";
-
-const answerMs = 3_000;
+import { answerMs, type DoctorCheck, ill, messageOf, type Outcome, type Patient, well } from "./examination.ts";
 
 /** Whether the broker outside lets this server in. */
 export const brokerCheck: DoctorCheck = {

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import Type from "typebox";
 import Value from "typebox/value";
 import { localTokenFile } from "../database.ts";
-import { type DoctorCheck, ill, messageOf, type Outcome, type Patient, well } from "./examination.ts";
+import { answerMs, type DoctorCheck, ill, messageOf, type Outcome, type Patient, well } from "./examination.ts";
 
 /** Downlinks of class B, and servers that share a Redis, need the time to about this. */
 const bearableMs = 100;
@@ -51,8 +51,6 @@ async function byTimeServer(server: string): Promise<Outcome> {
 }
 
 const ntpEpochMs = Date.UTC(1900, 0, 1);
-const answerMs = 3_000;
-
 /** How far this clock is behind, by one question (RFC 5905, client mode); the way there and back are taken to be alike. */
 function askTimeServer(server: string): Promise<number> {
   const [, host = server, port = "123"] = /^(.*?)(?::(\d+))?$/.exec(server) ?? [];

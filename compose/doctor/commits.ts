@@ -1,6 +1,4 @@
-import { type DoctorCheck, ill, type Outcome, type Patient, well } from "./examination.ts";
-
-const answerMs = 3_000;
+import { answerMs, type DoctorCheck, ill, type Outcome, type Patient, well } from "./examination.ts";
 
 /** What a server that runs has seen of its state store, which a look at the disk may miss: a disk that stands still now and then. */
 export const commitsCheck: DoctorCheck = {
@@ -8,6 +6,7 @@ export const commitsCheck: DoctorCheck = {
   async run({ url, isRunning }: Patient): Promise<Outcome> {
     if (!isRunning) return well("no server runs");
     const response = await fetch(`${url}/metrics`, { signal: AbortSignal.timeout(answerMs) });
+    if (!response.ok) throw new Error(`/metrics was answered ${response.status}`);
     const metrics = await response.text();
     const total = sampleOf(metrics, "_count");
     return commitsOutcome({ total, slow: total - sampleOf(metrics, '_bucket{le="0.25"}') });

@@ -13,6 +13,7 @@ import { certificatesCheck } from "./certificates.ts";
 import { clockCheck } from "./clock.ts";
 import { commitsCheck } from "./commits.ts";
 import {
+  answerMs,
   codeOf,
   type DoctorCheck,
   type DoctorFinding,
@@ -104,8 +105,6 @@ const checks: readonly DoctorCheck[] = [
   filesCheck,
   udpBufferCheck,
 ];
-
-const answerMs = 3_000;
 
 export interface DoctorOptions {
   readonly roles: ReadonlySet<Role>;

@@ -59,6 +59,9 @@ export interface DoctorFinding {
   readonly whatToDo: readonly string[];
 }
 
+/** How long anybody may take to answer. */
+export const answerMs = 3_000;
+
 /** What a check came to. */
 export interface Outcome {
   /** What there is, in words. */

@@ -11,6 +11,7 @@ import type { Sql } from "../../platform/sql.ts";
 import { connected, createClient, lossesOf } from "../../platform/state/redis-client.ts";
 import { redisConnection } from "../state.ts";
 import {
+  answerMs,
   type DoctorCheck,
   type DoctorFinding,
   ill,
@@ -22,8 +23,6 @@ import {
 import { embeddedStateCheck } from "./folders.ts";
 
 const silent = createLog({ level: "silent" });
-const answerMs = 3_000;
-
 /** Whether the database answers, is new enough, keeps what it is given, and has the tables of this version. */
 export const databaseCheck: DoctorCheck = {
   name: "database",

@@ -31,6 +31,8 @@ export interface GroupCommitOptions {
 /** Keeps the time that one transaction holds the main thread to a few milliseconds. */
 const maxOperations = 500;
 
+const nothing = (): void => {};
+
 /**
  * Group commit: while one transaction is on its way to the disk, and for the rest of the interval after a quick one,
  * operations gather for the next, so that a busy store pays one flush for many. A lone operation waits for nothing, and who asks for one
@@ -43,7 +45,7 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
   let beganAtUs = Number.NEGATIVE_INFINITY;
   let lastSize = 0;
   let closed = false;
-  let endGathering = (): void => {};
+  let endGathering = nothing;
 
   const commitOnce = async (): Promise<void> => {
     let taken: readonly Waiting[] = [];
@@ -82,14 +84,16 @@ export function createGroupCommit(options: GroupCommitOptions): GroupCommit {
   const restMs = (intervalMs: number): number => intervalMs - (clock.monotonicUs() - beganAtUs) / 1000;
   const hasEnough = (): boolean =>
     closed || gathering === undefined || lastSize <= 1 || waiting.length >= gathering.enough;
-  const gather = (forMs: number): Promise<void> =>
-    new Promise(resolve => {
+  const gather = async (forMs: number): Promise<void> => {
+    await new Promise<void>(resolve => {
       const cancel = clock.after(forMs, resolve);
       endGathering = () => {
         cancel();
         resolve();
       };
     });
+    endGathering = nothing;
+  };
 
   const run = async (): Promise<void> => {
     while (waiting.length > 0) {

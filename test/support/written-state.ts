@@ -9,7 +9,7 @@ export function notePromise(promised: Map<string, number>, line: string): void {
   promised.set(devEui, Number(version));
 }
 
-/** The store has every commit of state-writer.ts that it promised, and of each device all or nothing of every other. */
+/** The store has every commit of state-writer.ts that was promised, and each commit that it has is there as a whole. */
 export async function expectWhole(store: StateStore, promised: ReadonlyMap<string, number>): Promise<void> {
   for (const [digits, version] of promised) {
     const devEui = parseDevEui(digits);

@@ -6,8 +6,8 @@ import { createMetrics } from "../../../platform/metrics.ts";
 import { patient } from "./examined.ts";
 
 /** What the doctor finds of a server with these metrics. */
-async function commitsOf(text: () => Promise<string>): Promise<string> {
-  const server = createServer(async (_request, response) => response.end(await text()));
+async function commitsOf(text: () => Promise<string>, status = 200): Promise<string> {
+  const server = createServer(async (_request, response) => response.writeHead(status).end(await text()));
   onTestFinished(() => void server.close());
   await once(server.listen(0, "127.0.0.1"), "listening");
   const address = server.address();
@@ -27,4 +27,8 @@ test("a server of before there was such a metric has none", async () => {
   expect(await commitsOf(async () => "process_cpu_seconds_total 3\n")).toBe(
     "0 since the start, 0 of them slower than 0.25 s",
   );
+});
+
+test("a server that does not tell its metrics is no server without commits", async () => {
+  await expect(commitsOf(async () => "not found", 404)).rejects.toThrow("/metrics was answered 404");
 });
