@@ -16,5 +16,7 @@ export default defineConfig({
     // Many files wait for programs rather than compute.
     maxWorkers: Math.max(2, availableParallelism() - 1),
     passWithNoTests: false,
+    // As Node gives what CommonJS exports.
+    deps: { interopDefault: false },
   },
 });

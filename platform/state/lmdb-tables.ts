@@ -28,10 +28,12 @@ export interface Tables {
   readonly cursors: Table;
   /** gatewayId -> value */
   readonly gateways: Table;
+  /** How far the journal has been brought into these tables. */
+  readonly journaled: Table;
 }
 
 /** Raise it with each change of the layout that an older Upchirp would misread. */
-const formatVersion = 1;
+const formatVersion = 2;
 const formatKey = Buffer.from("format");
 
 /**
@@ -79,6 +81,7 @@ export async function openTables(folder: string): Promise<Tables> {
       trimmed: table("trimmed"),
       cursors: table("cursors"),
       gateways: table("gateways"),
+      journaled: table("journaled"),
     };
   } catch (error) {
     await root.close();
@@ -88,8 +91,11 @@ export async function openTables(folder: string): Promise<Tables> {
 
 function checkFormat(meta: Table, folder: string): void {
   const found = meta.get(formatKey)?.toString("latin1");
-  if (found === undefined) {
+  const claim = (): void => {
     meta.putSync(formatKey, Buffer.from(String(formatVersion)));
+  };
+  if (found === undefined) {
+    claim();
     return;
   }
   const version = Number(found);
@@ -105,6 +111,8 @@ function checkFormat(meta: Table, folder: string): void {
       { folder, found: version, known: formatVersion },
     );
   }
+  // An older Upchirp would not look into the journal.
+  if (version < formatVersion) claim();
 }
 
 export function makeFolder(folder: string): void {
