@@ -1,4 +1,5 @@
 import type { DevAddr, DevEui } from "../../lorawan/ids.ts";
+import type { StateTables } from "./journal.ts";
 import {
   type DeviceHeader,
   decodeHeader,
@@ -15,11 +16,9 @@ import {
   eventKey,
   partitionPrefix,
   queueKey,
-  sequenceOfEventKey,
   sequenceOfQueueKey,
   sequenceOfValue,
   sequenceValue,
-  type Tables,
   under,
   wakeUpKey,
 } from "./lmdb-tables.ts";
@@ -51,17 +50,15 @@ const nothing = Buffer.alloc(0);
 const trimAtOnce = 1000;
 
 /** @param awaited the devices that something waits for, and perhaps some more. */
-export function createOperations(tables: Tables, awaited: ReadonlySet<DevEui>): Operations {
+export function createOperations(tables: StateTables, awaited: ReadonlySet<DevEui>): Operations {
   /** Last sequence given out, by partition. */
   const heads = new Map<number, number>();
 
   const head = (partition: number): number => {
     const known = heads.get(partition);
     if (known !== undefined) return known;
-    const { start, end } = under(partitionPrefix(partition));
-    const [last] = [...tables.events.getKeys({ start: end, end: start, reverse: true, limit: 1 })];
     const trimmed = sequenceOfValue(tables.trimmed.get(partitionPrefix(partition)));
-    const found = Math.max(trimmed, last === undefined ? 0 : sequenceOfEventKey(last));
+    const found = lastOfRow(trimmed, sequence => tables.events.peek(eventKey(partition, sequence)) !== undefined);
     heads.set(partition, found);
     return found;
   };
@@ -72,7 +69,7 @@ export function createOperations(tables: Tables, awaited: ReadonlySet<DevEui>): 
     let sequence = after;
     for (const event of events) {
       sequence += 1;
-      tables.events.putSync(eventKey(partition, sequence), event);
+      tables.events.put(eventKey(partition, sequence), event);
     }
     heads.set(partition, sequence);
     return after;
@@ -87,12 +84,12 @@ export function createOperations(tables: Tables, awaited: ReadonlySet<DevEui>): 
       const events = (change.events ?? []).map(value => encodeEvent(devEui, value));
       const queue = (change.queue ?? []).map(entry => queueWrite(tables, devEui, entry));
       return () => {
-        const stored = tables.devices.getBinaryFast(key);
+        const stored = tables.devices.peek(key);
         const old = stored === undefined ? undefined : decodeHeader(stored);
         if ((old?.version ?? 0) !== expectedVersion) return conflict;
         if (change.expectsNoQueue && awaited.has(devEui)) return conflict;
-        if (next !== undefined) tables.devices.putSync(key, next.record);
-        else if (old !== undefined) tables.devices.removeSync(key);
+        if (next !== undefined) tables.devices.put(key, next.record);
+        else if (old !== undefined) tables.devices.remove(key);
         reindex(tables, devEui, old, next?.header);
         const after = events.length > 0 ? append(partition, events) : 0;
         for (const write of queue) write();
@@ -103,13 +100,13 @@ export function createOperations(tables: Tables, awaited: ReadonlySet<DevEui>): 
     removeQueued: (devEui, id) => removeQueued(tables, devEui, id),
     reorderQueue: (devEui, ids) => reorderQueue(tables, devEui, ids),
     flushQueue: devEui => () => {
-      const keys = [...tables.queue.getKeys(under(euiKey(devEui)))];
-      for (const key of keys) tables.queue.removeSync(key);
-      for (const key of [...tables.queueIds.getKeys(under(euiKey(devEui)))]) tables.queueIds.removeSync(key);
+      const keys = [...tables.queue.keys(under(euiKey(devEui)))];
+      for (const key of keys) tables.queue.remove(key);
+      for (const key of [...tables.queueIds.keys(under(euiKey(devEui)))]) tables.queueIds.remove(key);
       return keys.length;
     },
     setCursor: (key, sequence) => () => {
-      if (sequence > sequenceOfValue(tables.cursors.get(key))) tables.cursors.putSync(key, sequenceValue(sequence));
+      if (sequence > sequenceOfValue(tables.cursors.get(key))) tables.cursors.put(key, sequenceValue(sequence));
     },
     trim: (partition, sequence) => () => {
       const mark = partitionPrefix(partition);
@@ -118,12 +115,25 @@ export function createOperations(tables: Tables, awaited: ReadonlySet<DevEui>): 
       const last = Math.min(wanted, first + trimAtOnce - 1);
       if (last < first) return false;
       // Sequences have no gaps, so that no range has to be opened.
-      for (let gone = first; gone <= last; gone += 1) tables.events.removeSync(eventKey(partition, gone));
-      tables.trimmed.putSync(mark, sequenceValue(last));
+      for (let gone = first; gone <= last; gone += 1) tables.events.remove(eventKey(partition, gone));
+      tables.trimmed.put(mark, sequenceValue(last));
       return last < wanted;
     },
     forget: () => heads.clear(),
   };
+}
+
+/** The last of those that are there in a row after `start`, or `start`. */
+function lastOfRow(start: number, isThere: (sequence: number) => boolean): number {
+  let step = 1;
+  while (isThere(start + step)) step *= 2;
+  let last = start + Math.floor(step / 2);
+  for (let missing = start + step; missing - last > 1; ) {
+    const middle = Math.floor((last + missing) / 2);
+    if (isThere(middle)) last = middle;
+    else missing = middle;
+  }
+  return last;
 }
 
 interface NextDevice {
@@ -138,46 +148,51 @@ function nextOf({ expectedVersion, value, devAddrs, wakeAtMs }: DeviceCommit): N
   return { header, record: encodeDevice(header, value) };
 }
 
-function reindex(tables: Tables, devEui: DevEui, old: DeviceHeader | undefined, next: DeviceHeader | undefined): void {
+function reindex(
+  tables: StateTables,
+  devEui: DevEui,
+  old: DeviceHeader | undefined,
+  next: DeviceHeader | undefined,
+): void {
   const before = old?.addresses ?? "";
   const after = next?.addresses ?? "";
   if (before !== after) readdress(tables, devEui, splitAddresses(before), splitAddresses(after));
   if (old?.wakeAtMs === next?.wakeAtMs) return;
-  if (old?.wakeAtMs !== undefined) tables.wakeUps.removeSync(wakeUpKey(old.wakeAtMs, devEui));
-  if (next?.wakeAtMs !== undefined) tables.wakeUps.putSync(wakeUpKey(next.wakeAtMs, devEui), nothing);
+  if (old?.wakeAtMs !== undefined) tables.wakeUps.remove(wakeUpKey(old.wakeAtMs, devEui));
+  if (next?.wakeAtMs !== undefined) tables.wakeUps.put(wakeUpKey(next.wakeAtMs, devEui), nothing);
 }
 
-function readdress(tables: Tables, devEui: DevEui, before: readonly DevAddr[], after: readonly DevAddr[]): void {
+function readdress(tables: StateTables, devEui: DevEui, before: readonly DevAddr[], after: readonly DevAddr[]): void {
   for (const devAddr of before) {
-    if (!after.includes(devAddr)) tables.addresses.removeSync(addressKey(devAddr, devEui));
+    if (!after.includes(devAddr)) tables.addresses.remove(addressKey(devAddr, devEui));
   }
   for (const devAddr of after) {
-    if (!before.includes(devAddr)) tables.addresses.putSync(addressKey(devAddr, devEui), nothing);
+    if (!before.includes(devAddr)) tables.addresses.put(addressKey(devAddr, devEui), nothing);
   }
 }
 
-function queueWrite(tables: Tables, devEui: DevEui, change: QueueChange): () => void {
+function queueWrite(tables: StateTables, devEui: DevEui, change: QueueChange): () => void {
   if (change.kind === "remove") return removeQueued(tables, devEui, change.id);
   const idKey = queueIdKey(devEui, change.id);
   const record = encodeQueueEntry(change.id, change.value);
   return () => {
     const key = tables.queueIds.get(idKey);
-    if (key !== undefined) tables.queue.putSync(key, record);
+    if (key !== undefined) tables.queue.put(key, record);
   };
 }
 
-function removeQueued(tables: Tables, devEui: DevEui, id: string): () => boolean {
+function removeQueued(tables: StateTables, devEui: DevEui, id: string): () => boolean {
   const idKey = queueIdKey(devEui, id);
   return () => {
     const key = tables.queueIds.get(idKey);
     if (key === undefined) return false;
-    tables.queue.removeSync(key);
-    tables.queueIds.removeSync(idKey);
+    tables.queue.remove(key);
+    tables.queueIds.remove(idKey);
     return true;
   };
 }
 
-function reorderQueue(tables: Tables, devEui: DevEui, ids: readonly string[]): () => void {
+function reorderQueue(tables: StateTables, devEui: DevEui, ids: readonly string[]): () => void {
   return () => {
     const named = [...new Set(ids)].flatMap(id => {
       const idKey = queueIdKey(devEui, id);
@@ -189,23 +204,23 @@ function reorderQueue(tables: Tables, devEui: DevEui, ids: readonly string[]): (
     for (const [index, { idKey, record }] of named.entries()) {
       const place = places[index];
       if (place === undefined) continue;
-      tables.queue.putSync(place, record);
-      tables.queueIds.putSync(idKey, place);
+      tables.queue.put(place, record);
+      tables.queueIds.put(idKey, place);
     }
   };
 }
 
-function enqueue(tables: Tables, devEui: DevEui, entry: QueueEntry, maxEntries: number): () => boolean {
+function enqueue(tables: StateTables, devEui: DevEui, entry: QueueEntry, maxEntries: number): () => boolean {
   const idKey = queueIdKey(devEui, entry.id);
   const record = encodeQueueEntry(entry.id, entry.value);
   return () => {
     if (tables.queueIds.get(idKey) !== undefined) return false;
-    const waiting = [...tables.queue.getKeys(under(euiKey(devEui)))];
+    const waiting = [...tables.queue.keys(under(euiKey(devEui)))];
     if (waiting.length >= maxEntries) return false;
     const last = waiting.at(-1);
     const key = queueKey(devEui, last === undefined ? 1 : sequenceOfQueueKey(last) + 1);
-    tables.queue.putSync(key, record);
-    tables.queueIds.putSync(idKey, key);
+    tables.queue.put(key, record);
+    tables.queueIds.put(idKey, key);
     return true;
   };
 }

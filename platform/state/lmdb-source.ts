@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { type DevEui, parseDevEui, parseGatewayId } from "../../lorawan/ids.ts";
 import { StateStoreError } from "./errors.ts";
 import { lockFolder } from "./folder-lock.ts";
+import { recoverJournal } from "./journal.ts";
 import { copyOf, decodeDocument, decodeEvent, decodeHeader, decodeQueueEntry, splitAddresses } from "./lmdb-records.ts";
 import {
   euiKey,
@@ -43,10 +44,12 @@ export async function openLmdbSource(folder: string): Promise<StateSource> {
     throw new StateStoreError("state_unavailable", `There is no embedded state in ${folder}.`, { folder });
   }
   const lock = lockFolder(folder);
-  let tables: Tables;
+  let tables: Tables | undefined;
   try {
     tables = await openTables(folder);
+    await recoverJournal(folder, tables);
   } catch (error) {
+    await tables?.root.close();
     lock.release();
     throw error;
   }

@@ -7,8 +7,9 @@ import { type DiskLook, watchDiskRoom } from "./disk-room.ts";
 import { StateStoreError } from "./errors.ts";
 import { type FolderLock, lockFolder } from "./folder-lock.ts";
 import { createGroupCommit, type GroupCommit } from "./group-commit.ts";
+import { type Journal, openJournal, type StateTables } from "./journal.ts";
 import { createListeners, type Listeners } from "./listeners.ts";
-import { asStoreError, causeOf, isPassingFault } from "./lmdb-faults.ts";
+import { asStoreError } from "./lmdb-faults.ts";
 import { createOperations, type Operations } from "./lmdb-operations.ts";
 import {
   checkPartition,
@@ -51,12 +52,14 @@ export interface LmdbStoreOptions {
   readonly log?: Log;
   readonly metrics?: StoreMetrics;
   readonly look?: DiskLook;
+  /** What the journal holds before LMDB is given it; two times that is in memory. */
+  readonly segmentBytes?: number;
 }
 
-/** Beginning and ending a transaction costs as much as a dozen operations in it, however quick the disk is. */
+/** A transaction is a way to the disk and back in another thread, which many share. */
 const leastTransactionIntervalMs = 3;
-/** And it writes as many pages to the disk as these do. No device misses its answer for ten milliseconds. */
-const gathering = { enough: 6, intervalMs: 10 };
+/** It costs as much as a dozen operations in it, and writes a page of the disk at least. */
+const gathering = { enough: 6, intervalMs: 6 };
 
 /**
  * The embedded state store: LMDB in a folder that one process owns at a time. Throws StateStoreError `state_in_use`,
@@ -70,21 +73,18 @@ export async function openLmdbStore(options: LmdbStoreOptions): Promise<StateSto
     log?.error({ err: error, folder }, "the state store failed");
     return asStoreError(error);
   };
-  const { lock, tables } = await openFolder(folder, fault);
+  const { lock, lmdb, journal } = await openFolder(options, fault);
+  const { tables } = journal;
   const assertRoom = watchDiskRoom(options);
   /** Every device that something waits for, and some more: each uplink asks, and nothing waits for most devices. */
   const awaited = new Set(devicesWithQueue(tables));
   const operations = createOperations(tables, awaited);
   const commits = createGroupCommit({
-    async transact(work) {
-      // A child transaction, because lmdb-js keeps what a plain one wrote before its callback threw.
-      await tables.root.childTransaction(work);
-    },
-    async onFault(error) {
+    transact: journal.transact,
+    onFault(error) {
       operations.forget();
-      return fault(await causeOf(error));
+      return fault(error);
     },
-    isPassing: isPassingFault,
     leastIntervalMs: leastTransactionIntervalMs,
     gathering,
   });
@@ -109,7 +109,8 @@ export async function openLmdbStore(options: LmdbStoreOptions): Promise<StateSto
   };
   const close = async (): Promise<void> => {
     await commits.close();
-    await tables.root.close();
+    await journal.close();
+    await lmdb.root.close();
     lock.release();
   };
 
@@ -143,14 +144,14 @@ interface Committing {
 }
 
 function devicePart(
-  tables: Tables,
+  tables: StateTables,
   operations: Operations,
   { adding, watch, metrics }: Committing,
   read: Read,
   events: Listeners<Appended>,
 ): Pick<StateStore, "device" | "devicesByDevAddr" | "commit" | "dueDevices"> {
   const document = (devEui: DevEui, key: Buffer): DeviceDocument | undefined => {
-    const record = tables.devices.getBinaryFast(key);
+    const record = tables.devices.peek(key);
     if (record === undefined) return undefined;
     return { devEui, ...decodeDocument(record) };
   };
@@ -158,7 +159,7 @@ function devicePart(
     device: devEui => read(() => document(devEui, euiKey(devEui))),
     devicesByDevAddr: devAddr =>
       read(() =>
-        [...tables.addresses.getKeys(under(addressPrefix(devAddr)))].flatMap(key => {
+        [...tables.addresses.keys(under(addressPrefix(devAddr)))].flatMap(key => {
           const devEui = devEuiOfAddressKey(key);
           return document(parseDevEui(euiText(devEui)), devEui) ?? [];
         }),
@@ -175,7 +176,7 @@ function devicePart(
     dueDevices: (nowMs, limit) =>
       read(() => {
         if (limit <= 0 || nowMs < 0) return [];
-        const keys = tables.wakeUps.getKeys({ ...dueRange(nowMs), limit });
+        const keys = tables.wakeUps.keys({ ...dueRange(nowMs), limit });
         return [...keys].map(key => parseDevEui(devEuiTextOfWakeUpKey(key)));
       }),
   };
@@ -191,7 +192,7 @@ const appendedBy = ({ devEui, sources }: DeviceCommit, values: readonly Uint8Arr
 });
 
 function queuePart(
-  tables: Tables,
+  tables: StateTables,
   operations: Operations,
   { commits, adding }: Writers,
   read: Read,
@@ -203,7 +204,7 @@ function queuePart(
     queue: devEui =>
       read(() => {
         if (!awaited.has(devEui)) return [];
-        const entries = [...tables.queue.getRange(under(euiKey(devEui)))].map(({ value }) => decodeQueueEntry(value));
+        const entries = [...tables.queue.entries(under(euiKey(devEui)))].map(({ value }) => decodeQueueEntry(value));
         if (entries.length === 0) awaited.delete(devEui);
         return entries;
       }),
@@ -228,7 +229,7 @@ function queuePart(
 }
 
 function eventPart(
-  tables: Tables,
+  tables: StateTables,
   operations: Operations,
   commits: Writer,
   read: Read,
@@ -261,11 +262,11 @@ function eventPart(
  * Each event is found by its key, which costs a fraction of opening a range for the one or two that are new: sequences of a
  * partition have no gaps behind the mark up to which it was trimmed.
  */
-function eventsAfter(tables: Tables, partition: number, after: number, limit: number): readonly LoggedEvent[] {
+function eventsAfter(tables: StateTables, partition: number, after: number, limit: number): readonly LoggedEvent[] {
   const from = (first: number): LoggedEvent[] => {
     const found: LoggedEvent[] = [];
     for (let sequence = first; found.length < limit && sequence < 2 ** 48; sequence += 1) {
-      const record = tables.events.getBinaryFast(eventKey(partition, sequence));
+      const record = tables.events.peek(eventKey(partition, sequence));
       if (record === undefined) break;
       const { devEui, value } = decodeEvent(record);
       found.push({ position: positionOf(sequence), devEui, value });
@@ -279,14 +280,14 @@ function eventsAfter(tables: Tables, partition: number, after: number, limit: nu
 }
 
 function gatewayPart(
-  tables: Tables,
+  tables: StateTables,
   { commits, adding }: Writers,
   read: Read,
 ): Pick<StateStore, "gatewayStates" | "gatewayState" | "putGatewayState" | "removeGatewayState"> {
   return {
     gatewayStates: () =>
       read(() =>
-        [...tables.gateways.getRange({ start: Buffer.from([0]) })].map(({ key, value }) => ({
+        [...tables.gateways.entries({ start: Buffer.from([0]) })].map(({ key, value }) => ({
           gatewayId: parseGatewayId(euiText(key)),
           value: copyOf(value, 0, value.length),
         })),
@@ -299,19 +300,19 @@ function gatewayPart(
     async putGatewayState(state) {
       const key = euiKey(state.gatewayId);
       const value = Buffer.from(state.value);
-      await adding.write(() => tables.gateways.putSync(key, value));
+      await adding.write(() => tables.gateways.put(key, value));
     },
     async removeGatewayState(gatewayId) {
       const key = euiKey(gatewayId);
-      await commits.write(() => tables.gateways.removeSync(key));
+      await commits.write(() => tables.gateways.remove(key));
     },
   };
 }
 
 /** Skips from device to device. */
-function* devicesWithQueue(tables: Tables): Iterable<DevEui> {
+function* devicesWithQueue(tables: StateTables): Iterable<DevEui> {
   for (let start: Buffer = Buffer.from([0]); ; ) {
-    const [key] = tables.queue.getKeys({ start, limit: 1 });
+    const [key] = tables.queue.keys({ start, limit: 1 });
     if (key === undefined) return;
     const devEui = parseDevEui(euiText(key));
     yield devEui;
@@ -319,18 +320,27 @@ function* devicesWithQueue(tables: Tables): Iterable<DevEui> {
   }
 }
 
+interface OpenFolder {
+  readonly lock: FolderLock;
+  readonly lmdb: Tables;
+  readonly journal: Journal;
+}
+
 async function openFolder(
-  folder: string,
+  { folder, log, segmentBytes }: LmdbStoreOptions,
   fault: (error: unknown) => unknown,
-): Promise<{ readonly lock: FolderLock; readonly tables: Tables }> {
+): Promise<OpenFolder> {
   let lock: FolderLock | undefined;
+  let lmdb: Tables | undefined;
   try {
     makeFolder(folder);
     lock = lockFolder(folder);
-    const tables = await openTables(folder);
+    lmdb = await openTables(folder);
+    const journal = await openJournal({ folder, lmdb, log, segmentBytes });
     flushFolder(folder);
-    return { lock, tables };
+    return { lock, lmdb, journal };
   } catch (error) {
+    await lmdb?.root.close();
     lock?.release();
     throw fault(error);
   }

@@ -103,7 +103,8 @@ async function dumpOf(server: UpchirpProcess): Promise<string> {
 
 /** Both stores, as somebody has them who copied them. */
 export async function copiesOf(server: UpchirpProcess): Promise<{ readonly database: string; readonly state: string }> {
-  const state = readFileSync(join(server.dataFolder, "state", "data.mdb"), "latin1");
+  const files = ["data.mdb", "journal-0", "journal-1"];
+  const state = files.map(name => readFileSync(join(server.dataFolder, "state", name), "latin1")).join("\n");
   return { database: await dumpOf(server), state };
 }
 

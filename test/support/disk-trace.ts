@@ -3,10 +3,16 @@ import { once } from "node:events";
 import { createReadStream } from "node:fs";
 import { createInterface } from "node:readline";
 
-/** What a program did to one file, and what it printed, in the order in which it happened. */
+/** What a program did to some files, and what it printed, in the order in which it happened. */
 export type DiskStep =
   /** The file may have the bytes from here on. */
-  | { readonly kind: "write"; readonly number: number; readonly offset: number; readonly bytes: Buffer }
+  | {
+      readonly kind: "write";
+      readonly number: number;
+      readonly path: string;
+      readonly offset: number;
+      readonly bytes: Buffer;
+    }
   /** The write with this number, and those before that a flush took with it, are on the disk for good. */
   | { readonly kind: "flushed"; readonly numbers: readonly number[] }
   | { readonly kind: "printed"; readonly text: string };
@@ -20,21 +26,22 @@ export function whyNoTrace(): string | undefined {
 
 const calls = ["openat", "close", "lseek", "write", "writev", "pwrite64", "pwritev", "fdatasync", "fsync", "ftruncate"];
 
-/** Runs a program until it ends by itself. `path` is the file whose steps are wanted, as the program names it. */
+/** Runs a program until it ends by itself. `paths` are the files whose steps are wanted, as the program names them. */
 export async function traceDisk(
   command: string,
   args: readonly string[],
-  { path, traceFile }: { readonly path: string; readonly traceFile: string },
+  { paths, traceFile }: { readonly paths: readonly string[]; readonly traceFile: string },
 ): Promise<readonly DiskStep[]> {
   const options = ["-f", "-xx", "-s", "1000000", "-e", "signal=none", "-e", `trace=${calls.join(",")}`];
   const child = spawn("strace", [...options, "-o", traceFile, command, ...args], { stdio: "ignore" });
   await once(child, "exit");
-  const reader = createReader(path);
+  const reader = createReader(paths);
   for await (const line of createInterface({ input: createReadStream(traceFile) })) reader.read(line);
   return reader.steps;
 }
 
 interface OpenFile {
+  readonly path: string;
   /** Each write is on the disk when the call returns. */
   readonly synchronous: boolean;
   position: number;
@@ -48,12 +55,13 @@ interface Call {
   readonly flushes: readonly number[];
 }
 
-function createReader(path: string) {
+function createReader(paths: readonly string[]) {
   const steps: DiskStep[] = [];
   const files = new Map<string, OpenFile>();
   /** By thread. */
   const unfinished = new Map<string, Call>();
-  let unflushed: readonly number[] = [];
+  /** By path. */
+  const unflushed = new Map<string, readonly number[]>();
   let lastNumber = 0;
 
   /** What a call writes may be in the file from its beginning on. Gives what its end flushes. */
@@ -70,7 +78,7 @@ function createReader(path: string) {
         return [];
       case "fdatasync":
       case "fsync":
-        return unflushed;
+        return unflushed.get(file.path) ?? [];
       case "write":
       case "writev":
       case "pwrite64":
@@ -78,10 +86,10 @@ function createReader(path: string) {
         const bytes = bytesOf(rest);
         const offset = name.startsWith("p") ? offsetIn(rest) : file.position;
         lastNumber += 1;
-        steps.push({ kind: "write", number: lastNumber, offset, bytes });
+        steps.push({ kind: "write", number: lastNumber, path: file.path, offset, bytes });
         if (!name.startsWith("p")) file.position += bytes.length;
         if (file.synchronous) return [lastNumber];
-        unflushed = [...unflushed, lastNumber];
+        unflushed.set(file.path, [...(unflushed.get(file.path) ?? []), lastNumber]);
         return [];
       }
       default:
@@ -90,12 +98,15 @@ function createReader(path: string) {
   };
   const ended = ({ text, name, flushes }: Call, result: string): void => {
     if (result.startsWith("-")) return;
-    if (name === "openat" && bytesOf(text).toString() === path) {
-      files.set(result, { synchronous: text.includes("O_DSYNC"), position: 0 });
-    }
+    const path = name === "openat" ? bytesOf(text).toString() : "";
+    if (paths.includes(path)) files.set(result, { path, synchronous: text.includes("O_DSYNC"), position: 0 });
     if (flushes.length === 0) return;
     steps.push({ kind: "flushed", numbers: flushes });
-    unflushed = unflushed.filter(number => !flushes.includes(number));
+    for (const [file, numbers] of unflushed)
+      unflushed.set(
+        file,
+        numbers.filter(number => !flushes.includes(number)),
+      );
   };
 
   return {

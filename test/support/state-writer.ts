@@ -6,12 +6,12 @@ import type { StateStore } from "../../platform/state/store.ts";
 /**
  * A process to be killed: commits to several devices at once without end, and after each resolved commit prints
  * `devEui version`. With the word `hold` it only opens the store and prints `open`; with `end` it ends itself at once after
- * a hundred commits, or as many as the third argument says.
+ * a hundred commits, or as many as the third argument says. The fourth is how much a file of the journal holds.
  */
-const [folder = "", mode = "", last = "100"] = process.argv.slice(2);
+const [folder = "", mode = "", last = "100", segmentBytes] = process.argv.slice(2);
 let commits = 0;
 
-const store = await openLmdbStore({ folder });
+const store = await openLmdbStore({ folder, ...(segmentBytes && { segmentBytes: Number(segmentBytes) }) });
 if (mode === "hold") {
   process.stdout.write("open\n");
   setInterval(() => {}, 1000);

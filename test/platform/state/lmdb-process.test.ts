@@ -51,8 +51,8 @@ async function kill(child: ChildProcessByStdio<null, Readable, null>): Promise<v
 }
 
 /** Kills the writer once it has printed `lines` lines; gives the highest version it printed for each device. */
-async function writeThenKill(lines: number): Promise<ReadonlyMap<string, number>> {
-  const child = startWriter();
+async function writeThenKill(lines: number, segmentBytes: number): Promise<ReadonlyMap<string, number>> {
+  const child = startWriter("forever", "0", String(segmentBytes));
   const printed = new Map<string, number>();
   let count = 0;
   for await (const line of createInterface({ input: child.stdout })) {
@@ -66,15 +66,18 @@ async function writeThenKill(lines: number): Promise<ReadonlyMap<string, number>
 }
 
 describe("a store whose process is killed", () => {
-  test("C15 C16 has every commit that was reported, whole, after each of three kills", async () => {
-    for (const lines of [1, 97, 350]) {
-      const printed = await writeThenKill(lines);
-      expect(printed.size).toBeGreaterThan(0);
-      const store = await openLmdbStore({ folder });
-      await expectWhole(store, printed);
-      await store.close();
-    }
-  });
+  test.each([{ segmentBytes: 3_000 }, { segmentBytes: 2 ** 20 }])(
+    "C15 C16 has every commit that was reported, whole, after each of three kills, with $segmentBytes in a file of its journal",
+    async ({ segmentBytes }) => {
+      for (const lines of [1, 97, 350]) {
+        const printed = await writeThenKill(lines, segmentBytes);
+        expect(printed.size).toBeGreaterThan(0);
+        const store = await openLmdbStore({ folder });
+        await expectWhole(store, printed);
+        await store.close();
+      }
+    },
+  );
 
   test("ends with it when it ends itself at once, though a commit is under way", async () => {
     for (let round = 0; round < 5; round += 1) {
@@ -191,14 +194,14 @@ describe("a folder", () => {
 
   test("with a newer format is refused with state_format_newer and left as it was", async () => {
     await (await openLmdbStore({ folder })).close();
-    await withFormat("2");
+    await withFormat("3");
     for (let attempt = 0; attempt < 2; attempt += 1) {
       await expect(openLmdbStore({ folder })).rejects.toMatchObject({
         code: "state_format_newer",
-        details: { folder, found: 2, known: 1 },
+        details: { folder, found: 3, known: 2 },
       });
     }
-    await withFormat("1");
+    await withFormat("2");
     await (await openLmdbStore({ folder })).close();
   });
 

@@ -6,28 +6,32 @@ import { openLmdbStore } from "../../../platform/state/lmdb.ts";
 import { randomDevEui } from "../../app-server/support/fixtures.ts";
 import { describeStateStore } from "../../contracts/state-store.ts";
 
-describeStateStore("lmdb", async () => {
-  const folder = await mkdtemp(join(tmpdir(), "upchirp-state-"));
-  let store = await openLmdbStore({ folder });
-  return {
-    store,
-    reopen: async () => {
-      await store.close();
-      store = await openLmdbStore({ folder });
-      return store;
-    },
-    cleanup: async () => {
-      await store.close();
-      await rm(folder, { recursive: true });
-    },
-  };
-});
+/** With the shortest one, LMDB is given each transaction while the next is written. */
+for (const segmentBytes of [undefined, 1, 1000]) {
+  const name = segmentBytes === undefined ? "lmdb" : `lmdb, ${segmentBytes} bytes in a file of its journal`;
+  describeStateStore(name, async () => {
+    const options = { folder: await mkdtemp(join(tmpdir(), "upchirp-state-")), ...(segmentBytes && { segmentBytes }) };
+    let store = await openLmdbStore(options);
+    return {
+      store,
+      reopen: async () => {
+        await store.close();
+        store = await openLmdbStore(options);
+        return store;
+      },
+      cleanup: async () => {
+        await store.close();
+        await rm(options.folder, { recursive: true });
+      },
+    };
+  });
+}
 
 test.skipIf(process.platform !== "linux")(
   "a file that grows is mapped once, and takes no more of the disk than is in it",
   async () => {
     const folder = await mkdtemp(join(tmpdir(), "upchirp-state-"));
-    const store = await openLmdbStore({ folder });
+    const store = await openLmdbStore({ folder, segmentBytes: 2 ** 20 });
     try {
       for (let mebibytes = 0; mebibytes < 8; mebibytes += 1) {
         const commit = { devEui: randomDevEui(), expectedVersion: 0, value: new Uint8Array(2 ** 20), devAddrs: [] };
