@@ -8,6 +8,8 @@ export interface DiskRoomOptions {
   readonly log?: Log;
   readonly metrics?: Pick<Metrics, "storeFaults">;
   readonly look?: DiskLook;
+  /** Bytes that have been taken and are still to be written in another place. */
+  readonly owedBytes?: () => number;
 }
 
 /** How the free room is found out; tests have their own way. */
@@ -26,7 +28,8 @@ const leastFreeBytes = 32 * 2 ** 20;
  * the disk is nearly full, and says in the log when that begins and ends. A disk must not become full altogether, because
  * liblmdb, as lmdb-js 3.5 has it, then writes its message beyond the end of a buffer and may take the process with it.
  */
-export function watchDiskRoom({ folder, log, metrics, look = fileSystemLook }: DiskRoomOptions): () => void {
+export function watchDiskRoom(options: DiskRoomOptions): () => void {
+  const { folder, log, metrics, look = fileSystemLook, owedBytes = () => 0 } = options;
   let free = Number.POSITIVE_INFINITY;
   let lookedAtMs = Number.NEGATIVE_INFINITY;
   let wasFull = false;
@@ -36,7 +39,8 @@ export function watchDiskRoom({ folder, log, metrics, look = fileSystemLook }: D
       free = look.freeBytes(folder);
       lookedAtMs = nowMs;
     }
-    const isFull = free < leastFreeBytes;
+    const neededBytes = leastFreeBytes + owedBytes();
+    const isFull = free < neededBytes;
     if (isFull !== wasFull) {
       wasFull = isFull;
       if (isFull)
@@ -47,7 +51,7 @@ export function watchDiskRoom({ folder, log, metrics, look = fileSystemLook }: D
     metrics?.storeFaults.inc();
     throw new StateStoreError(
       "state_unavailable",
-      `The disk of ${folder} has less than ${leastFreeBytes / 2 ** 20} MiB left; make room on it.`,
+      `The disk of ${folder} has less than ${Math.ceil(neededBytes / 2 ** 20)} MiB left; make room on it.`,
       { folder, freeBytes: free },
     );
   };

@@ -18,6 +18,8 @@ import { sequenceOfValue, sequenceValue, type Table, type Tables } from "./lmdb-
  */
 export interface Journal {
   readonly tables: StateTables;
+  /** What LMDB has still to be given. */
+  readonly owedBytes: number;
   /** Runs `work` as one transaction: all of it is durable once the promise resolves, none of it if `work` throws. */
   transact(work: () => void): Promise<void>;
   /** Leaves everything in LMDB. */
@@ -112,8 +114,12 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
     start({ segment, layers, lastSequence: sequence });
     wantsOther = false;
   };
+
   return {
     tables,
+    get owedBytes() {
+      return current.size + (pending?.segment.size ?? 0);
+    },
     async transact(work) {
       if (current.size >= segmentBytes || wantsOther) await changePlaces();
       current.begin();

@@ -75,7 +75,7 @@ export async function openLmdbStore(options: LmdbStoreOptions): Promise<StateSto
   };
   const { lock, lmdb, journal } = await openFolder(options, fault);
   const { tables } = journal;
-  const assertRoom = watchDiskRoom(options);
+  const assertRoom = watchDiskRoom({ ...options, owedBytes: () => journal.owedBytes });
   /** Every device that something waits for, and some more: each uplink asks, and nothing waits for most devices. */
   const awaited = new Set(devicesWithQueue(tables));
   const operations = createOperations(tables, awaited);

@@ -154,6 +154,18 @@ describe("a store whose disk is nearly full", () => {
   });
 });
 
+test("a store keeps room for what LMDB has still to be given", async () => {
+  let freeBytes = 2 ** 30;
+  const store = await openLmdbStore({ folder, look: { freeBytes: () => freeBytes, everyMs: 0 } });
+  const change = { devEui: devEuiOf(1), value: new Uint8Array(3 * 2 ** 20), devAddrs: [] };
+  await store.commit({ ...change, expectedVersion: 0 });
+  freeBytes = 34 * 2 ** 20;
+  await expect(store.commit({ ...change, expectedVersion: 1 })).rejects.toMatchObject({ code: "state_unavailable" });
+  freeBytes = 36 * 2 ** 20;
+  await store.commit({ ...change, expectedVersion: 1 });
+  await store.close();
+});
+
 describe("a folder", () => {
   test("that another process has open is refused with state_in_use, and free once that process is killed", async () => {
     const holder = startWriter("hold");
