@@ -217,6 +217,16 @@ describe("a folder", () => {
     await (await openLmdbStore({ folder })).close();
   });
 
+  test("with an older format is taken over, and is nothing for an older Upchirp from then on", async () => {
+    await (await openLmdbStore({ folder })).close();
+    await withFormat("1");
+    await (await openLmdbStore({ folder })).close();
+    const binary = { encoding: "binary", keyEncoding: "binary" } as const;
+    const root = open<Buffer, Buffer>({ path: folder, ...binary });
+    expect(root.openDB<Buffer, Buffer>("meta", binary).get(Buffer.from("format"))?.toString()).toBe("2");
+    await root.close();
+  });
+
   test("with an unreadable format is refused with state_corrupt", async () => {
     await (await openLmdbStore({ folder })).close();
     await withFormat("one");
