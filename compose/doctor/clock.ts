@@ -51,6 +51,7 @@ async function byTimeServer(server: string): Promise<Outcome> {
 }
 
 const ntpEpochMs = Date.UTC(1900, 0, 1);
+
 /** How far this clock is behind, by one question (RFC 5905, client mode); the way there and back are taken to be alike. */
 function askTimeServer(server: string): Promise<number> {
   const [, host = server, port = "123"] = /^(.*?)(?::(\d+))?$/.exec(server) ?? [];

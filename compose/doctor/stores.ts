@@ -23,6 +23,7 @@ import {
 import { embeddedStateCheck } from "./folders.ts";
 
 const silent = createLog({ level: "silent" });
+
 /** Whether the database answers, is new enough, keeps what it is given, and has the tables of this version. */
 export const databaseCheck: DoctorCheck = {
   name: "database",

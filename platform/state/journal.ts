@@ -52,13 +52,12 @@ export interface JournalOptions {
 const segmentBytesByDefault = 32 * 2 ** 20;
 /** Room for the transaction with which a file is full. */
 const mostBytesBeyond = 2 * 2 ** 20;
-const fileNames = ["journal-0", "journal-1"] as const;
 /** Changes that LMDB is given at once: a millisecond of the main thread. */
 const atOnce = 250;
 /** Between two of these, as long as there is time. */
 const restMs = 20;
 
-const pathsOf = (folder: string) => fileNames.map(name => join(folder, name));
+const pathsOf = (folder: string) => [join(folder, "journal-0"), join(folder, "journal-1")] as const;
 
 /** Brings into LMDB what an earlier process left in the journal. Throws as `recoverJournal`. */
 export async function openJournal(options: JournalOptions): Promise<Journal> {
@@ -66,7 +65,6 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
   const recovered = await recoverJournal(folder, lmdb);
   if (recovered > 0) log?.info({ folder, transactions: recovered }, "the state has what was in its journal alone");
   const [first, second] = pathsOf(folder);
-  if (first === undefined || second === undefined) throw new Error("a journal has two files");
   let current = openSegment(first, segmentBytes + mostBytesBeyond);
   let idle = openSegment(second, segmentBytes + mostBytesBeyond);
   let sequence = sequenceOfValue(lmdb.journaled.get(appliedKey));

@@ -98,15 +98,16 @@ function createReader(paths: readonly string[]) {
   };
   const ended = ({ text, name, flushes }: Call, result: string): void => {
     if (result.startsWith("-")) return;
-    const path = name === "openat" ? bytesOf(text).toString() : "";
-    if (paths.includes(path)) files.set(result, { path, synchronous: text.includes("O_DSYNC"), position: 0 });
+    const opened = name === "openat" ? bytesOf(text).toString() : "";
+    if (paths.includes(opened)) {
+      files.set(result, { path: opened, synchronous: text.includes("O_DSYNC"), position: 0 });
+    }
     if (flushes.length === 0) return;
     steps.push({ kind: "flushed", numbers: flushes });
-    for (const [file, numbers] of unflushed)
-      unflushed.set(
-        file,
-        numbers.filter(number => !flushes.includes(number)),
-      );
+    for (const [path, numbers] of unflushed) {
+      const left = numbers.filter(number => !flushes.includes(number));
+      unflushed.set(path, left);
+    }
   };
 
   return {
